@@ -1,0 +1,35 @@
+# Every target does its own set-up in .venv; Python 3.11 to 3.13 and make are all it needs.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: demo test test-slow check format bench clean
+
+demo: $(READY)
+	$(BIN)/au demo --out demo
+
+# One thread a worker: two workers that each start a thread per core only wait for each other.
+test: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --durations=10
+
+test-slow: $(READY)
+	$(BIN)/python -m pytest -m slow --durations=10
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(READY)
+	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+
+clean:
+	rm -rf .venv build demo runs
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[synth,dev]'
+	touch $(READY)

@@ -1,0 +1,1 @@
+"""Facial Action Units off photos and video."""

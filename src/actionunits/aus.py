@@ -1,0 +1,115 @@
+"""The Action Units: FACS numbers, names, muscles, regions, and the vocabularies of data sets.
+
+Names and muscles are those of Ekman, Friesen and Hager, *Facial Action Coding System* (2002).
+Everything that a model needs to know about a single AU is data here, never code elsewhere.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class AU(NamedTuple):
+    """One Action Unit: FACS number, FACS name, face region (upper, middle, lower) and muscles."""
+
+    number: int
+    name: str
+    region: str
+    muscles: str
+
+    @property
+    def column(self) -> str:
+        """Column name, zero-padded to two digits as in OpenFace and py-feat: ``AU04``."""
+        return f"AU{self.number:02d}"
+
+
+_ALL = (
+    AU(1, "Inner brow raiser", "upper", "frontalis, pars medialis"),
+    AU(2, "Outer brow raiser", "upper", "frontalis, pars lateralis"),
+    AU(4, "Brow lowerer", "upper", "corrugator supercilii, depressor supercilii"),
+    AU(5, "Upper lid raiser", "upper", "levator palpebrae superioris"),
+    AU(6, "Cheek raiser", "middle", "orbicularis oculi, pars orbitalis"),
+    AU(7, "Lid tightener", "upper", "orbicularis oculi, pars palpebralis"),
+    AU(9, "Nose wrinkler", "middle", "levator labii superioris alaeque nasi"),
+    AU(10, "Upper lip raiser", "lower", "levator labii superioris"),
+    AU(12, "Lip corner puller", "lower", "zygomaticus major"),
+    AU(14, "Dimpler", "lower", "buccinator"),
+    AU(15, "Lip corner depressor", "lower", "depressor anguli oris"),
+    AU(17, "Chin raiser", "lower", "mentalis"),
+    AU(20, "Lip stretcher", "lower", "risorius"),
+    AU(23, "Lip tightener", "lower", "orbicularis oris"),
+    AU(24, "Lip pressor", "lower", "orbicularis oris"),
+    AU(25, "Lips part", "lower", "depressor labii inferioris, relaxed mentalis"),
+    AU(26, "Jaw drop", "lower", "masseter, relaxed temporalis and pterygoid"),
+    AU(43, "Eyes closed", "upper", "relaxed levator palpebrae superioris"),
+)
+_BY_NUMBER = {au.number: au for au in _ALL}
+
+
+@dataclass(frozen=True)
+class AUSet:
+    """An ordered vocabulary of AUs: the label axis of every table, batch and output.
+
+    >>> DISFA8.columns()
+    ['AU01', 'AU02', 'AU04', 'AU06', 'AU09', 'AU12', 'AU25', 'AU26']
+    >>> DISFA8.index(12)
+    5
+    """
+
+    aus: tuple[AU, ...]
+
+    def __post_init__(self) -> None:
+        """Reject an empty vocabulary and one that names an AU twice."""
+        if not self.aus or len(set(self.numbers)) != len(self.aus):
+            raise ValueError(f"an AUSet holds at least one AU, each once; got {self.numbers}")
+
+    @classmethod
+    def of(cls, numbers: Iterable[int]) -> "AUSet":
+        """Vocabulary of these FACS numbers, in this order.
+
+        Raises:
+            ValueError: a number is not one of the AUs that the library knows.
+        """
+        numbers = tuple(numbers)
+        unknown = [n for n in numbers if n not in _BY_NUMBER]
+        if unknown:
+            raise ValueError(f"unknown AU numbers {unknown}; known are {sorted(_BY_NUMBER)}")
+        return cls(tuple(_BY_NUMBER[n] for n in numbers))
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """FACS numbers in order."""
+        return tuple(au.number for au in self.aus)
+
+    def __len__(self) -> int:
+        """Number of AUs, the size of the label axis."""
+        return len(self.aus)
+
+    def __iter__(self) -> Iterator[AU]:
+        """Iterate over the AUs in order."""
+        return iter(self.aus)
+
+    def index(self, number: int) -> int:
+        """Position of a FACS number on the label axis.
+
+        Raises:
+            KeyError: the AU is not in this vocabulary.
+        """
+        if number not in self.numbers:
+            raise KeyError(f"AU{number} is not in this vocabulary; it has {self.numbers}")
+        return self.numbers.index(number)
+
+    def columns(self) -> list[str]:
+        """Column names in order: ``AU01``, ``AU02``, ..."""
+        return [au.column for au in self.aus]
+
+    def groups(self, *numbers: tuple[int, ...]) -> list[list[int]]:
+        """Positions of groups of FACS numbers; numbers outside the vocabulary are left out."""
+        return [[self.index(n) for n in group if n in self.numbers] for group in numbers]
+
+
+ALL = AUSet(_ALL)
+BP4D12 = AUSet.of((1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24))
+DISFA8 = AUSet.of((1, 2, 4, 6, 9, 12, 25, 26))
+DISFA12 = AUSet.of((1, 2, 4, 5, 6, 9, 12, 15, 17, 20, 25, 26))
+BP4D_INTENSITY5 = AUSet.of((6, 10, 12, 14, 17))

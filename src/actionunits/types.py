@@ -1,0 +1,81 @@
+"""Core types: plain values that flow from a file to a table row. They hold no behaviour."""
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from torch import Tensor
+
+
+class Frame(NamedTuple):
+    """One decoded picture."""
+
+    image: np.ndarray  # (H, W, 3) RGB uint8, upright
+    source: str  # path, or "camera:0"
+    number: int  # 0-based position in its source; the tables count from 1
+    seconds: float  # true presentation time from the start of the source; 0.0 for an image
+
+
+class Face(NamedTuple):
+    """One face in one frame."""
+
+    frame: Frame
+    track: int  # identity number, 0 is the largest face of the first frame with faces
+    box: np.ndarray  # (4,) x, y, width, height in pixels of the frame
+    landmarks: np.ndarray  # (5, 2) or (49, 2) x, y in pixels of the frame
+    score: float  # detector confidence, 0..1
+
+
+class LabelStats(NamedTuple):
+    """Statistics of the labels of TRAINING rows; unknown labels are left out pair by pair."""
+
+    rate: Tensor  # (A,) share of frames in which the AU occurs
+    correlation: Tensor  # (A, A) Pearson correlation, diagonal 1
+    agreement: Tensor  # (A, A) share of frames in which both AUs have the same label
+
+
+class Batch(NamedTuple):
+    """What a data loader yields and a loss reads. T is there for clip models only."""
+
+    images: Tensor  # (B, [T,] 3, H, W) normalised
+    labels: Tensor  # (B, [T,] A) occurrence, 0. or 1.; 0. where not known
+    known: Tensor  # (B, [T,] A) bool, False where the AU was not coded
+    intensity: Tensor | None  # (B, [T,] A) 0..5, None where the data set has no intensities
+    landmarks: Tensor | None  # (B, [T,] 49, 2) in pixels of the crop
+    keys: tuple[str, ...]  # "F001/T1/0123"
+
+
+class Output(NamedTuple):
+    """What every model returns."""
+
+    logits: Tensor  # (B, [T,] A) occurrence before the sigmoid
+    intensity: Tensor | None = None  # (B, [T,] A) expected intensity on 0..5
+    landmarks: Tensor | None = None  # (B, [T,] 49, 2) in pixels of the crop
+    aux: dict[str, Tensor] | None = None  # read by the paper's own loss and by plots
+
+
+class InputSpec(NamedTuple):
+    """What a model wants to be fed: an aligned face of `align` pixels, cropped to `size`."""
+
+    size: int  # side of the crop that the model sees
+    align: int  # side of the aligned face that the crop is taken from
+    mean: tuple[float, float, float]  # of RGB on 0..1
+    std: tuple[float, float, float]
+    clip: int | None = None  # frames a clip; None for an image model
+
+
+class AUModel(Protocol):
+    """An ``nn.Module`` with its input specification."""
+
+    spec: InputSpec
+
+    def __call__(self, images: Tensor) -> Output:
+        """Map (B, [T,] 3, size, size) images to an `Output`."""
+        ...
+
+
+class Loss(Protocol):
+    """Built with `LabelStats`; no trainable parameters."""
+
+    def __call__(self, out: Output, batch: Batch) -> dict[str, Tensor]:
+        """Return named, unweighted scalar terms; the recipe holds their weights."""
+        ...
