@@ -1,0 +1,159 @@
+"""One canonical position for every face: similarity of five points onto one template.
+
+Points are x (right) and y (down) in continuous pixel coordinates: an image spans [0, W] x [0, H]
+and the centre of its first pixel is (0.5, 0.5). The five points are the centre of the eye on the
+image's left, that of the other eye, the tip of the nose, the mouth corner on the image's left and
+the other one. The order is CenterFace's too.
+"""
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.floating]
+
+_MEASURED = np.array(
+    [
+        [0.34968, 0.36150],
+        [0.64859, 0.35985],
+        [0.50012, 0.53150],
+        [0.37729, 0.70649],
+        [0.62480, 0.70512],
+    ]
+)
+_MIRRORED = np.array([1.0, 0.0]) + _MEASURED[[1, 0, 2, 4, 3]] * np.array([-1.0, 1.0])
+# (5, 2) in the unit square. Symmetric, so that a mirrored face aligns to the mirrored crop.
+TEMPLATE: FloatArray = (_MEASURED + _MIRRORED) / 2
+
+
+def template(size: int, align: int | None = None) -> FloatArray:
+    """Template in pixels of the centre crop of `size` out of an aligned face of `align` pixels.
+
+    Args:
+        size: side of the crop.
+        align: side of the aligned face; `size` where not given.
+
+    Returns:
+        (5, 2) points.
+    """
+    align = size if align is None else align
+    return TEMPLATE * align - (align - size) / 2
+
+
+def five_points(landmarks: FloatArray) -> FloatArray:
+    """Eye centres, nose tip and mouth corners of 49 landmarks.
+
+    Args:
+        landmarks: (..., 49, 2), iBUG-68 without jaw and inner mouth corners.
+
+    Returns:
+        (..., 5, 2).
+    """
+    left_eye = landmarks[..., 19:25, :].mean(axis=-2, keepdims=True)
+    right_eye = landmarks[..., 25:31, :].mean(axis=-2, keepdims=True)
+    return np.concatenate([left_eye, right_eye, landmarks[..., [13, 31, 37], :]], axis=-2)
+
+
+def similarity(points: FloatArray, target: FloatArray) -> FloatArray:
+    """Least-squares similarity (rotation, one scale, shift; no reflection) of points onto a target.
+
+    With points and target as complex numbers about their means, p and q, the rotation and scale is
+    a = sum(conj(p) q) / sum(|p|^2): Umeyama's solution in the plane.
+
+    Args:
+        points: (..., P, 2).
+        target: (P, 2), or a shape that broadcasts against `points`.
+
+    Returns:
+        (..., 2, 3) matrices that map points onto the target.
+
+    Raises:
+        ValueError: all points of a face coincide, or one is not finite.
+    """
+    points = np.asarray(points, dtype=np.float64)
+    target = np.asarray(target, dtype=np.float64)
+    source_mean, target_mean = points.mean(axis=-2), target.mean(axis=-2)
+    p = points - source_mean[..., None, :]
+    q = target - target_mean[..., None, :]
+    spread = (p**2).sum(axis=(-2, -1))
+    if not (np.isfinite(spread) & (spread > 0)).all():
+        raise ValueError("a similarity needs finite points of which at least two differ")
+    cosine = (p * q).sum(axis=(-2, -1)) / spread
+    sine = (p[..., 0] * q[..., 1] - p[..., 1] * q[..., 0]).sum(axis=-1) / spread
+    linear = np.stack([np.stack([cosine, -sine], -1), np.stack([sine, cosine], -1)], -2)
+    shift = target_mean - (linear @ source_mean[..., None])[..., 0]
+    return np.concatenate([linear, shift[..., None]], axis=-1)
+
+
+def invert(matrices: FloatArray) -> FloatArray:
+    """Inverse of affine maps, (..., 2, 3) to (..., 2, 3)."""
+    linear = np.linalg.inv(matrices[..., :2])
+    return np.concatenate([linear, -linear @ matrices[..., 2:]], axis=-1)
+
+
+def transform(points: FloatArray, matrices: FloatArray) -> FloatArray:
+    """Map points (..., P, 2) by affine matrices (..., 2, 3) to (..., P, 2)."""
+    mapped: FloatArray = points @ matrices[..., :2].swapaxes(-1, -2) + matrices[..., None, :, 2]
+    return mapped
+
+
+def warp(image: NDArray[np.uint8], matrices: FloatArray, size: int) -> torch.Tensor:
+    """Crops of one image, anti-aliased where a crop is smaller than what it shows.
+
+    A crop that shrinks the image k times is sampled on a grid ceil(k) times finer and averaged.
+    Beyond the image its border pixels go on.
+
+    Args:
+        image: (H, W, 3) uint8.
+        matrices: (N, 2, 3), each maps pixels of the image onto pixels of its crop.
+        size: side of the crops.
+
+    Returns:
+        (N, 3, size, size) uint8.
+    """
+    crops = torch.empty((len(matrices), 3, size, size), dtype=torch.uint8)
+    if not len(matrices):
+        return crops
+    to_image = invert(matrices)
+    region, origin = _region(image, to_image, size)
+    to_region = to_image - np.pad(origin[:, None], ((0, 0), (2, 0)))
+    theta = torch.from_numpy(_normalised(to_region, size, region.shape[-2:])).float()
+    shrink = np.sqrt(np.abs(np.linalg.det(to_image[..., :2])))
+    # A hair's breadth below an integer, rounding must not double the work.
+    finer = np.maximum(np.ceil(shrink - 1e-3), 1).astype(int)
+    for factor in np.unique(finer):
+        chosen = torch.from_numpy(np.flatnonzero(finer == factor))
+        side = size * int(factor)
+        grid = F.affine_grid(theta[chosen], [len(chosen), 3, side, side], align_corners=False)
+        fine = F.grid_sample(
+            region.expand(len(chosen), -1, -1, -1), grid, padding_mode="border", align_corners=False
+        )
+        crops[chosen] = F.avg_pool2d(fine, int(factor)).round_().clamp_(0, 255).byte()
+    return crops
+
+
+def _region(
+    image: NDArray[np.uint8], to_image: FloatArray, size: int
+) -> tuple[torch.Tensor, FloatArray]:
+    """Part of the image that the crops show, (1, 3, h, w) float on 0..255, and its origin (2,).
+
+    Only this part becomes floating point: in a large picture that is most of the cost.
+    """
+    height, width = image.shape[:2]
+    square = np.array([[0, 0], [size, 0], [0, size], [size, size]], dtype=np.float64)
+    corners = transform(square, to_image).reshape(-1, 2)
+    limit = np.array([width, height]) - 1
+    x0, y0 = np.clip(np.floor(corners.min(axis=0)) - 1, 0, limit).astype(int)
+    x1, y1 = np.clip(np.ceil(corners.max(axis=0)) + 1, 0, limit).astype(int)
+    part = torch.from_numpy(np.ascontiguousarray(image[y0 : y1 + 1, x0 : x1 + 1]))
+    return part.permute(2, 0, 1)[None].float(), np.array([x0, y0], dtype=np.float64)
+
+
+def _normalised(to_region: FloatArray, size: int, shape: tuple[int, ...]) -> FloatArray:
+    """Crop-to-region maps in pixels as maps between squares on -1..1, which `affine_grid` takes."""
+    half = np.array([shape[1], shape[0]], dtype=np.float64)[:, None] / 2
+    centre = size / 2
+    linear = to_region[..., :2]
+    middle = linear @ np.full((2, 1), centre) + to_region[..., 2:]
+    return np.concatenate([linear * centre / half, middle / half - 1], axis=-1)
