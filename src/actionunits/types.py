@@ -25,6 +25,16 @@ class Face(NamedTuple):
     score: float  # detector confidence, 0..1
 
 
+class Reading(NamedTuple):
+    """What was read off one frame; F faces, none where the frame shows no face."""
+
+    frame: Frame
+    faces: tuple[Face, ...]  # by track number
+    probability: np.ndarray  # (F, A) of occurrence
+    present: np.ndarray  # (F, A) bool, probability at or over the AU's calibrated threshold
+    intensity: np.ndarray | None  # (F, A) 0..5, None where the model does not tell
+
+
 class LabelStats(NamedTuple):
     """Statistics of the labels of TRAINING rows; unknown labels are left out pair by pair."""
 

@@ -1,0 +1,30 @@
+"""Data sets by name: each is one ``read(root) -> FrameTable``."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from actionunits.data import synfacs
+from actionunits.data.table import FrameTable
+from actionunits.errors import DataError
+
+_READERS: dict[str, Callable[[Path | None], FrameTable]] = {"synfacs": synfacs.read}
+
+
+def list_datasets() -> list[str]:
+    """Return the names of all data sets, sorted."""
+    return sorted(_READERS)
+
+
+def load(name: str, root: Path | str | None = None) -> FrameTable:
+    """Read a data set.
+
+    Args:
+        name: one of `list_datasets`.
+        root: its file or folder; None for one that comes with the package.
+
+    Raises:
+        DataError: there is no such data set, or it is not what it should be.
+    """
+    if name not in _READERS:
+        raise DataError(f"there is no data set {name!r}; known: {', '.join(list_datasets())}")
+    return _READERS[name](None if root is None else Path(root))

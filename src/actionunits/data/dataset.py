@@ -1,0 +1,258 @@
+"""Data sets for a `torch.utils.data.DataLoader`: single frames, and clips of consecutive ones.
+
+Both hand over whole batches: ``DataLoader(dataset, batch_size=..., collate_fn=collate)``.
+"""
+
+import io
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from actionunits.data.table import FACE_SIDE, FrameTable
+from actionunits.data.transforms import Augment, Transform, uniforms
+from actionunits.errors import DataError
+from actionunits.types import Batch, InputSpec
+
+
+def decode(content: bytes, side: int, name: str) -> np.ndarray:
+    """Decode an aligned face at a size: (side, side, 3) RGB uint8.
+
+    A JPEG is shrunk by two, four or eight while it is decoded where that is enough.
+
+    Raises:
+        DataError: the content is not a whole picture; `name` says where it came from.
+    """
+    try:
+        file = Image.open(io.BytesIO(content))
+        file.draft("RGB", (side, side))
+        image = file.convert("RGB")
+    except (OSError, SyntaxError) as error:  # Pillow raises the latter for a broken PNG
+        raise DataError(f"{name}: not a whole JPEG or PNG picture ({error})") from error
+    if image.size != (side, side):
+        image = image.resize((side, side), Image.Resampling.BILINEAR)
+    return np.asarray(image)
+
+
+class Faces:
+    """The pictures of a table at one size.
+
+    Args:
+        table: whose pictures.
+        side: pixels.
+        cache: decode all of them now and keep them: side * side * 3 bytes each.
+    """
+
+    def __init__(self, table: FrameTable, side: int, *, cache: bool = False) -> None:
+        self._store, self._side = table.images, side
+        self._numbers = table.rows["image"].to_numpy(np.int64)
+        self._cache: Tensor | None = None
+        if cache:
+            numbers, self._numbers = np.unique(self._numbers, return_inverse=True)
+            self._cache = self._decode(numbers)
+
+    def __call__(self, rows: np.ndarray) -> Tensor:
+        """Return the pictures of rows (N,): (N, 3, side, side) uint8, channels last in memory."""
+        numbers = self._numbers[rows]
+        if self._cache is None:
+            pixels = self._decode(numbers)
+        else:
+            pixels = self._cache[torch.from_numpy(numbers)]
+        return pixels.permute(0, 3, 1, 2)
+
+    def _decode(self, numbers: np.ndarray) -> Tensor:
+        pixels = torch.empty(len(numbers), self._side, self._side, 3, dtype=torch.uint8)
+        target = pixels.numpy()
+
+        def fill(place: int, number: int) -> None:
+            content = self._store.read(number)
+            target[place] = decode(content, self._side, self._store.name(number))
+
+        # Pillow decodes outside the interpreter lock; more threads than these gain nothing.
+        with ThreadPoolExecutor(max_workers=max(1, torch.get_num_threads())) as threads:
+            list(threads.map(fill, range(len(numbers)), numbers.tolist()))
+        return pixels
+
+
+class _Samples(Dataset[Batch]):
+    """What frames and clips have in common: sample i is made of the rows ``windows[i]``."""
+
+    def __init__(
+        self,
+        table: FrameTable,
+        spec: InputSpec,
+        windows: np.ndarray,
+        repeated: np.ndarray,
+        augment: Augment,
+        seed: int,
+        cache: bool,
+    ) -> None:
+        self._windows, self._repeated = windows, repeated  # (samples, T) int64 and bool
+        self._faces = Faces(table, spec.align, cache=cache)
+        self._transform = Transform(spec, augment)
+        self._seed = seed
+        # Workers that live on through epochs must see the next one too.
+        self._epoch = torch.zeros((), dtype=torch.int64)
+        self._epoch.share_memory_()  # type: ignore[no-untyped-call]
+        occurrence, intensity = table.occurrence(), table.intensity()
+        self._known = torch.from_numpy(~np.isnan(occurrence))
+        self._labels = torch.from_numpy(np.nan_to_num(occurrence))
+        self._intensity = None if intensity is None else torch.from_numpy(np.nan_to_num(intensity))
+        self._landmarks: Tensor | None = None
+        if table.landmarks is not None:
+            self._landmarks = torch.from_numpy(table.landmarks) * (spec.align / FACE_SIDE)
+        rows = table.rows
+        self._keys = [
+            f"{subject}/{task}/{frame}"
+            for subject, task, frame in zip(
+                rows["subject"], rows["task"], rows["frame"], strict=True
+            )
+        ]
+
+    def __len__(self) -> int:
+        return len(self._windows)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch, from 0, whose random numbers the augmentation takes."""
+        self._epoch.fill_(epoch)
+
+    def __getitem__(self, index: int) -> Batch:
+        """Return sample `index` as a batch of one."""
+        return self.__getitems__([index])[0]
+
+    def __getitems__(self, indices: list[int]) -> list[Batch]:
+        """Return these samples as one batch, in a list for `collate`."""
+        samples = np.asarray(indices)
+        windows = self._windows[samples]  # (B, T)
+        rows = windows.flatten()
+        # A clip moves as one: its frames share their random numbers.
+        u = uniforms(self._seed, int(self._epoch), samples.repeat(windows.shape[1]))
+        landmarks = None if self._landmarks is None else self._landmarks[rows]
+        images, landmarks = self._transform(self._faces(rows), landmarks, u)
+        fresh = torch.from_numpy(~self._repeated[samples].flatten())
+        batch = Batch(
+            images=images,
+            labels=self._labels[rows],
+            known=self._known[rows] & fresh[:, None],
+            intensity=None if self._intensity is None else self._intensity[rows],
+            landmarks=landmarks,
+            keys=tuple(self._keys[row] for row in rows.tolist()),
+        )
+        return [self._shaped(batch, len(samples))]
+
+    def _shaped(self, batch: Batch, samples: int) -> Batch:
+        """Give frames (B, ...) or clips (B, T, ...) their leading axes."""
+        raise NotImplementedError
+
+
+class FrameDataset(_Samples):
+    """Single frames; a batch has leading axis (B,).
+
+    Args:
+        table: the frames.
+        spec: what the model wants to be fed.
+        augment: what is random; by default nothing, and the crop is central.
+        seed: of the augmentation.
+        cache: keep all pictures decoded in memory, for small corpora.
+    """
+
+    def __init__(
+        self,
+        table: FrameTable,
+        spec: InputSpec,
+        *,
+        augment: Augment | None = None,
+        seed: int = 0,
+        cache: bool = False,
+    ) -> None:
+        rows = np.arange(len(table))[:, None]
+        fresh = np.zeros_like(rows, dtype=bool)
+        super().__init__(table, spec, rows, fresh, augment or Augment(), seed, cache)
+
+    def _shaped(self, batch: Batch, samples: int) -> Batch:
+        return batch
+
+
+class ClipDataset(_Samples):
+    """Clips of ``spec.clip`` consecutive frames of one task; a batch has leading axes (B, T).
+
+    A task is cut where a frame number is missing. The last clip of a run is filled up by repeating
+    its last frame; a repeated frame is not `known`. With the default stride every frame is known
+    in exactly one clip. Keys are those of the B * T frames, clip by clip.
+
+    Args:
+        table: the frames.
+        spec: what the model wants to be fed, with the length T of a clip.
+        stride: frames between the starts of two clips; T by default.
+        augment: what is random, one draw for a whole clip.
+        seed: of the augmentation.
+        cache: keep all pictures decoded in memory, for small corpora.
+    """
+
+    def __init__(
+        self,
+        table: FrameTable,
+        spec: InputSpec,
+        *,
+        stride: int | None = None,
+        augment: Augment | None = None,
+        seed: int = 0,
+        cache: bool = False,
+    ) -> None:
+        if spec.clip is None:
+            raise ValueError("the model reads single frames; use FrameDataset")
+        self._length = spec.clip
+        windows, repeated = _windows(table, spec.clip, stride or spec.clip)
+        super().__init__(table, spec, windows, repeated, augment or Augment(), seed, cache)
+
+    def _shaped(self, batch: Batch, samples: int) -> Batch:
+        def clips(frames: Tensor) -> Tensor:
+            return frames.view(samples, self._length, *frames.shape[1:])
+
+        return Batch(
+            images=clips(batch.images),
+            labels=clips(batch.labels),
+            known=clips(batch.known),
+            intensity=None if batch.intensity is None else clips(batch.intensity),
+            landmarks=None if batch.landmarks is None else clips(batch.landmarks),
+            keys=batch.keys,
+        )
+
+
+def _windows(table: FrameTable, length: int, stride: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows (clips, T) of the clips of a table, and which of them only fill up."""
+    order = ["subject", "task", *(["copy"] if "copy" in table.rows.columns else []), "frame"]
+    rows = table.rows[order].reset_index(drop=True).sort_values(order)
+    same = (rows[order[:-1]] == rows[order[:-1]].shift()).all(axis=1)
+    run_starts = np.flatnonzero(~(same & (rows["frame"].diff() == 1)))
+    run_ends = np.append(run_starts[1:], len(rows))
+    # Clips a run: enough that strides and one length cover it.
+    clips = 1 + np.maximum(0, -(-(run_ends - run_starts - length) // stride))
+    within = np.arange(clips.sum()) - np.repeat(clips.cumsum() - clips, clips)
+    starts = np.repeat(run_starts, clips) + stride * within
+    wanted = starts[:, None] + np.arange(length)
+    last = np.repeat(run_ends, clips)[:, None] - 1
+    positions = rows.index.to_numpy()[np.minimum(wanted, last)]
+    return positions, wanted > last
+
+
+def collate(batches: list[Batch]) -> Batch:
+    """Join batches along the first axis; what a `DataLoader` needs for these data sets."""
+    if len(batches) == 1:
+        return batches[0]
+
+    def join(values: list[Tensor | None]) -> Tensor | None:
+        present = [value for value in values if value is not None]
+        return torch.cat(present) if present else None
+
+    return Batch(
+        images=torch.cat([batch.images for batch in batches]),
+        labels=torch.cat([batch.labels for batch in batches]),
+        known=torch.cat([batch.known for batch in batches]),
+        intensity=join([batch.intensity for batch in batches]),
+        landmarks=join([batch.landmarks for batch in batches]),
+        keys=tuple(key for batch in batches for key in batch.keys),
+    )

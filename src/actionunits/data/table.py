@@ -1,0 +1,275 @@
+"""Every data set becomes a `FrameTable`: labels, landmarks and references to aligned faces."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+
+from actionunits.aus import AUSet
+from actionunits.errors import DataError
+from actionunits.types import LabelStats
+
+Coding = Literal["occurrence", "intensity"]
+
+FACE_SIDE = 256  # an aligned face is stored at this many pixels
+POINTS = 49
+_KEY = ["subject", "task", "frame"]
+
+
+class ImageStore(Protocol):
+    """Encoded pictures by number. Picklable, so that it can travel to the workers of a loader."""
+
+    def __len__(self) -> int:
+        """Return the number of pictures."""
+        ...
+
+    def read(self, index: int) -> bytes:
+        """Return the bytes of one picture (JPEG or PNG)."""
+        ...
+
+    def name(self, index: int) -> str:
+        """Say where a picture is, for error messages."""
+        ...
+
+
+class FileStore:
+    """One picture a file."""
+
+    def __init__(self, paths: Iterable[Path | str]) -> None:
+        self._paths = [str(path) for path in paths]
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def read(self, index: int) -> bytes:
+        """Return the bytes of one file.
+
+        Raises:
+            DataError: the file cannot be read.
+        """
+        try:
+            return Path(self._paths[index]).read_bytes()
+        except OSError as error:
+            raise DataError(f"{self._paths[index]}: cannot be read: {error.strerror}") from error
+
+    def name(self, index: int) -> str:
+        """Return the path."""
+        return self._paths[index]
+
+
+class ParquetStore:
+    """The ``image`` column of Parquet files, one file after the other.
+
+    A file's column is loaded whole when one of its pictures is first wanted; memory is the size of
+    the encoded pictures. Only the paths are pickled.
+    """
+
+    def __init__(self, files: Iterable[Path | str]) -> None:
+        self._files = [str(file) for file in files]
+        self._starts = np.cumsum([0, *(pq.read_metadata(f).num_rows for f in self._files)])
+        self._columns: dict[int, pa.ChunkedArray] = {}
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "_columns": {}}
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    def read(self, index: int) -> bytes:
+        """Return the bytes of one picture."""
+        file, row = self._locate(index)
+        if file not in self._columns:
+            table = pq.read_table(self._files[file], columns=["image"], memory_map=True)
+            self._columns[file] = table["image"].combine_chunks()
+        content: bytes = self._columns[file][row].as_py()
+        return content
+
+    def name(self, index: int) -> str:
+        """Return file and row, rows counted from 0."""
+        file, row = self._locate(index)
+        return f"{self._files[file]}, row {row}"
+
+    def _locate(self, index: int) -> tuple[int, int]:
+        file = int(np.searchsorted(self._starts, index, side="right")) - 1
+        return file, int(index - self._starts[file])
+
+
+@dataclass(frozen=True)
+class FrameTable:
+    """The coded frames of a data set.
+
+    Attributes:
+        aus: the label axis.
+        rows: one row a frame: ``subject``, ``task`` (str), ``frame`` (int), ``image`` (int, number
+            of the picture in `images`), one float column an AU (``AU01``; NaN = not coded), and
+            where the data set has them ``part`` (int 1..3), ``seconds`` (float), ``copy`` (int,
+            0 but for duplicated frames).
+        images: the aligned faces, `FACE_SIDE` pixels a side.
+        coding: what the AU columns hold: 0 and 1, or intensities on 0..5.
+        threshold: an AU occurs when its FACS-rounded intensity reaches this.
+        landmarks: (N, 49, 2) float32 x, y in pixels of the stored face, or None.
+    """
+
+    aus: AUSet
+    rows: pd.DataFrame
+    images: ImageStore
+    coding: Coding
+    threshold: float
+    landmarks: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        """Check what every reader promises.
+
+        Raises:
+            DataError: a column is missing, a frame occurs twice, a label is outside its scale or
+                the landmarks or pictures do not fit the rows.
+        """
+        missing = [c for c in [*_KEY, "image", *self.aus.columns()] if c not in self.rows.columns]
+        if missing:
+            raise DataError(f"the table lacks the columns {', '.join(missing)}")
+        key = [*_KEY, *(["copy"] if "copy" in self.rows.columns else [])]
+        twice = self.rows.duplicated(key)
+        if twice.any():
+            first = "/".join(str(v) for v in self.rows.loc[twice, _KEY].iloc[0])
+            raise DataError(f"{twice.sum()} frames occur more than once, the first is {first}")
+        self._check_labels()
+        if self.landmarks is not None and self.landmarks.shape != (len(self), POINTS, 2):
+            expected = (len(self), POINTS, 2)
+            raise DataError(f"expected landmarks of shape {expected}, got {self.landmarks.shape}")
+        pictures = self.rows["image"]
+        if len(self) and not 0 <= pictures.min() <= pictures.max() < len(self.images):
+            raise DataError(f"rows refer to pictures outside the {len(self.images)} stored ones")
+
+    def _check_labels(self) -> None:
+        labels = self.labels
+        if self.coding == "intensity":
+            wrong, scale = (labels < 0) | (labels > 5), "0 to 5"
+        else:
+            wrong, scale = (labels != 0) & (labels != 1) & ~np.isnan(labels), "0 and 1"
+        if wrong.any():
+            row, column = np.argwhere(wrong)[0]
+            frame = "/".join(str(v) for v in self.rows[_KEY].iloc[row])
+            raise DataError(
+                f"expected labels of {scale} (empty where not coded), found "
+                f"{labels[row, column]:g} for {self.aus.columns()[column]} at {frame}"
+            )
+
+    def __len__(self) -> int:
+        """Number of frames."""
+        return len(self.rows)
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """(N, A) float32 labels as coded, NaN where not coded."""
+        return self.rows[self.aus.columns()].to_numpy(np.float32)
+
+    def occurrence(self) -> np.ndarray:
+        """Return (N, A) float32: 1 where the AU occurs, 0 where not, NaN where not coded.
+
+        Intensities are rounded half up to FACS levels before they are compared to the threshold.
+        """
+        levels = np.floor(self.labels + 0.5) if self.coding == "intensity" else self.labels
+        return np.where(np.isnan(levels), levels, levels >= self.threshold).astype(np.float32)
+
+    def intensity(self) -> np.ndarray | None:
+        """Return (N, A) float32 intensities 0..5, NaN where not coded; None if only occurrence."""
+        return self.labels if self.coding == "intensity" else None
+
+    def stats(self, relation: Coding = "occurrence") -> LabelStats:
+        """Compute label statistics; give it training rows only.
+
+        A pair of AUs is compared on the frames where both are coded. The correlation of an AU that
+        never changes there is 0 with all others.
+
+        Args:
+            relation: what the correlation is computed from; rate and agreement are always those of
+                occurrence.
+
+        Raises:
+            DataError: an AU is not coded in any frame, or intensities are wanted and not coded.
+        """
+        occurrence = self.occurrence()
+        uncoded = np.isnan(occurrence).all(0)
+        if uncoded.any():
+            names = ", ".join(np.array(self.aus.columns())[uncoded])
+            raise DataError(f"{names} not coded in any of {len(self)} frames: select other AUs")
+        labels = occurrence if relation == "occurrence" else self.intensity()
+        if labels is None:
+            raise DataError("the relation of intensities needs them, this data set has occurrence")
+        known = torch.from_numpy(~np.isnan(occurrence)).double()
+        occurs = torch.from_numpy(np.nan_to_num(occurrence)).double()
+        pairs = known.T @ known
+        same = occurs.T @ occurs + (known - occurs).T @ (known - occurs)
+        return LabelStats(
+            rate=(occurs.sum(0) / known.sum(0)).float(),
+            correlation=_pearson(torch.from_numpy(np.nan_to_num(labels)).double(), known).float(),
+            agreement=(same / pairs.clamp(min=1)).float(),
+        )
+
+    def subjects(self) -> list[str]:
+        """Return the subjects in sorted order."""
+        return sorted(self.rows["subject"].unique())
+
+    def select(self, aus: AUSet) -> "FrameTable":
+        """Keep these AUs, in this order.
+
+        Raises:
+            DataError: the data set does not code one of them.
+        """
+        absent = [au.column for au in aus if au not in self.aus.aus]
+        if absent:
+            raise DataError(
+                f"the data set does not code {', '.join(absent)}; "
+                f"it has {', '.join(self.aus.columns())}"
+            )
+        return replace(self, aus=aus)
+
+    def subset(self, which: np.ndarray) -> "FrameTable":
+        """Keep the rows of a mask (N,) bool, or of positions (M,) int in their order."""
+        positions = np.flatnonzero(which) if which.dtype == bool else which
+        return replace(
+            self,
+            rows=self.rows.iloc[positions].reset_index(drop=True),
+            landmarks=None if self.landmarks is None else self.landmarks[positions],
+        )
+
+
+def duplicate_positives(table: FrameTable, aus: AUSet) -> FrameTable:
+    """Append once more every frame in which at least one of these AUs occurs.
+
+    RE-Net's Table 8 balances the training rows so, with AUs 1, 2, 15, 23 and 24. The appended rows
+    have ``copy`` 1.
+    """
+    positive = np.flatnonzero((table.select(aus).occurrence() == 1).any(1))
+    again = table.rows.iloc[positive].assign(copy=1)
+    points = table.landmarks
+    return replace(
+        table,
+        rows=pd.concat([table.rows.assign(copy=0), again], ignore_index=True),
+        landmarks=None if points is None else np.concatenate([points, points[positive]]),
+    )
+
+
+def _pearson(labels: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
+    """Pearson correlation (A, A) of (N, A) float64 labels, pair by pair where both are known.
+
+    `labels` is 0 where not `known`. Diagonal 1; 0 where one of the two has no variance.
+    """
+    pairs = known.T @ known
+    total = labels.T @ known  # [i, j]: sum of i over the frames where j is known too
+    squares = (labels**2).T @ known
+    covariance = pairs * (labels.T @ labels) - total * total.T
+    variance = (pairs * squares - total**2).clamp(min=0)
+    scale = (variance * variance.T).sqrt()
+    # Cancellation leaves a speck of variance in a constant column.
+    constant = variance <= 1e-9 * pairs * squares
+    undefined = constant | constant.T
+    correlation = torch.where(undefined, 0.0, covariance / scale.where(~undefined, 1.0))
+    return correlation.clamp(-1, 1).fill_diagonal_(1.0)

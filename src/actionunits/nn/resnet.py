@@ -1,0 +1,216 @@
+"""ResNet-18 whose batch norms depend on a condition, such as the AU that is looked for.
+
+The convolutions are shared. An image is computed under K conditions at once: they are folded into
+the batch, image by image, so that row ``b * K + k`` is image b under condition k.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+# One image of 224 px under twelve conditions. Larger working sets leave the processor's cache and
+# were measured slower than one condition after the other.
+_FOLDED_PIXELS = 12 * 224 * 224
+
+
+class Conditions(NamedTuple):
+    """Which of the C conditions are computed, and from whose parameters."""
+
+    rows: Tensor  # (K,) int64, the conditions
+    affine: Tensor  # (K, C) weights that mix the scales and shifts of all conditions
+    statistics: Tensor  # (K, C) weights that mix their running statistics
+
+
+class ConditionalNorm(nn.Module):
+    """Batch norm with statistics, scale and shift for each condition: RE-Net's Eq. (4)-(5).
+
+    Args:
+        conditions: C.
+        features: F, the channels.
+        unit_affine: scale 1 and shift 0, not trained.
+        spread: standard deviation of the scales about 1 and of the shifts about 0 at the start.
+            Conditions that start alike get nearly the same gradients and part slowly.
+    """
+
+    running_mean: Tensor
+    running_var: Tensor
+
+    def __init__(
+        self, conditions: int, features: int, *, unit_affine: bool = False, spread: float = 0.0
+    ) -> None:
+        super().__init__()
+        shape = (conditions, features)
+        self.eps, self.momentum = 1e-5, 0.1
+        gamma = torch.ones(shape) if unit_affine else 1 + spread * torch.randn(shape)
+        beta = torch.zeros(shape) if unit_affine else spread * torch.randn(shape)
+        self.gamma = nn.Parameter(gamma, requires_grad=not unit_affine)
+        self.beta = nn.Parameter(beta, requires_grad=not unit_affine)
+        self.register_buffer("running_mean", torch.zeros(shape))
+        self.register_buffer("running_var", torch.ones(shape))
+
+    def forward(self, x: Tensor, conditions: Conditions) -> Tensor:
+        """Normalise (B * K, F, H, W), by the batch in training, else by running statistics."""
+        count = len(conditions.rows)
+        if not self.training:
+            scale, shift = self.affine(conditions)
+            folded = x.view(-1, count, *x.shape[1:])
+            return torch.addcmul(shift.to(x.dtype), folded, scale.to(x.dtype)).flatten(0, 1)
+        mean = self.running_mean[conditions.rows].flatten()
+        var = self.running_var[conditions.rows].flatten()
+        y = functional.batch_norm(
+            x.view(-1, count, *x.shape[1:]).flatten(
+                1, 2
+            ),  # (B, K * F, H, W): channels of their own
+            mean,
+            var,
+            (conditions.affine @ self.gamma).flatten(),
+            (conditions.affine @ self.beta).flatten(),
+            training=True,
+            momentum=self.momentum,
+            eps=self.eps,
+        )
+        with torch.no_grad():
+            self.running_mean[conditions.rows] = mean.view(count, -1)
+            self.running_var[conditions.rows] = var.view(count, -1)
+        return y.view(-1, count, *x.shape[1:]).flatten(0, 1)
+
+    def affine(self, conditions: Conditions) -> tuple[Tensor, Tensor]:
+        """Return what the norm is in evaluation: scale and shift, each (K, F, 1, 1).
+
+        Variances are mixed by their logarithm, because the weights may be negative and a variance
+        may not.
+        """
+        gamma, beta = self._mixed(conditions)
+        with torch.autocast(self.gamma.device.type, enabled=False):
+            mean = conditions.statistics @ self.running_mean
+            log_var = conditions.statistics @ (self.running_var + self.eps).log()
+        scale = gamma * (-0.5 * log_var).exp()
+        shift = beta - mean * scale
+        return scale[:, :, None, None], shift[:, :, None, None]
+
+    def _mixed(self, conditions: Conditions) -> tuple[Tensor, Tensor]:
+        """Gamma and beta of Eq. (5), each (K, F), in full precision whatever the images are in."""
+        with torch.autocast(self.gamma.device.type, enabled=False):
+            return conditions.affine @ self.gamma, conditions.affine @ self.beta
+
+
+class Block(nn.Module):
+    """Two 3x3 convolutions and a shortcut; `norm` builds a norm of so many channels."""
+
+    def __init__(
+        self, norm: Callable[[int], ConditionalNorm], inside: int, out: int, stride: int
+    ) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(inside, out, 3, stride, padding=1, bias=False)
+        self.bn1 = norm(out)
+        self.conv2 = nn.Conv2d(out, out, 3, padding=1, bias=False)
+        self.bn2 = norm(out)
+        self.downsample = nn.ModuleList()
+        if stride != 1 or inside != out:
+            self.downsample.append(nn.Conv2d(inside, out, 1, stride, bias=False))
+            self.downsample.append(norm(out))
+
+    def forward(self, x: Tensor, conditions: Conditions) -> Tensor:
+        """Map (B * K, F, H, W) to (B * K, F', H / stride, W / stride)."""
+        y = functional.relu_(self.bn1(self.conv1(x), conditions))
+        y = self.bn2(self.conv2(y), conditions)
+        if self.downsample:
+            convolution, norm = self.downsample
+            x = norm(convolution(x), conditions)
+        return functional.relu_(y.add_(x))
+
+
+class ConditionalResNet18(nn.Module):
+    """ResNet-18 up to its pooled features; parameters are named as in torchvision.
+
+    Args:
+        conditions: C, number of conditions that the norms know.
+        width: channels of the first stage, 64 in the paper; the last has eight times as many.
+        unit_affine: norms without trained scale and shift.
+        spread: how far scales and shifts are apart at the start.
+    """
+
+    def __init__(
+        self,
+        conditions: int,
+        *,
+        width: int = 64,
+        unit_affine: bool = False,
+        spread: float = 0.0,
+    ) -> None:
+        super().__init__()
+
+        def norm(features: int) -> ConditionalNorm:
+            return ConditionalNorm(conditions, features, unit_affine=unit_affine, spread=spread)
+
+        self.features = 8 * width
+        self.conv1 = nn.Conv2d(3, width, 7, 2, padding=3, bias=False)
+        self.bn1 = norm(width)
+        inside = width
+        for stage in range(4):
+            out, blocks = width << stage, nn.ModuleList()
+            for stride in (1 if stage == 0 else 2, 1):
+                blocks.append(Block(norm, inside, out, stride))
+                inside = out
+            self.add_module(f"layer{stage + 1}", blocks)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(self, images: Tensor, conditions: Conditions) -> Tensor:
+        """Return the pooled features (B, K, features) of (B, 3, H, W) images."""
+        if self.training:
+            return self._features(images, conditions)
+        chunk = max(1, _FOLDED_PIXELS // (len(conditions.rows) * images[0, 0].numel()))
+        return torch.cat([self._features(part, conditions) for part in torch.split(images, chunk)])
+
+    def _features(self, images: Tensor, conditions: Conditions) -> Tensor:
+        count = len(conditions.rows)
+        x = self._stem(self.conv1(images), conditions)  # the only step before conditions part
+        for stage in range(4):
+            for block in self.get_submodule(f"layer{stage + 1}").children():
+                x = block(x, conditions)
+        return x.mean((2, 3)).view(-1, count, self.features)
+
+    def _stem(self, x: Tensor, conditions: Conditions) -> Tensor:
+        """Norm, ReLU and 3x3 max-pool: (B, F, H, W) to (B * K, F, H / 2, W / 2).
+
+        In evaluation the norm is an affine map, which commutes with pooling: the largest value
+        becomes the largest where the scale is positive, the smallest does where it is negative.
+        So the large map is pooled once for all conditions.
+        """
+        if self.training:
+            x = x[:, None].expand(-1, len(conditions.rows), -1, -1, -1).flatten(0, 1)
+            return functional.max_pool2d(functional.relu_(self.bn1(x, conditions)), 3, 2, padding=1)
+        scale, shift = (v.to(x.dtype) for v in self.bn1.affine(conditions))
+        highest = functional.max_pool2d(x, 3, 2, padding=1)[:, None]
+        lowest = -functional.max_pool2d(-x, 3, 2, padding=1)[:, None]
+        extreme = torch.where(scale > 0, highest, lowest)
+        return functional.relu_(torch.addcmul(shift, extreme, scale)).flatten(0, 1)
+
+    @torch.no_grad()
+    def load_torchvision(self, state: dict[str, Tensor]) -> None:
+        """Take over the weights of torchvision's ResNet-18; its norms serve every condition.
+
+        Call it on new weights: the conditions keep their spread about the given norms.
+
+        Raises:
+            RuntimeError: the weights do not fit, as those of another width do not.
+        """
+        own, given = self.state_dict(), {}
+        for key, value in state.items():
+            if key.startswith("fc.") or key.endswith("num_batches_tracked"):
+                continue
+            path, _, last = key.rpartition(".")
+            if value.ndim > 1:
+                given[key] = value
+            elif last == "weight":
+                given[f"{path}.gamma"] = own[f"{path}.gamma"] * value
+            elif last == "bias":
+                given[f"{path}.beta"] = own[f"{path}.beta"] + value
+            else:
+                given[key] = value.expand_as(own[key])
+        self.load_state_dict(given)

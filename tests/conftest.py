@@ -1,0 +1,17 @@
+"""Fixtures for all tests; `builders` beside this file is importable from any test."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from builders import write_synfacs
+
+# The tests' inputs are tiny: more threads than one cost more than they give.
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def synfacs_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A corpus of 6 subjects x 2 tasks x 4 frames whose pictures carry their labels."""
+    return write_synfacs(tmp_path_factory.mktemp("corpus") / "tiny.parquet")

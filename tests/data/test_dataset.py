@@ -1,0 +1,129 @@
+"""Frames and clips through a DataLoader."""
+
+import dataclasses
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch.utils.data import DataLoader
+
+from actionunits import data
+from actionunits.data.dataset import ClipDataset, FrameDataset, collate, decode
+from actionunits.data.table import FrameTable
+from actionunits.data.transforms import Augment
+from actionunits.errors import DataError
+from actionunits.types import Batch, InputSpec
+from builders import write_synfacs
+
+SPEC = InputSpec(48, 56, (0.5, 0.5, 0.5), (0.2, 0.2, 0.2))
+CLIPS = SPEC._replace(clip=3)
+ALL_ON = Augment(True, *([0.3] * 13))
+
+
+@pytest.fixture(scope="module")
+def table(synfacs_file: Path) -> FrameTable:
+    return data.load("synfacs", synfacs_file)
+
+
+def same(one: Batch, two: Batch) -> bool:
+    return all(
+        a == b if isinstance(a, tuple) else torch.equal(a, b) for a, b in zip(one, two, strict=True)
+    )
+
+
+def test_a_batch_holds_what_the_table_says(table: FrameTable) -> None:
+    batch = collate(FrameDataset(table, SPEC).__getitems__([3, 40]))
+    assert batch.images.shape == (2, 3, 48, 48)
+    assert batch.keys == ("S001/T1/4", "S006/T1/1")
+    np.testing.assert_array_equal(batch.labels, table.occurrence()[[3, 40]])
+    np.testing.assert_array_equal(batch.intensity, table.intensity()[[3, 40]])
+    assert batch.known.all()
+    expected = table.landmarks[[3, 40]] * 56 / 256 - 4
+    np.testing.assert_allclose(batch.landmarks, expected, atol=1e-5)
+    pixels = decode(table.images.read(40), 56, "")[4:52, 4:52]
+    torch.testing.assert_close(
+        batch.images[1].permute(1, 2, 0), (torch.tensor(pixels) / 255 - 0.5) / 0.2
+    )
+
+
+def test_what_is_not_coded_is_not_known(table: FrameTable) -> None:
+    rows = table.rows.copy()
+    rows.loc[2, "AU06"] = np.nan
+    batch = FrameDataset(dataclasses.replace(table, rows=rows), SPEC)[2]
+    assert (~batch.known).nonzero().tolist() == [[0, table.aus.index(6)]]
+    assert batch.labels.isfinite().all()
+    assert batch.intensity.isfinite().all()
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_workers_and_cache_change_nothing(table: FrameTable, workers: int) -> None:
+    plain = FrameDataset(table, SPEC, augment=ALL_ON, seed=5)
+    other = FrameDataset(table, SPEC, augment=ALL_ON, seed=5, cache=workers == 0)
+    for dataset in (plain, other):
+        dataset.set_epoch(2)
+    loader = DataLoader(other, 10, shuffle=False, num_workers=workers, collate_fn=collate)
+    for number, batch in enumerate(loader):
+        indices = list(range(10 * number, min(10 * number + 10, len(table))))
+        assert same(batch, collate(plain.__getitems__(indices)))
+
+
+def test_workers_that_live_on_see_the_next_epoch(table: FrameTable) -> None:
+    dataset = FrameDataset(table.subset(np.arange(8)), SPEC, augment=Augment(noise=0.2))
+    loader = DataLoader(dataset, 8, num_workers=1, persistent_workers=True, collate_fn=collate)
+    first = next(iter(loader))
+    dataset.set_epoch(1)
+    second = next(iter(loader))
+    assert not torch.equal(first.images, second.images)
+    assert torch.equal(second.images, collate(dataset.__getitems__(list(range(8)))).images)
+
+
+def test_clips_cover_every_frame_once_and_repeat_only_at_ends(tmp_path: Path) -> None:
+    path = write_synfacs(tmp_path / "c.parquet", subjects=2, tasks=2, frames=7)
+    table = data.load("synfacs", path)
+    dataset = ClipDataset(table, CLIPS)
+    assert len(dataset) == 2 * 2 * 3
+    batch = collate([dataset[i] for i in range(len(dataset))])
+    assert batch.images.shape == (12, 3, 3, 48, 48)
+    assert batch.known.shape == (12, 3, 18)
+    known = batch.known.all(-1).flatten()
+    keys = np.array(batch.keys)
+    assert sorted(keys[known]) == sorted(
+        f"{s}/{t}/{f}" for s in ("S001", "S002") for t in ("T1", "T2") for f in range(1, 8)
+    )
+    assert set(keys[~known]) == {f"{s}/{t}/7" for s in ("S001", "S002") for t in ("T1", "T2")}
+    first = [keys[3 * i : 3 * i + 3].tolist() for i in range(3)]
+    assert first[0] == ["S001/T1/1", "S001/T1/2", "S001/T1/3"]
+    assert first[2] == ["S001/T1/7"] * 3
+
+
+def test_clips_are_cut_where_frames_are_missing(table: FrameTable) -> None:
+    gap = table.subset((table.rows["frame"] != 2).to_numpy())
+    keys = ClipDataset(gap, CLIPS).__getitems__([0, 1])[0].keys
+    assert keys == ("S001/T1/1",) * 3 + ("S001/T1/3", "S001/T1/4", "S001/T1/4")
+
+
+def test_a_clip_moves_as_one(table: FrameTable) -> None:
+    rows = table.rows.assign(image=0)
+    still = dataclasses.replace(table, rows=rows)
+    augment = Augment(random_crop=True, flip=0.5, rotate=20, brightness=0.3)
+    clip = ClipDataset(still, CLIPS, stride=1, augment=augment)[1]
+    assert torch.equal(clip.images[0, 0], clip.images[0, 1])
+
+
+def test_broken_pictures_are_named() -> None:
+    with pytest.raises(DataError, match=r"here\.parquet, row 4: not a whole"):
+        decode(b"no picture", 64, "here.parquet, row 4")
+    buffer = io.BytesIO()
+    Image.new("RGB", (256, 256)).save(buffer, "JPEG")
+    with pytest.raises(DataError, match="not a whole"):
+        decode(buffer.getvalue()[:500], 64, "x")
+
+
+def test_grayscale_and_alpha_become_rgb() -> None:
+    for mode in ("L", "RGBA", "P"):
+        buffer = io.BytesIO()
+        Image.new(mode, (20, 20), 0).save(buffer, "PNG")
+        assert decode(buffer.getvalue(), 16, "x").shape == (16, 16, 3)
