@@ -1,0 +1,115 @@
+"""The files of a corpus in a folder: a description and one Parquet file for a few subjects."""
+
+import io
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import Image
+
+from actionunits.errors import DataError
+from actionunits.files import atomic
+from actionunits.synth.script import CorpusSettings, describe, settings_from, subject_name
+
+DESCRIPTION = "corpus.json"
+_GROUP = 3  # subjects a file: one of each part, and a few seconds of work lost at most
+_ROW_GROUP = 512  # frames read at a time
+
+
+def groups(settings: CorpusSettings) -> list[range]:
+    """0-based subjects of each file of a corpus."""
+    count = settings.subjects
+    return [range(first, min(first + _GROUP, count)) for first in range(0, count, _GROUP)]
+
+
+def group_file(out: Path, group: range) -> Path:
+    """File of these subjects in the folder of a corpus."""
+    return out / f"{subject_name(group[0])}-{subject_name(group[-1])}.parquet"
+
+
+def read_description(out: Path) -> CorpusSettings:
+    """Settings of the corpus in a folder.
+
+    Raises:
+        DataError: there is none, or another version of the library made it.
+    """
+    path = out / DESCRIPTION
+    try:
+        return settings_from(json.loads(path.read_text("utf-8")))
+    except FileNotFoundError:
+        raise DataError(f"no corpus in {out}: {DESCRIPTION} is missing") from None
+    except (OSError, ValueError) as error:
+        raise DataError(f"cannot read {path} ({error}); render into a new folder") from error
+
+
+def encode(image: np.ndarray, quality: int, **options: bool) -> bytes:
+    """JPEG bytes of an (S, S, 3) uint8 RGB image."""
+    data = io.BytesIO()
+    Image.fromarray(image).save(data, "JPEG", quality=quality, **options)
+    return data.getvalue()
+
+
+def claim(out: Path, settings: CorpusSettings) -> None:
+    """Make the folder this corpus' own, or find that it is."""
+    if (out / DESCRIPTION).exists():
+        there = read_description(out)
+        if there != settings:
+            ours, theirs = (vars(s) for s in (settings, there))
+            differ = ", ".join(
+                f"{name} {theirs[name]} there and {ours[name]} now"
+                for name in ours
+                if ours[name] != theirs[name]
+            )
+            raise DataError(
+                f"{out} holds a corpus of other settings ({differ}); "
+                "give the same settings to resume it, or another folder"
+            )
+        return
+    if out.is_dir() and any(out.glob("*.parquet")):
+        raise DataError(f"{out} holds Parquet files of something else; give an empty folder")
+    with writing(out), atomic(out / DESCRIPTION) as temporary:
+        temporary.write_text(json.dumps(describe(settings), indent=2) + "\n", "utf-8")
+
+
+def is_complete(out: Path, settings: CorpusSettings, group: range) -> bool:
+    """Whether the file of a group is there, readable and whole."""
+    path = group_file(out, group)
+    try:
+        found = pq.read_metadata(path)
+    except (OSError, pa.ArrowInvalid):  # not there, or damaged: render it again
+        return False
+    return bool(
+        found.num_rows == len(group) * settings.tasks * settings.frames
+        and (found.metadata or {}).get(b"actionunits") == json.dumps(describe(settings)).encode()
+    )
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Say in one sentence that a file could not be written."""
+    try:
+        yield
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise DataError(
+            f"cannot write {path}: {reason}; make room or choose another folder, "
+            "then run the same command again"
+        ) from error
+
+
+def write_table(table: pa.Table, file: Path | BinaryIO) -> None:
+    """Write frames of a corpus; images are not compressed a second time."""
+    columns = ["landmarks.list.element" if n == "landmarks" else n for n in table.column_names]
+    pq.write_table(
+        table,
+        file,
+        compression={name: "NONE" if name == "image" else "ZSTD" for name in columns},
+        use_dictionary=["subject", "task"],
+        row_group_size=_ROW_GROUP,
+    )

@@ -1,0 +1,133 @@
+import errno
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from actionunits.errors import DataError, UserError
+from actionunits.synth.card import read_labels
+from actionunits.synth.corpus import render_corpus
+from actionunits.synth.script import SCHEMA, CorpusSettings, corpus_labels
+from actionunits.synth.store import group_file, groups, is_complete, read_description, writing
+
+SETTINGS = CorpusSettings(subjects=4, tasks=1, frames=2, seed=5, size=64, name="tiny")
+
+
+@pytest.fixture(scope="module")
+def corpus(assets_folder, renderer, tmp_path_factory):
+    """A corpus of two files."""
+    out = tmp_path_factory.mktemp("corpus")
+    assert render_corpus(assets_folder, out, SETTINGS) == 8
+    return out
+
+
+def test_columns_and_metadata(corpus):
+    assert sorted(path.name for path in corpus.iterdir()) == [
+        "S001-S003.parquet",
+        "S004-S004.parquet",
+        "corpus.json",
+    ]
+    table = pq.read_table(corpus / "S001-S003.parquet")
+    assert table.schema.equals(SCHEMA)
+    about = json.loads(table.schema.metadata[b"actionunits"])
+    assert about == json.loads((corpus / "corpus.json").read_text())
+    assert {key: about[key] for key in ("name", "version", "seed", "license", "coding")} == {
+        "name": "tiny",
+        "version": 1,
+        "seed": 5,
+        "license": "CC0-1.0",
+        "coding": "intensity",
+    }
+    assert read_description(corpus) == SETTINGS
+    points = np.array(table["landmarks"].to_pylist()).reshape(-1, 49, 2)
+    assert ((points > -8) & (points < 72)).all()
+    for data in table["image"].to_pylist():
+        with Image.open(io.BytesIO(data)) as image:
+            assert (image.format, image.mode, image.size) == ("JPEG", "RGB", (64, 64))
+            assert np.asarray(image).std() > 8
+
+
+def test_labels_are_those_of_the_script(corpus):
+    labels = corpus_labels(SETTINGS)
+    rendered = read_labels(corpus)
+    pd.testing.assert_frame_equal(rendered, labels[list(rendered)], check_dtype=False)
+
+
+def test_resumes_what_is_missing_or_damaged(corpus, assets_folder, tmp_path):
+    shutil.copytree(corpus, tmp_path / "corpus")
+    first, second = (group_file(tmp_path / "corpus", group) for group in groups(SETTINGS))
+    second.write_bytes(second.read_bytes()[:500])
+    before = first.stat().st_mtime_ns
+    assert render_corpus(assets_folder, tmp_path / "corpus", SETTINGS) == 2
+    assert first.stat().st_mtime_ns == before
+    again, original = pq.read_table(second), pq.read_table(corpus / second.name)
+    assert again.drop_columns("image").equals(original.drop_columns("image"))
+    assert render_corpus(assets_folder, tmp_path / "corpus", SETTINGS) == 0
+
+
+def test_refuses_a_folder_of_something_else(corpus, assets_folder, tmp_path):
+    with pytest.raises(DataError, match=r"other settings \(seed 5 there and 6 now\)"):
+        render_corpus(assets_folder, corpus, replace(SETTINGS, seed=6))
+    (tmp_path / "mine.parquet").touch()
+    with pytest.raises(DataError, match="something else"):
+        render_corpus(assets_folder, tmp_path, SETTINGS)
+    with pytest.raises(UserError, match="nowhere"):
+        render_corpus(tmp_path / "nowhere", tmp_path / "out", SETTINGS)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_interrupted_run_leaves_whole_files_only(assets_folder, renderer, tmp_path):
+    settings = replace(SETTINGS, subjects=60, frames=16)
+    code = (
+        "from pathlib import Path; from actionunits.synth.corpus import render_corpus; "
+        "from actionunits.synth.script import CorpusSettings; "
+        f"render_corpus(Path({str(assets_folder)!r}), Path({str(tmp_path)!r}), {settings!r})"
+    )
+    # a group of its own, as a terminal has: Ctrl-C reaches the workers too
+    run = subprocess.Popen(
+        [sys.executable, "-c", code], start_new_session=True, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        deadline = time.monotonic() + 90
+        while not list(tmp_path.glob("S*.parquet")):
+            assert run.poll() is None, run.communicate()[1]
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        os.killpg(run.pid, signal.SIGINT)
+        _, errors = run.communicate(timeout=30)
+    finally:
+        run.kill()
+    assert run.returncode != 0
+    assert "Process Spawn" not in errors  # no worker prints a traceback of its own
+    whole = {
+        group_file(tmp_path, g) for g in groups(settings) if is_complete(tmp_path, settings, g)
+    }
+    assert 0 < len(whole) < len(groups(settings))
+    assert {*tmp_path.iterdir()} == {*whole, tmp_path / "corpus.json"}
+
+
+def test_full_disk_is_the_users_to_mend():
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with (
+        pytest.raises(DataError, match=r"cannot write big\.parquet: No space left"),
+        writing(Path("big.parquet")),
+    ):
+        raise full
+
+
+def test_needs_a_worker(assets_folder, tmp_path):
+    with pytest.raises(DataError, match="workers must be at least 1, got 0"):
+        render_corpus(assets_folder, tmp_path, SETTINGS, workers=0)

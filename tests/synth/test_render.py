@@ -1,0 +1,161 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from actionunits.aus import ALL
+from actionunits.errors import UserError
+from actionunits.faces.align import TEMPLATE, five_points
+from actionunits.synth import gl, shaders
+from actionunits.synth.face import draw_identity
+from actionunits.synth.lens import expose
+from actionunits.synth.looks import Glasses, draw_appearance, draw_scene, studio
+from actionunits.synth.render import Shot
+from actionunits.synth.sheet import looks_sheet
+
+
+def shot(head, seed, *pairs, pose=(0.0, 0.0, 0.0), scene=None):
+    rng = np.random.default_rng([9, seed])
+    identity = draw_identity(rng, head)
+    au = np.zeros((len(ALL), 2))
+    for number, intensity in pairs:
+        au[ALL.index(number)] = intensity
+    return Shot(
+        identity=identity,
+        appearance=draw_appearance(rng, identity, head.assets),
+        scene=scene or studio(),
+        au=au,
+        pose=pose,
+        gaze=(0.0, 0.0),
+        jitter=np.zeros((5, 2)),
+    )
+
+
+@pytest.fixture(scope="module")
+def shots(head):
+    poses = [(0, 0, 0), (30, -10, 5), (-35, 15, -20), (10, 0, 45), (0, 20, 0)]
+    return [shot(head, n, (12, 3), (25, 2), pose=pose) for n, pose in enumerate(poses)]
+
+
+@pytest.fixture(scope="module")
+def pictures(renderer, shots):
+    return renderer.render(shots)
+
+
+def test_same_shots_give_same_pixels(renderer, shots, pictures):
+    images, landmarks = renderer.render(shots)
+    assert (images == pictures[0]).all()
+    assert (landmarks == pictures[1]).all()
+
+
+def test_pictures_and_landmarks_do_not_depend_on_the_batch(renderer, shots, pictures):
+    for number in (0, 3):
+        image, landmarks = renderer.render([shots[number]])
+        assert np.abs(image[0].astype(int) - pictures[0][number]).mean() < 1.5
+        np.testing.assert_allclose(landmarks[0], pictures[1][number], atol=1e-3)
+
+
+def test_landmarks_lie_in_the_picture_on_the_template(renderer, shots, pictures):
+    images, landmarks = pictures
+    assert images.shape == (len(shots), renderer.size, renderer.size, 3)
+    assert (landmarks > 0).all()
+    assert (landmarks < renderer.size).all()
+    error = five_points(landmarks) / renderer.size - TEMPLATE
+    frontal = np.linalg.norm(error[0], axis=-1)
+    assert frontal.max() < 0.06
+    np.testing.assert_allclose(error.mean(axis=1), 0, atol=1e-4)
+
+
+def test_subjects_right_eye_is_on_the_left_of_the_picture(pictures):
+    landmarks = pictures[1]
+    assert (landmarks[:, 19:25, 0].mean(axis=1) < landmarks[:, 25:31, 0].mean(axis=1)).all()
+    assert (landmarks[:, 31, 0] < landmarks[:, 37, 0]).all()
+    assert (landmarks[:, 13, 1] < landmarks[:, 40, 1]).all()
+
+
+def test_roll_is_taken_out_by_alignment(renderer, head):
+    upright, tilted = renderer.render([shot(head, 1), shot(head, 1, pose=(0, 0, 40))])[1]
+    np.testing.assert_allclose(tilted, upright, atol=0.02 * renderer.size)
+
+
+def test_jitter_moves_the_face(renderer, head):
+    still = shot(head, 1)
+    shifted = still._replace(jitter=np.full((5, 2), 0.1))
+    landmarks = renderer.render([still, shifted])[1]
+    apart = np.linalg.norm(TEMPLATE[1] - TEMPLATE[0]) * renderer.size
+    np.testing.assert_allclose(landmarks[1] - landmarks[0], -0.1 * apart, rtol=0.15)
+
+
+def test_eyes_are_dark_where_the_landmarks_say(renderer, head):
+    """Iris and lashes are darker than the cheek below: picture and landmarks share one camera."""
+    images, landmarks = renderer.render([shot(head, n) for n in range(4)])
+    for image, points in zip(images, landmarks, strict=True):
+        eye, cheek = points[19:25].mean(axis=0), points[[23, 31]].mean(axis=0)
+        patch = [
+            image[int(y) - 1 : int(y) + 2, int(x) - 1 : int(x) + 2].mean() for x, y in (eye, cheek)
+        ]
+        assert patch[0] < 0.8 * patch[1]
+
+
+def test_an_expression_changes_pixels_only_where_it_acts(renderer, head):
+    rest, shut = renderer.render([shot(head, 1), shot(head, 1, (43, 5))])[0].astype(int)
+    change = np.abs(rest - shut).mean(axis=2)
+    eyes, chin = (
+        slice(int(a * renderer.size), int(b * renderer.size)) for a, b in ((0.3, 0.42), (0.8, 1))
+    )
+    assert change[eyes].max() > 20
+    assert change[eyes].mean() > 1.5 * change[chin].mean()
+
+
+def test_glasses_are_drawn(renderer, head):
+    bare = shot(head, 2)
+    frame = Glasses(0.23, 0.16, 3.0, 0.02, (0.01, 0.01, 0.01), 0.0)
+    bare = bare._replace(appearance=bare.appearance._replace(glasses=None))
+    worn = bare._replace(appearance=bare.appearance._replace(glasses=frame))
+    pictures = renderer.render([bare, worn])[0].astype(int)
+    changed = np.abs(pictures[0] - pictures[1]).mean(axis=2) > 15
+    assert 0.01 < changed.mean() < 0.2
+
+
+def test_skin_tones_span_and_are_warm(renderer, head):
+    images, landmarks = renderer.render([shot(head, n) for n in range(12)])
+    cheeks = []
+    for image, points in zip(images, landmarks, strict=True):
+        x, y = points[[23, 31]].mean(axis=0).astype(int)
+        cheeks.append(image[y - 2 : y + 3, x - 2 : x + 3].reshape(-1, 3).mean(axis=0))
+    red, green, blue = np.array(cheeks).T
+    assert (red > green).all()
+    assert (green > blue * 0.98).all()
+    assert np.ptp(red) > 40
+
+
+def test_noise_differs_between_frames_and_repeats_with_the_seed():
+    scene = draw_scene(np.random.default_rng(1))._replace(noise=0.03, occluder=None, quality=0)
+    grey = np.full((64, 64, 3), 128, np.uint8)
+    first, again, other = (expose(grey, scene, key) for key in (b"1", b"1", b"2"))
+    assert (first == again).all()
+    assert (first != other).any()
+    assert np.abs(first.astype(int) - other).mean() < 40
+
+
+def test_uniform_block_matches_the_shader():
+    block = shaders.head_block()
+    assert block.names[0] == "camera"
+    assert block["sky"].shape == (9, 4)
+    assert block.itemsize <= 1024
+
+
+def test_missing_opengl_says_what_to_install(monkeypatch):
+    import moderngl
+
+    def fail(**_):
+        raise Exception("libEGL.so not loaded")
+
+    monkeypatch.setattr(moderngl, "create_context", fail)
+    with pytest.raises(UserError, match="libegl1 libgl1 libgl1-mesa-dri"):
+        gl.context()
+
+
+def test_looks_sheet_is_written(renderer, tmp_path):
+    looks_sheet(renderer, tmp_path / "looks.png", subjects=3, landmarks=True)
+    with Image.open(tmp_path / "looks.png") as sheet:
+        assert sheet.size == (8 * renderer.size, renderer.size)
