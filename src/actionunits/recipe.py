@@ -1,0 +1,304 @@
+"""A recipe says everything that a training run depends on; it is checked before data is read.
+
+Recipes are YAML files, values only. The package holds its own (`list_recipes`), a user's may lie
+anywhere. A file may name variants of itself under ``ablations``: each is a set of dotted keys with
+the values that differ, as on the command line.
+"""
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from actionunits.errors import RecipeError
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+Chance = Annotated[float, Field(ge=0, le=1)]
+NotNegative = Annotated[float, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ModelSpec(_Section):
+    """Which model, and its keyword arguments; the model registry checks their names."""
+
+    name: str
+    params: dict[str, Any] = {}
+
+
+class Augmentation(_Section):
+    """Random changes of the training pictures; `actionunits.data.transforms.Augment` has the units.
+
+    All off by default; the test crop is always central.
+    """
+
+    random_crop: bool = False
+    flip: Chance = 0.0
+    rotate: Annotated[float, Field(ge=0, le=180)] = 0.0
+    scale: Chance = 0.0
+    translate: Chance = 0.0
+    brightness: Chance = 0.0
+    contrast: Chance = 0.0
+    saturation: Chance = 0.0
+    tint: Chance = 0.0
+    grayscale: Chance = 0.0
+    blur: Annotated[float, Field(ge=0, le=10)] = 0.0
+    noise: Chance = 0.0
+    jpeg: Chance = 0.0
+    erase: Chance = 0.0
+
+
+class DataSpec(_Section):
+    """Which frames are trained on, and how their labels are read."""
+
+    name: str
+    root: str | None = None
+    """File or folder of the data set; None for one that comes with the package."""
+    aus: tuple[int, ...] | None = None
+    """FACS numbers in the order of the label axis; None takes all that the data set codes."""
+    threshold: Positive | None = None
+    """An AU occurs from this intensity on; None takes the data set's own."""
+    relation: Literal["occurrence", "intensity"] = "occurrence"
+    """Labels that the relation of the AUs is computed from."""
+    duplicate: tuple[int, ...] = ()
+    """Training frames with one of these AUs are taken twice (RE-Net's Table 8)."""
+    augment: Augmentation = Augmentation()
+    cache: bool = False
+    """Keep the decoded pictures in memory."""
+    workers: Annotated[int, Field(ge=0)] = 0
+    """Processes that decode; 0 decodes in the training process."""
+
+
+class OptimiserSpec(_Section):
+    """Step rule and its constants."""
+
+    name: Literal["adam", "adamw", "sgd"] = "adam"
+    lr: Positive = 1e-4
+    weight_decay: NotNegative = 0.0
+    betas: tuple[Share, Share] = (0.9, 0.999)
+    """Of adam and adamw."""
+    momentum: Share = 0.9
+    """Of sgd, always Nesterov's."""
+
+
+class ScheduleSpec(_Section):
+    """Learning rate over the run, as a factor of the optimiser's."""
+
+    name: Literal["constant", "cosine"] = "constant"
+    warmup: NotNegative = 0.0
+    """Epochs, or parts of one, of linear rise from 0."""
+    floor: Share = 0.0
+    """Factor that the cosine ends at."""
+
+
+class SelectionSpec(_Section):
+    """Which epoch's weights are kept.
+
+    ``last``: those of the last epoch. ``inner``: the best on training subjects held out for it, and
+    training stops when `patience` epochs bring nothing better. ``best_on_test``: the best on the
+    test fold, as most published numbers; reports say so.
+    """
+
+    rule: Literal["last", "inner", "best_on_test"] = "last"
+    metric: Literal["f1", "auc", "accuracy", "icc"] = "f1"
+    """Mean over the AUs of this score decides."""
+    share: Share = 0.0
+    """Share of the training subjects held out; they also calibrate the thresholds. Without any, the
+    training frames themselves do."""
+    patience: Count | None = None
+    """Epochs without improvement before training stops; None never stops early."""
+
+    @model_validator(mode="after")
+    def _contradictions(self) -> "SelectionSpec":
+        if self.rule == "inner" and not self.share:
+            raise ValueError("rule 'inner' needs a share of the training subjects above 0")
+        if self.rule == "last" and self.patience is not None:
+            raise ValueError("patience needs the rule 'inner' or 'best_on_test', not 'last'")
+        return self
+
+
+class Recipe(_Section):
+    """Everything that a run depends on."""
+
+    about: str
+    """One sentence for lists."""
+    model: ModelSpec
+    data: DataSpec
+    loss: dict[str, NotNegative]
+    """Weight of each named term of the model's loss."""
+    optimiser: OptimiserSpec = OptimiserSpec()
+    schedule: ScheduleSpec = ScheduleSpec()
+    selection: SelectionSpec = SelectionSpec()
+    epochs: Count
+    batch: Count
+    """Frames of one forward pass, over all processes together."""
+    accumulate: Count = 1
+    """Forward passes of one optimiser step."""
+    clip_norm: Positive | None = None
+    """Largest norm of the gradient."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """auto: bfloat16 where the processor is fast at it."""
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    init: str | None = None
+    """Start of the weights: a name that the model offers, such as ``imagenet``, or a checkpoint."""
+
+
+def list_recipes() -> list[str]:
+    """Names of the recipes in the package, sorted."""
+    folder = resources.files("actionunits") / "recipes"
+    return sorted(f.name[:-5] for f in folder.iterdir() if f.name.endswith(".yaml"))
+
+
+def list_ablations(name_or_path: str | Path) -> list[str]:
+    """Names of the variants that a recipe file offers, in its order.
+
+    Raises:
+        RecipeError: there is no such recipe, or its file is not a YAML mapping.
+    """
+    return list(_split(*_read(name_or_path))[1])
+
+
+def load_recipe(
+    name_or_path: str | Path, overrides: Iterable[str] = (), ablation: str | None = None
+) -> Recipe:
+    """Read and check a recipe.
+
+    Args:
+        name_or_path: a name of `list_recipes`, or the path of a YAML file.
+        overrides: ``key=value`` with a dotted key and a YAML value: ``optimiser.lr=1e-3``. They
+            come after those of the ablation.
+        ablation: one of `list_ablations`.
+
+    Raises:
+        RecipeError: there is no such recipe, key or ablation, or a value has the wrong type. The
+            message names the key, the file and what would be allowed.
+    """
+    source, content = _read(name_or_path)
+    values, ablations = _split(source, content)
+    changes: list[tuple[str, Any]] = []
+    if ablation is not None:
+        if ablation not in ablations:
+            raise RecipeError(
+                f"{source} has no ablation {ablation!r}{_hint(ablation, ablations)}; "
+                f"it has {', '.join(ablations) or 'none'}"
+            )
+        changes += ablations[ablation].items()
+    changes += [_override(text) for text in overrides]
+    for key, value in changes:
+        _set(values, key, value, source)
+    return parse_recipe(values, source)
+
+
+def parse_recipe(values: Mapping[str, Any], source: str) -> Recipe:
+    """Check the values of a recipe that was read from `source`.
+
+    Raises:
+        RecipeError: a key is unknown or missing, or a value has the wrong type.
+    """
+    try:
+        return Recipe.model_validate(dict(values))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise RecipeError(f"{source}: {_explain(first)}") from None
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.2's floats: PyYAML takes 1e-4, which has no dot, for text."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
+)
+
+
+def _yaml(text: str, where: str) -> Any:
+    try:
+        return yaml.load(text, _Loader)  # a SafeLoader: makes plain values only
+    except yaml.YAMLError as error:
+        raise RecipeError(f"{where}: not valid YAML: {' '.join(str(error).split())}") from None
+
+
+def _read(name_or_path: str | Path) -> tuple[str, dict[str, Any]]:
+    """Where the recipe comes from, for messages, and the content of its file."""
+    text = str(name_or_path)
+    if text in list_recipes():
+        file = resources.files("actionunits") / "recipes" / f"{text}.yaml"
+        source, content = f"recipe {text}", file.read_text(encoding="utf-8")
+    elif Path(text).suffix in {".yaml", ".yml"} and Path(text).is_file():
+        source, content = text, Path(text).read_text(encoding="utf-8")
+    else:
+        known = list_recipes()
+        raise RecipeError(
+            f"there is no recipe {text!r}{_hint(text, known)}; give the path of a YAML file or "
+            f"one of {', '.join(known)}"
+        )
+    values = _yaml(content, source)
+    if not isinstance(values, dict):
+        raise RecipeError(f"{source}: expected a mapping of keys to values, found {values!r}")
+    return source, values
+
+
+def _split(source: str, content: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The recipe itself, and its ablations."""
+    ablations = content.pop("ablations", {})
+    if not isinstance(ablations, dict) or not all(isinstance(a, dict) for a in ablations.values()):
+        raise RecipeError(f"{source}: ablations must map names to mappings of dotted keys")
+    return content, ablations
+
+
+def _override(text: str) -> tuple[str, Any]:
+    key, equals, value = text.partition("=")
+    if not (key and equals):
+        raise RecipeError(f"expected a setting as key=value, found {text!r}")
+    return key, _yaml(value, f"the value of {key}")
+
+
+def _set(values: dict[str, Any], dotted: str, value: Any, source: str) -> None:
+    *sections, last = dotted.split(".")
+    for section in sections:
+        values = values.setdefault(section, {})
+        if not isinstance(values, dict):
+            raise RecipeError(f"{source}: {section} has no keys, so {dotted} cannot be set")
+    values[last] = value
+
+
+def _explain(error: Any) -> str:
+    """One sentence on one error of pydantic."""
+    path = [str(part) for part in error["loc"]]
+    dotted = ".".join(path)
+    if error["type"] in {"extra_forbidden", "missing"}:
+        allowed = _keys(path[:-1])
+        listed = f"allowed keys here: {', '.join(allowed)}"
+        if error["type"] == "missing":
+            return f"the key {dotted} is missing; {listed}"
+        return f"unknown key {dotted}{_hint(path[-1], allowed)}; {listed}"
+    if error["type"] == "value_error":
+        return f"{dotted}: {error['ctx']['error']}"
+    if error["type"] in {"model_type", "dict_type"}:
+        return f"{dotted}: expected a mapping of keys to values, found {error['input']!r}"
+    return f"{dotted}: {error['msg'].lower()}, found {error['input']!r}"
+
+
+def _keys(path: list[str]) -> list[str]:
+    """Keys of the section at `path`."""
+    section: type[BaseModel] = Recipe
+    for part in path:
+        inner = section.model_fields[part].annotation
+        assert isinstance(inner, type)
+        assert issubclass(inner, BaseModel)
+        section = inner
+    return list(section.model_fields)
+
+
+def _hint(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""

@@ -1,0 +1,117 @@
+"""What an evaluation found, as a value: printed, written as JSON, turned into a table."""
+
+import math
+from typing import Annotated, Any
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+from rich import box
+from rich.table import Table
+
+from actionunits.aus import AUSet
+
+Number = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
+
+HEADINGS = {  # what the terminal calls the scores, in its order
+    "f1": "F1",
+    "f1_calibrated": "cal.",
+    "accuracy": "Acc.",
+    "auc": "AUC",
+    "icc": "ICC",
+    "mae": "MAE",
+}
+SELECTION = {
+    "last": "weights of the last epoch",
+    "inner": "epoch chosen on held-out training subjects",
+    "best_on_test": "epoch CHOSEN ON THESE TEST SUBJECTS",
+}
+
+
+class Score(BaseModel):
+    """One kind of score: per AU, its mean over the AUs, and 95 % intervals over subjects."""
+
+    model_config = ConfigDict(frozen=True)
+
+    per_au: list[Number]
+    """(A,); NaN where the labels do not allow the score, see `actionunits.metrics`."""
+    mean: Number
+    """Over the AUs that have the score."""
+    intervals: list[list[Number]] = []
+    """(A, 2) lower and upper ends; empty when they were not asked for."""
+    mean_interval: list[Number] = [math.nan, math.nan]
+
+
+class Report(BaseModel):
+    """Scores of one model on one set of frames."""
+
+    model_config = ConfigDict(frozen=True)
+
+    title: str
+    selection: str
+    """Rule that chose the weights, see `SelectionSpec`."""
+    aus: tuple[int, ...]
+    subjects: tuple[str, ...]
+    frames: int
+    thresholds: tuple[float, ...]
+    """(A,) probabilities of ``f1_calibrated``; the other scores use 0.5, as the papers do."""
+    scores: dict[str, Score]
+    """``f1``, ``f1_calibrated``, ``accuracy``, ``auc``; with intensities ``icc`` and ``mae``."""
+    confusion: list[list[list[int]]]
+    """(S, A, 4) true positives, false positives, false negatives, true negatives at 0.5."""
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row an AU and a last one for the mean: support, scores, ends of their intervals."""
+        counts = np.array(self.confusion)
+        positive = counts[..., 0] + counts[..., 2]  # (S, A)
+        columns: dict[str, list[Any]] = {
+            "frames": [*counts.sum((0, 2)), self.frames],
+            "positives": [*positive.sum(0), positive.sum()],
+            "positive_subjects": [*(positive > 0).sum(0), len(self.subjects)],
+            "threshold": [*self.thresholds, math.nan],
+        }
+        for name, score in self.scores.items():
+            columns[name] = [*score.per_au, score.mean]
+            if score.intervals:
+                ends = np.array([*score.intervals, score.mean_interval])
+                columns[f"{name}_low"], columns[f"{name}_high"] = list(ends[:, 0]), list(ends[:, 1])
+        rows = [*AUSet.of(self.aus).columns(), "mean"]
+        return pd.DataFrame(columns, index=pd.Index(rows, name="au"))
+
+    def to_json(self) -> str:
+        """JSON text that `Report.model_validate_json` reads back; NaN is null there."""
+        return self.model_dump_json(indent=1) + "\n"
+
+    def to_table(self) -> Table:
+        """Table for the terminal, at most 100 columns wide; narrower ones cut the AU names."""
+        frame = self.to_frame()
+        shown = [name for name in HEADINGS if name in self.scores]
+        caption = f"{self.frames} frames of {len(self.subjects)} subjects; "
+        caption += SELECTION[self.selection]
+        caption += "; cal.: F1 at calibrated thresholds"
+        if self.scores["f1"].intervals:
+            caption += "; in brackets 95 % intervals over subjects"
+        table = Table(title=self.title, caption=caption, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+        table.add_column("AU", overflow="ellipsis", no_wrap=True, min_width=4)
+        for heading in ("pos.", "subj.", *(HEADINGS[name] for name in shown)):
+            table.add_column(heading, justify="right", no_wrap=True)
+        names = [f"{au.number:2d} {au.name}" for au in AUSet.of(self.aus)]
+        for name, (_, row) in zip([*names, "mean"], frame.iterrows(), strict=True):
+            support = [str(int(row["positives"])), str(int(row["positive_subjects"]))]
+            cells = [cell(row[column]) for column in shown]
+            if "f1_low" in row:
+                cells[0] += ends(row["f1_low"], row["f1_high"])
+            table.add_row(name, *support, *cells, end_section=name == names[-1])
+        return table
+
+
+def cell(value: float) -> str:
+    """Score as ``.652``, a dash for NaN."""
+    return "-" if math.isnan(value) else f"{value:.3f}".replace("0.", ".")
+
+
+def ends(low: float, high: float) -> str:
+    """Interval as `` [.52 .61]``, short to keep tables narrow; nothing for NaN."""
+    if math.isnan(low):
+        return ""
+    return f" [{low:.2f} {high:.2f}]".replace("0.", ".")

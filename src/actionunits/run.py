@@ -1,0 +1,380 @@
+"""The folder of a training run: its state, log, choice of an epoch, checkpoint and report.
+
+A run writes ``recipe.yaml``, ``log.csv`` (a line an epoch), ``checkpoint/``, ``report.json`` (its
+scores on the test fold) and, until it is finished, ``state.safetensors``.
+"""
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import NamedTuple, Self
+
+import pandas as pd
+import torch
+import yaml
+from accelerate import Accelerator
+from accelerate.utils import broadcast
+from pydantic import ValidationError
+from rich import progress
+from torch import Tensor, nn
+
+from actionunits import checkpoint
+from actionunits.checkpoint import Card
+from actionunits.data.table import FrameTable
+from actionunits.errors import RecipeError, UserError
+from actionunits.evaluate import calibrate, score
+from actionunits.files import atomic
+from actionunits.recipe import Recipe, load_recipe
+from actionunits.report import Report
+from actionunits.types import InputSpec
+
+RECIPE, LOG, CHECKPOINT, REPORT = "recipe.yaml", "log.csv", "checkpoint", "report.json"
+STATE = "state.safetensors"
+
+
+class TrainingError(UserError):
+    """A run cannot go on, or was asked to stop."""
+
+
+class Result(NamedTuple):
+    """A finished run."""
+
+    checkpoint: Path
+    report: Report | None  # on the test fold; None when all subjects were trained on
+
+
+class Rows(NamedTuple):
+    """The frames of a run by their use; the subjects of `train` are in none of the others."""
+
+    train: FrameTable
+    inner: FrameTable | None  # training subjects held out, if the recipe wants any
+    test: FrameTable | None  # None when all subjects are trained on
+
+
+@dataclass
+class Standing:
+    """Where a run stands; saved with its state."""
+
+    fold: int | None
+    epoch: int = 0  # epochs finished
+    step: int = 0  # forward passes done of the running epoch
+    sums: dict[str, float] = field(default_factory=dict)  # of its loss terms
+    best: float = -math.inf
+    best_epoch: int = 0  # 0 until one was chosen
+    log: list[dict[str, float]] = field(default_factory=list)
+
+
+class Run:
+    """An unfinished run; a context that shows its progress and notices Ctrl-C.
+
+    Args:
+        out: its folder.
+        recipe: of the run.
+        fold: kept for testing.
+        rows: its frames.
+        spec: of the model's input.
+        model: the bare model, on its device; an earlier state in the folder is loaded into it.
+        optimiser: the bare optimiser, likewise.
+        accelerator: of the loop.
+        passes: forward passes of an epoch.
+        show: draw a progress bar.
+    """
+
+    def __init__(
+        self,
+        out: Path,
+        recipe: Recipe,
+        fold: int | None,
+        rows: Rows,
+        spec: InputSpec,
+        model: nn.Module,
+        optimiser: torch.optim.Optimizer,
+        accelerator: Accelerator,
+        passes: int,
+        show: bool,
+    ) -> None:
+        self.out, self.recipe, self.rows, self.passes = out, recipe, rows, passes
+        self.model, self.optimiser, self.accelerator = model, optimiser, accelerator
+        self._spec = spec
+        self.at = Standing(fold)
+        if (out / STATE).is_file():
+            self.at = Standing(**checkpoint.load_state(out / STATE, model, optimiser))
+            if self.at.fold != fold:
+                raise RecipeError(
+                    f"{out} holds a run of fold {self.at.fold}; choose another folder"
+                )
+        # watched after every epoch, to choose one
+        rule = recipe.selection.rule
+        self._watched = {"last": None, "inner": rows.inner, "best_on_test": rows.test}[rule]
+        self._bar = progress.Progress(
+            progress.TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
+            progress.BarColumn(bar_width=20),
+            progress.TextColumn("{task.fields[terms]}  {task.fields[speed]:.0f} images/s"),
+            progress.TimeRemainingColumn(),
+            disable=not (show and accelerator.is_main_process),
+        )
+        self._context = ExitStack()
+        self._unsaved = 0  # optimiser steps since the state was written
+        self._seen, self._since = 0, time.monotonic()  # frames of this epoch, by this process
+
+    def __enter__(self) -> Self:
+        self._save_state()  # from here on the folder says that it holds an unfinished run
+        self._stop = self._context.enter_context(_stop_requests())
+        self._context.enter_context(self._bar)
+        self._task = self._bar.add_task(
+            "",
+            total=self.recipe.epochs * self.passes,
+            epochs=self.recipe.epochs,
+            epoch=self.at.epoch + 1,
+            terms="",
+            speed=0.0,
+        )
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._context.close()
+
+    def record(self, total: Tensor, terms: Mapping[str, Tensor]) -> None:
+        """Count a forward pass and its loss.
+
+        Raises:
+            TrainingError: the loss is not a finite number.
+        """
+        at = self.at
+        loss = total.item()
+        if not math.isfinite(loss):
+            values = ", ".join(f"{name} {value.item():.3g}" for name, value in terms.items())
+            raise TrainingError(
+                f"the loss is {loss} in epoch {at.epoch + 1}, pass {at.step + 1} ({values}): try a "
+                f"lower optimiser.lr or clip_norm=1; the last good state is in {self.out}"
+            )
+        for name, value in {"loss": loss, **{n: t.item() for n, t in terms.items()}}.items():
+            at.sums[name] = at.sums.get(name, 0.0) + value
+        at.step += 1
+        self._seen += self.recipe.batch
+        self._bar.update(
+            self._task,
+            completed=at.epoch * self.passes + at.step,
+            epoch=at.epoch + 1,
+            terms="  ".join(f"{name} {value / at.step:.4f}" for name, value in at.sums.items()),
+            speed=self._speed(),
+        )
+
+    def between_steps(self, save_every: int) -> None:
+        """Write the state when it is due, and stop if that was asked for.
+
+        Raises:
+            TrainingError: Ctrl-C; the state is written.
+        """
+        self._unsaved += 1
+        stop = self._anybody(self._stop.is_set())
+        if stop or self._unsaved >= save_every:
+            self._save_state()
+        if stop:
+            raise TrainingError(
+                f"stopped in epoch {self.at.epoch + 1} after pass {self.at.step} of {self.passes}; "
+                f"the same command goes on from {self.out / STATE}"
+            )
+
+    def end_epoch(self) -> None:
+        """Watch the score if the recipe chooses by it, keep the weights if it is the best, log."""
+        at, selection = self.at, self.recipe.selection
+        self._agree_on_buffers()
+        line: dict[str, float] = {"epoch": at.epoch + 1, "lr": self.optimiser.param_groups[0]["lr"]}
+        line |= {name: self._mean(value) / self.passes for name, value in at.sums.items()}
+        line["images_per_second"] = self._speed()
+        if self._watched is not None:
+            self._save_state()  # scoring may take long, and may be what is interrupted
+            value = self._score(self._watched, "").scores[selection.metric].mean
+            line[selection.metric] = value
+            if at.best_epoch == 0 or value > at.best:
+                at.best, at.best_epoch = value, at.epoch + 1
+                self._save_checkpoint(
+                    at.best_epoch, torch.full((len(self.rows.train.aus),), 0.5), {}
+                )
+        at.log.append(line)
+        at.epoch, at.step, at.sums = at.epoch + 1, 0, {}
+        if self.accelerator.is_main_process:
+            with atomic(self.out / LOG) as file:
+                pd.DataFrame(at.log).to_csv(file, index=False)
+        # the checkpoint is written before the state that counts it: a crash between repeats it
+        self._save_state()
+        self._seen, self._since = 0, time.monotonic()
+
+    def gave_up(self) -> bool:
+        """Whether early stopping ends the run here."""
+        patience = self.recipe.selection.patience
+        return patience is not None and self.at.epoch - self.at.best_epoch >= patience
+
+    def finish(self) -> Result:
+        """Calibrate the chosen weights, score them on the test fold, write both."""
+        at, epoch = self.at, self.at.epoch
+        if self._watched is not None:
+            epoch = at.best_epoch
+            chosen, _ = checkpoint.load(self.out / CHECKPOINT)
+            self.model.load_state_dict(chosen.state_dict())
+        table = self.rows.train if self.rows.inner is None else self.rows.inner
+        batch, precision = self.recipe.batch, self.recipe.precision
+        thresholds = calibrate(self.model, table, self._spec, batch=batch, precision=precision)
+        report = None
+        if self.rows.test is not None:
+            title = f"{self.recipe.model.name}, {self.recipe.data.name}, fold {at.fold}"
+            report = self._score(self.rows.test, title, thresholds, resamples=1000)
+        scores = {} if report is None else report.scores
+        means = {n: None if math.isnan(s.mean) else s.mean for n, s in scores.items()}
+        self._save_checkpoint(epoch, thresholds, means)
+        if self.accelerator.is_main_process:
+            if report is not None:
+                with atomic(self.out / REPORT) as file:
+                    file.write_text(report.to_json(), encoding="utf-8")
+            (self.out / STATE).unlink()
+        self.accelerator.wait_for_everyone()
+        return Result(self.out / CHECKPOINT, report)
+
+    def _score(
+        self, table: FrameTable, title: str, thresholds: Tensor | None = None, resamples: int = 0
+    ) -> Report:
+        if thresholds is None:
+            thresholds = torch.full((len(table.aus),), 0.5)
+        return score(
+            self.model,
+            table,
+            self._spec,
+            thresholds=thresholds,
+            selection=self.recipe.selection.rule,
+            title=title,
+            batch=self.recipe.batch,
+            precision=self.recipe.precision,
+            resamples=resamples,
+        )
+
+    def _save_state(self) -> None:
+        self._unsaved = 0
+        if self.accelerator.is_main_process:
+            checkpoint.save_state(self.out / STATE, self.model, self.optimiser, asdict(self.at))
+        self.accelerator.wait_for_everyone()
+
+    def _save_checkpoint(
+        self, epoch: int, thresholds: Tensor, scores: Mapping[str, float | None]
+    ) -> None:
+        if self.accelerator.is_main_process:
+            card = Card(
+                version=version("actionunits"),
+                recipe=self.recipe,
+                aus=self.rows.train.aus.numbers,
+                spec=self._spec,
+                fold=self.at.fold,
+                epoch=epoch,
+                selection=self.recipe.selection.rule,
+                thresholds=tuple(thresholds.tolist()),
+                scores=dict(scores),
+            )
+            checkpoint.save(self.model, card, self.out / CHECKPOINT)
+        self.accelerator.wait_for_everyone()
+
+    def _agree_on_buffers(self) -> None:
+        """Give all processes the running statistics of the first, so that they score one model."""
+        if self.accelerator.num_processes > 1:
+            for buffer in self.model.buffers():
+                broadcast(buffer)
+
+    def _anybody(self, flag: bool) -> bool:
+        """Whether the flag is up in any process: a signal reaches them at different steps."""
+        if self.accelerator.num_processes == 1:
+            return flag
+        raised = torch.tensor(float(flag), device=self.accelerator.device)
+        return bool(self.accelerator.reduce(raised, "sum") > 0)
+
+    def _mean(self, value: float) -> float:
+        """Mean of a number over the processes."""
+        number = torch.tensor(value, dtype=torch.float32, device=self.accelerator.device)
+        return float(self.accelerator.reduce(number, "mean"))
+
+    def _speed(self) -> float:
+        return self._seen / max(time.monotonic() - self._since, 1e-9)
+
+
+def is_finished(
+    out: Path, recipe: Recipe, fold: int | None, resume: bool, accelerator: Accelerator
+) -> bool:
+    """Whether a folder holds this run already, finished; prepares the folder if not.
+
+    Raises:
+        RecipeError: it holds a run of another recipe or fold.
+    """
+    if accelerator.is_main_process:
+        if not resume:
+            for name in (STATE, REPORT, RECIPE, LOG):
+                (out / name).unlink(missing_ok=True)
+        if not (out / RECIPE).is_file():
+            with atomic(out / RECIPE) as file:
+                values = recipe.model_dump(mode="json")
+                file.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+    accelerator.wait_for_everyone()
+    earlier = load_recipe(out / RECIPE)
+    if earlier != recipe:
+        raise RecipeError(
+            f"{out} holds a run of another recipe ({', '.join(_differences(earlier, recipe))}): "
+            "choose another folder, or start it afresh"
+        )
+    if (out / STATE).is_file() or not (out / CHECKPOINT / checkpoint.CARD).is_file():
+        return False
+    if resume and (kept := checkpoint.read_card(out / CHECKPOINT).fold) != fold:
+        raise RecipeError(f"{out} holds a run of fold {kept}, not {fold}: choose another folder")
+    return resume
+
+
+def read_result(out: Path) -> Result:
+    """Read a finished run.
+
+    Raises:
+        RecipeError: its report cannot be read.
+    """
+    file = out / REPORT
+    if not file.is_file():
+        return Result(out / CHECKPOINT, None)
+    try:
+        return Result(out / CHECKPOINT, Report.model_validate_json(file.read_text("utf-8")))
+    except ValidationError:
+        raise RecipeError(f"{file}: damaged; start the run afresh") from None
+
+
+def _differences(one: Recipe, other: Recipe) -> list[str]:
+    """Dotted keys in which two recipes differ."""
+    left, right = (pd.json_normalize(r.model_dump(mode="json")).iloc[0] for r in (one, other))
+    keys = left.index.union(right.index, sort=False)
+    return [key for key in keys if str(left.get(key)) != str(right.get(key))]
+
+
+@contextmanager
+def _stop_requests() -> Iterator[threading.Event]:
+    """Turn the first Ctrl-C or SIGTERM into a flag; the second ends the process as usual."""
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked  # only the main thread may handle signals
+        return
+
+    def note(number: int, frame: FrameType | None) -> None:
+        asked.set()
+        signal.signal(number, before[number])
+
+    before = {
+        int(number): signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

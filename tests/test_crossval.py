@@ -1,0 +1,38 @@
+"""Three folds end to end, stopped in the middle and continued."""
+
+from pathlib import Path
+
+import pytest
+
+from actionunits.crossval import CrossReport, crossval
+from actionunits.run import REPORT, Run
+from runs import tiny_recipe
+
+
+def test_three_folds_resume_where_they_stopped(
+    synfacs_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = tiny_recipe(synfacs_file, epochs=1)
+    record, passes = Run.record, []
+
+    def die_in_the_second_fold(run: Run, *loss: object) -> None:
+        passes.append(run.at.fold)
+        if len(passes) == 12:
+            raise KeyboardInterrupt
+        record(run, *loss)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "record", die_in_the_second_fold)
+        with pytest.raises(KeyboardInterrupt):
+            crossval(recipe, tmp_path, show=False)
+    assert set(passes) == {1, 2}
+    assert not (tmp_path / REPORT).exists()
+
+    report = crossval(recipe, tmp_path, show=False)
+    assert CrossReport.model_validate_json((tmp_path / REPORT).read_text()).to_json() == (
+        report.to_json()
+    )
+    tested = [subject for fold in report.folds for subject in fold.subjects]
+    assert sorted(tested) == [f"S00{n}" for n in range(1, 7)]  # everybody once
+    assert sum(fold.frames for fold in report.folds) == 48
+    assert report.to_frame().shape[0] == 5

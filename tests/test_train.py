@@ -1,0 +1,262 @@
+"""The loop learns, stops and goes on exactly, chooses epochs as told, and names what is wrong."""
+
+import json
+import signal
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from actionunits import checkpoint
+from actionunits.checkpoint import WEIGHTS
+from actionunits.errors import DataError, RecipeError
+from actionunits.recipe import Recipe, ScheduleSpec
+from actionunits.run import CHECKPOINT, LOG, REPORT, STATE, Run, TrainingError
+from actionunits.train import rate_factor, read_rows, train
+from builders import write_synfacs
+from runs import tiny_recipe
+
+PASSES = 8  # 32 training frames of `synfacs_file`, batch 4
+
+
+@pytest.fixture
+def recipe(synfacs_file: Path) -> Recipe:
+    return tiny_recipe(synfacs_file)
+
+
+def weights(out: Path) -> dict[str, torch.Tensor]:
+    return load_file(out / CHECKPOINT / WEIGHTS)
+
+
+def losses(out: Path) -> pd.DataFrame:
+    return pd.read_csv(out / LOG).drop(columns="images_per_second")
+
+
+def assert_same_run(one: Path, two: Path) -> None:
+    """Bit for bit: weights, losses and the report."""
+    first, second = weights(one), weights(two)
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    pd.testing.assert_frame_equal(losses(one), losses(two), check_exact=True)
+    assert (one / REPORT).read_text() == (two / REPORT).read_text()
+
+
+def test_learns_what_the_pictures_show(tmp_path: Path) -> None:
+    corpus = write_synfacs(tmp_path / "corpus.parquet", subjects=6, tasks=1, frames=18)
+    recipe = tiny_recipe(
+        corpus,
+        {"relation": "none"},
+        data={"name": "synfacs", "root": str(corpus), "aus": [1, 2, 6, 12], "cache": True},
+        optimiser={"lr": 0.01},
+        batch=8,
+        epochs=10,
+    )
+    report = train(recipe, 1, tmp_path, show=False).report
+    assert report is not None
+    assert report.scores["auc"].mean > 0.75  # chance is 0.5, and the subjects are unseen
+    log = pd.read_csv(tmp_path / LOG)
+    assert log["loss"].iloc[-1] < 0.7 * log["loss"].iloc[0]
+
+
+def test_folder_of_a_finished_run(recipe: Recipe, tmp_path: Path) -> None:
+    result = train(recipe, 2, tmp_path, show=False)
+    assert {f.name for f in tmp_path.iterdir()} == {"recipe.yaml", LOG, CHECKPOINT, REPORT}
+    card = checkpoint.read_card(result.checkpoint)
+    assert (card.fold, card.epoch, card.selection) == (2, 2, "last")
+    assert card.recipe == recipe
+    assert result.report is not None
+    assert card.scores["f1"] == pytest.approx(result.report.scores["f1"].mean)
+    assert list(card.thresholds) == list(result.report.thresholds)
+    assert all(0 < threshold < 1 for threshold in card.thresholds)
+
+
+EVERYTHING = {
+    "params": {"relation": "learnable"},
+    "optimiser": {"name": "sgd", "lr": 0.01},
+    "schedule": {"name": "cosine", "warmup": 0.5},
+    "accumulate": 2,
+    "clip_norm": 1.0,
+}
+
+
+@pytest.mark.parametrize(
+    ("variant", "at"), [({}, 3), (EVERYTHING, PASSES), (EVERYTHING, PASSES + 2)]
+)
+def test_stopped_and_resumed_equals_uninterrupted(
+    variant: dict, at: int, synfacs_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = tiny_recipe(synfacs_file, **variant)
+    train(recipe, 1, tmp_path / "whole", show=False)
+
+    record, passes = Run.record, []
+
+    def press_ctrl_c(run: Run, *loss: object) -> None:
+        record(run, *loss)
+        passes.append(1)
+        if len(passes) == at:
+            signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "record", press_ctrl_c)
+        with pytest.raises(TrainingError, match=r"stopped in epoch \d .*the same command goes on"):
+            train(recipe, 1, tmp_path / "halves", show=False)
+    assert len(passes) == at
+    train(recipe, 1, tmp_path / "halves", show=False)
+    assert_same_run(tmp_path / "whole", tmp_path / "halves")
+
+
+@pytest.mark.parametrize("at", [PASSES + 1, 2 * PASSES])
+def test_killed_run_goes_on_from_its_last_state(
+    at: int, synfacs_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = tiny_recipe(
+        synfacs_file, selection={"rule": "inner", "share": 0.25, "metric": "auc"}, batch=3
+    )
+    train(recipe, 1, tmp_path / "whole", show=False)
+
+    record, passes = Run.record, []
+
+    def die(run: Run, *loss: object) -> None:
+        passes.append(1)
+        if len(passes) == at:
+            raise KeyboardInterrupt
+        record(run, *loss)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "record", die)
+        with pytest.raises(KeyboardInterrupt):
+            train(recipe, 1, tmp_path / "halves", show=False, save_every=2)
+    assert (tmp_path / "halves" / STATE).is_file()
+    train(recipe, 1, tmp_path / "halves", show=False)
+    assert_same_run(tmp_path / "whole", tmp_path / "halves")
+
+
+def test_signal_handlers_are_put_back(recipe: Recipe, tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    train(recipe, 1, tmp_path, show=False)
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+def test_finished_run_is_returned_and_not_repeated(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = train(recipe, 1, tmp_path, show=False)
+    with monkeypatch.context() as patch:
+        patch.setattr("actionunits.train.read_rows", lambda *_: pytest.fail("trained again"))
+        again = train(recipe, 1, tmp_path, show=False)
+    assert again.checkpoint == first.checkpoint
+    assert again.report is not None
+    assert first.report is not None
+    assert again.report.to_json() == first.report.to_json()
+    afresh = tiny_recipe(Path(recipe.data.root or ""), epochs=1)
+    assert train(afresh, 3, tmp_path, resume=False, show=False).report != first.report
+    assert len(pd.read_csv(tmp_path / LOG)) == 1
+
+
+def test_another_run_in_the_folder_is_not_touched(
+    recipe: Recipe, synfacs_file: Path, tmp_path: Path
+) -> None:
+    train(recipe, 1, tmp_path, show=False)
+    other = tiny_recipe(synfacs_file, optimiser={"lr": 0.1}, seed=3)
+    with pytest.raises(RecipeError, match=r"another recipe \(seed, optimiser\.lr\)"):
+        train(other, 1, tmp_path, show=False)
+    with pytest.raises(RecipeError, match="a run of fold 1, not 2"):
+        train(recipe, 2, tmp_path, show=False)
+
+
+def test_inner_selection_keeps_the_best_epoch_and_stops_early(
+    synfacs_file: Path, tmp_path: Path
+) -> None:
+    selection = {"rule": "inner", "share": 0.25, "metric": "auc", "patience": 1}
+    recipe = tiny_recipe(synfacs_file, selection=selection, epochs=30)
+    train(recipe, 1, tmp_path, show=False)
+    log = pd.read_csv(tmp_path / LOG)
+    best = int(log["epoch"][log["auc"].idxmax()])
+    assert len(log) == best + 1 < 30
+    assert checkpoint.read_card(tmp_path).epoch == best
+
+
+def test_inner_subjects_are_neither_trained_on_nor_tested(synfacs_file: Path) -> None:
+    selection = {"rule": "inner", "share": 0.25}
+    rows = read_rows(tiny_recipe(synfacs_file, selection=selection), 1)
+    assert rows.inner is not None
+    assert rows.test is not None
+    sets = [set(table.subjects()) for table in rows]
+    assert sum(map(len, sets)) == len(set.union(*sets)) == 6
+
+
+def test_best_on_test_is_said_in_card_and_report(synfacs_file: Path, tmp_path: Path) -> None:
+    recipe = tiny_recipe(synfacs_file, selection={"rule": "best_on_test"})
+    report = train(recipe, 1, tmp_path, show=False).report
+    assert report is not None
+    assert report.selection == checkpoint.read_card(tmp_path).selection == "best_on_test"
+    assert "CHOSEN ON THESE TEST SUBJECTS" in str(report.to_table().caption)
+    with pytest.raises(RecipeError, match="needs a fold"):
+        train(recipe, None, tmp_path / "all", show=False)
+
+
+def test_all_subjects(recipe: Recipe, tmp_path: Path) -> None:
+    result = train(recipe, None, tmp_path, show=False)
+    assert result.report is None
+    assert checkpoint.read_card(tmp_path).fold is None
+    assert train(recipe, None, tmp_path, show=False) == result
+
+
+def test_start_from_a_checkpoint(recipe: Recipe, synfacs_file: Path, tmp_path: Path) -> None:
+    train(recipe, 1, tmp_path / "first", show=False)
+    start = str(tmp_path / "first")
+    second = tiny_recipe(synfacs_file, init=start, optimiser={"lr": 1e-12}, epochs=1)
+    train(second, 1, tmp_path / "second", show=False)
+    for name in ("head.weight", "backbone.conv1.weight"):
+        one, two = weights(tmp_path / "first")[name], weights(tmp_path / "second")[name]
+        torch.testing.assert_close(one, two, rtol=0, atol=1e-6)
+
+
+def test_duplicated_frames_are_trained_on_and_not_tested(synfacs_file: Path) -> None:
+    data = {"name": "synfacs", "root": str(synfacs_file)}
+    plain = read_rows(tiny_recipe(synfacs_file, data=data), 1)
+    twice = read_rows(tiny_recipe(synfacs_file, data=data | {"duplicate": [1, 2]}), 1)
+    assert len(twice.train) > len(plain.train)
+    assert twice.test is not None
+    assert plain.test is not None
+    assert len(twice.test) == len(plain.test)
+
+
+def test_what_does_not_fit_is_named_before_training(synfacs_file: Path, tmp_path: Path) -> None:
+    def run(**changes: object) -> None:
+        train(tiny_recipe(synfacs_file, **changes), 1, tmp_path / "run", resume=False, show=False)
+
+    with pytest.raises(RecipeError, match="no setting 'relaton' .did you mean 'relation'"):
+        run(params={"relaton": "none"}, data={"name": "absent"})
+    with pytest.raises(DataError, match="no data set 'absent'"):
+        run(data={"name": "absent"})
+    with pytest.raises(RecipeError, match=r"batch \* accumulate = 40 samples.*have 32"):
+        run(batch=20, accumulate=2)
+    with pytest.raises(RecipeError, match=r"loss: the model has the terms"):
+        run(loss={"occurrence": 1.0})
+    with pytest.raises(RecipeError, match="cannot start from 'facenet'"):
+        run(init="facenet")
+
+
+def test_loss_that_is_no_number_stops_with_advice(synfacs_file: Path, tmp_path: Path) -> None:
+    recipe = tiny_recipe(synfacs_file, optimiser={"name": "sgd", "lr": 1e30})
+    with pytest.raises(TrainingError, match=r"the loss is (nan|inf) in epoch 1.*optimiser\.lr"):
+        train(recipe, 1, tmp_path, show=False)
+
+
+def test_report_is_json(recipe: Recipe, tmp_path: Path) -> None:
+    train(recipe, 1, tmp_path, show=False)
+    json.loads((tmp_path / REPORT).read_text(), parse_constant=lambda c: pytest.fail(c))
+
+
+def test_schedule() -> None:
+    cosine = ScheduleSpec(name="cosine", warmup=2, floor=0.1)
+    factors = [rate_factor(cosine, e / 4, 10) for e in range(41)]
+    assert factors[0] == 0
+    assert max(factors) == factors[8] == 1
+    assert factors[:9] == sorted(factors[:9])
+    assert factors[8:] == sorted(factors[8:], reverse=True)
+    assert factors[-1] == pytest.approx(0.1)
+    assert rate_factor(ScheduleSpec(), 3, 10) == 1
