@@ -1,0 +1,26 @@
+"""The face detectors by name.
+
+>>> sorted(DETECTORS)
+['aligned', 'centerface']
+"""
+
+from collections.abc import Callable
+
+from actionunits.errors import UserError
+from actionunits.faces.centerface import CenterFace
+from actionunits.faces.detections import Detector
+from actionunits.faces.given import Aligned
+
+# A detector of your own is one more entry. `BoxesFile` needs its file and is built directly.
+DETECTORS: dict[str, Callable[[], Detector]] = {"aligned": Aligned, "centerface": CenterFace}
+
+
+def detector(name: str) -> Detector:
+    """Build the face detector of this name.
+
+    Raises:
+        UserError: there is no such detector.
+    """
+    if name not in DETECTORS:
+        raise UserError(f"no face detector is called {name}; there are {', '.join(DETECTORS)}")
+    return DETECTORS[name]()

@@ -1,0 +1,233 @@
+"""From paths to readings: decode, find faces, follow them, align, run the model.
+
+    path -> Frame -> Detections -> Face -> aligned crop -> Output -> Reading
+
+Videos stream: a thread decodes a few frames ahead, a few frames at a time go through the networks,
+and a frame is forgotten once its reading has been handed on.
+"""
+
+import logging
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from actionunits import media, tables
+from actionunits.aus import AUSet
+from actionunits.device import fast_dtype
+from actionunits.errors import UserError
+from actionunits.faces.align import similarity, template, warp
+from actionunits.faces.centerface import CenterFace
+from actionunits.faces.detections import Detections, Detector
+from actionunits.faces.track import Tracker
+from actionunits.types import Face, Frame, InputSpec, Reading
+
+_CHUNK_FRAMES = 8  # of a video that go through the networks together
+_CHUNK_PIXELS = 1 << 24  # of large pictures, fewer do
+_MODEL_FACES = 64  # of a crowd, more go in turns
+
+_log = logging.getLogger(__name__)
+
+PathLike = str | Path | int
+
+
+class _Chunk(NamedTuple):
+    frames: list[Frame]
+    still: bool
+
+
+class Predictor:
+    """Reads AUs off pictures, folders, videos and cameras.
+
+    Attributes:
+        aus: the label axis of what it reads.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        aus: AUSet,
+        thresholds: Sequence[float] | NDArray[np.floating],
+        *,
+        detector: Detector | None = None,
+        device: str | torch.device = "cpu",
+        video_side: int = 320,
+        still_side: int = 1280,
+    ) -> None:
+        """Move the model to its device.
+
+        Args:
+            model: an `AUModel` for single frames.
+            aus: its label axis, A AUs.
+            thresholds: (A,) probability from which on an AU counts as present.
+            detector: finds the faces; CenterFace where not given.
+            device: of the model.
+            video_side: long side at which a video frame is searched. Faces of a tenth of its
+                height are found at 320; higher finds smaller ones and takes longer.
+            still_side: long side at which a picture is searched.
+
+        Raises:
+            ValueError: not one threshold an AU.
+        """
+        self.aus = aus
+        self._thresholds = np.asarray(thresholds, dtype=np.float64)
+        if self._thresholds.shape != (len(aus),):
+            raise ValueError(
+                f"expected {len(aus)} thresholds, one an AU; got shape {self._thresholds.shape}"
+            )
+        self._device = torch.device(device)
+        self._model = model.eval().to(self._device).to(memory_format=torch.channels_last)
+        self._spec = _spec(model)
+        self._detector = detector or CenterFace()
+        self._sides = {False: video_side, True: still_side}
+
+    def predict(self, *paths: PathLike) -> pd.DataFrame:
+        """Read all frames of these files into one table.
+
+        Args:
+            paths: pictures, videos, folders, cameras.
+
+        Returns:
+            A row a face, and one for each frame without a face; see `tables.columns`. Files that
+            cannot be read are logged and left out.
+
+        Raises:
+            UserError: nothing could be read; the first problem.
+        """
+        problems: list[UserError] = []
+        rows = tables.Rows(self.aus)
+        for reading in self.readings(paths, problems.append):
+            rows.add(reading)
+        if problems and not len(rows):
+            raise problems[0]
+        for problem in problems:
+            _log.warning("%s", problem)
+        return rows.table()
+
+    def readings(
+        self, paths: Iterable[PathLike], report: Callable[[UserError], None]
+    ) -> Iterator[Reading]:
+        """Read frame after frame, in order, at constant memory.
+
+        Args:
+            paths: pictures, videos, folders, cameras.
+            report: is told of each file that cannot be read, or not to its end, from the thread
+                that decodes; the other files go on.
+
+        Yields:
+            One reading a frame.
+        """
+        source, tracker = None, Tracker()
+        with closing(_ahead(_chunks(paths, report))) as chunks:
+            for chunk in chunks:
+                found = self._detector(chunk.frames, self._sides[chunk.still])
+                faces = []
+                for frame, detections in zip(chunk.frames, found, strict=True):
+                    if frame.source != source:
+                        source, tracker = frame.source, Tracker()
+                    faces.append(_faces(frame, detections, tracker))
+                yield from self._read(chunk.frames, faces)
+
+    def _read(
+        self, frames: Sequence[Frame], faces: Sequence[tuple[Face, ...]]
+    ) -> Iterator[Reading]:
+        """Run the model over all faces of a chunk."""
+        crops = torch.cat([self._crops(*pair) for pair in zip(frames, faces, strict=True)])
+        probability, intensity = self._run(crops)
+        start = 0
+        for frame, shown in zip(frames, faces, strict=True):
+            part = slice(start, start + len(shown))
+            start = part.stop
+            yield Reading(
+                frame,
+                shown,
+                probability[part],
+                probability[part] >= self._thresholds,
+                None if intensity is None else intensity[part],
+            )
+
+    def _crops(self, frame: Frame, faces: Sequence[Face]) -> Tensor:
+        """(F, 3, size, size) uint8 aligned faces of one frame, cropped as the model wants them."""
+        landmarks = np.array([face.landmarks for face in faces]).reshape(-1, 5, 2)
+        target = template(self._spec.size, self._spec.align)
+        return warp(frame.image, similarity(landmarks, target), self._spec.size)
+
+    @torch.inference_mode()
+    def _run(self, crops: Tensor) -> tuple[NDArray[np.floating], NDArray[np.floating] | None]:
+        """Probability and intensity, (F, A) each, of (F, 3, size, size) uint8 crops."""
+        if not len(crops):
+            return np.zeros((0, len(self.aus))), None
+        mean = torch.tensor(self._spec.mean, device=self._device)[:, None, None]
+        std = torch.tensor(self._spec.std, device=self._device)[:, None, None]
+        dtype = fast_dtype(self._device)
+        outputs = []
+        for part in torch.split(crops.to(self._device), _MODEL_FACES):
+            images = (part.float() / 255 - mean) / std
+            images = images.contiguous(memory_format=torch.channels_last)
+            with torch.autocast(self._device.type, dtype, enabled=dtype != torch.float32):
+                outputs.append(self._model(images))
+        probability = torch.cat([out.logits for out in outputs]).float().sigmoid()
+        intensities = [out.intensity for out in outputs if out.intensity is not None]
+        return (
+            probability.double().cpu().numpy(),
+            torch.cat(intensities).double().cpu().numpy() if intensities else None,
+        )
+
+
+def _faces(frame: Frame, found: Detections, tracker: Tracker) -> tuple[Face, ...]:
+    """Faces of the next frame of a source by identity number."""
+    numbers = tracker.update(found, frame.seconds)
+    return tuple(
+        Face(frame, int(numbers[i]), found.boxes[i], found.landmarks[i], float(found.scores[i]))
+        for i in np.argsort(numbers)
+    )
+
+
+def _chunks(paths: Iterable[PathLike], report: Callable[[UserError], None]) -> Iterator[_Chunk]:
+    """A few frames at a time, across small files; those of a camera at once."""
+    frames: list[Frame] = []
+    pixels, still = 0, False
+    for source in media.sources(paths, report):
+        kind = media.is_still(source)
+        limit = 1 if media.is_camera(source) else _CHUNK_FRAMES
+        for frame in _frames(source, report):
+            size = frame.image.shape[0] * frame.image.shape[1]
+            full = len(frames) >= limit or pixels + size > _CHUNK_PIXELS
+            if frames and (full or kind != still):
+                yield _Chunk(frames, still)
+                frames, pixels = [], 0
+            still = kind
+            frames.append(frame)
+            pixels += size
+    if frames:
+        yield _Chunk(frames, still)
+
+
+def _frames(source: str, report: Callable[[UserError], None]) -> Iterator[Frame]:
+    try:
+        yield from media.frames(source)
+    except UserError as error:
+        report(error)
+
+
+def _ahead(chunks: Iterator[_Chunk]) -> Generator[_Chunk, None, None]:
+    """The same chunks, the next one decoded in a thread while the last is worked on."""
+    with ThreadPoolExecutor(1, thread_name_prefix="decode") as pool:
+        coming = pool.submit(next, chunks, None)
+        while (chunk := coming.result()) is not None:
+            coming = pool.submit(next, chunks, None)
+            yield chunk
+
+
+def _spec(model: nn.Module) -> InputSpec:
+    spec = model.spec
+    if not isinstance(spec, InputSpec):
+        raise ValueError(f"expected a model with an InputSpec; got {spec!r}")
+    return spec

@@ -1,0 +1,124 @@
+"""Readings as rows: a table, JSON, and bars to look at.
+
+The columns begin like OpenFace 2's: ``frame`` (from 1), ``face_id``, ``timestamp`` (seconds),
+``confidence`` and ``success`` (0 or 1). Then come the box in pixels, for each AU its probability
+(``AU12_p``), whether it occurs at the calibrated threshold (``AU12_c``) and its intensity on 0 to 5
+(``AU12_r``, empty if the model does not tell), and last the ``input`` file. A row is a face; a
+frame without one has a row too, with ``success`` 0 and nothing else known.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from rich.table import Table
+from rich.text import Text
+
+from actionunits.aus import AUSet
+from actionunits.types import Reading
+
+_FIRST = ["frame", "face_id", "timestamp", "confidence", "success"]
+_BOX = ["face_x", "face_y", "face_w", "face_h"]
+_DECIMALS = {"timestamp": 6, "confidence": 4, **dict.fromkeys(_BOX, 2), "_p": 4, "_r": 3}
+
+
+def columns(aus: AUSet) -> list[str]:
+    """Names of the columns in order.
+
+    >>> from actionunits.aus import AUSet
+    >>> columns(AUSet.of([12]))[-4:]
+    ['AU12_p', 'AU12_c', 'AU12_r', 'input']
+    """
+    return [*_FIRST, *_BOX, *(f"{c}_{kind}" for kind in "pcr" for c in aus.columns()), "input"]
+
+
+class Rows:
+    """Rows of readings, without their pictures."""
+
+    def __init__(self, aus: AUSet) -> None:
+        """Start without rows.
+
+        Args:
+            aus: label axis of the readings.
+        """
+        self._columns = columns(aus)
+        self._aus = len(aus)
+        self._values: list[NDArray[np.float64]] = []
+        self._inputs: list[str] = []
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return len(self._inputs)
+
+    def add(self, reading: Reading) -> None:
+        """Add a row a face, or one that says that there is none."""
+        count = len(reading.faces)
+        values = np.full((max(count, 1), len(self._columns) - 1), np.nan)
+        values[:, 0], values[:, 2] = reading.frame.number + 1, reading.frame.seconds
+        values[:, 3:5] = 0
+        if count:
+            values[:, 1] = [face.track for face in reading.faces]
+            values[:, 3] = [face.score for face in reading.faces]
+            values[:, 4] = 1
+            values[:, 5:9] = [face.box for face in reading.faces]
+            p, c, r = np.split(values[:, 9:], 3, axis=1)
+            p[:], c[:] = reading.probability, reading.present
+            if reading.intensity is not None:
+                r[:] = reading.intensity
+        self._values.append(values)
+        self._inputs += [reading.frame.source] * len(values)
+
+    def table(self) -> pd.DataFrame:
+        """All rows as a table; what is not known is missing (NA)."""
+        values = np.concatenate([np.zeros((0, len(self._columns) - 1)), *self._values])
+        table = pd.DataFrame(values, columns=self._columns[:-1])
+        whole = {"frame": "int64", "face_id": "Int64", "success": "int64"}
+        known = {c: "Int64" for c in self._columns if c.endswith("_c")}
+        return table.astype({**whole, **known}).assign(input=pd.array(self._inputs, dtype="str"))
+
+
+def rounded(table: pd.DataFrame) -> pd.DataFrame:
+    """Table without decimals that mean nothing, for text."""
+    places = {c: _DECIMALS.get(c, _DECIMALS.get(str(c)[-2:])) for c in table.columns}
+    return table.round({c: n for c, n in places.items() if n is not None})
+
+
+def to_json(table: pd.DataFrame) -> str:
+    """Rows as a JSON list of objects; what is not known is null."""
+    return rounded(table).to_json(orient="records")
+
+
+def bars(reading: Reading, aus: AUSet, face: int) -> Table:
+    """AUs of one face for the terminal: name, probability, intensity and a bar of its length.
+
+    Args:
+        reading: of one frame.
+        aus: its label axis.
+        face: position of the face in the reading.
+    """
+    shown = reading.faces[face]
+    x, y, width, height = shown.box
+    table = Table(
+        title=f"{Path(reading.frame.source).name}, face {shown.track}: {width:.0f} x {height:.0f} "
+        f"pixels at {x:.0f}, {y:.0f}, confidence {shown.score:.2f}",
+        title_justify="left",
+    )
+    table.add_column("AU", justify="right")
+    table.add_column("name")
+    table.add_column("probability", justify="right")
+    table.add_column("intensity", justify="right")
+    table.add_column("", min_width=20)
+    for i, au in enumerate(aus):
+        probability, present = reading.probability[face, i], bool(reading.present[face, i])
+        known = reading.intensity is not None
+        share = reading.intensity[face, i] / 5 if reading.intensity is not None else probability
+        table.add_row(
+            str(au.number),
+            au.name,
+            f"{probability:.2f}",
+            f"{5 * share:.1f}" if known else "",
+            Text("█" * round(20 * float(np.clip(share, 0, 1))), "cyan" if present else "dim"),
+            style="bold" if present else "",
+        )
+    return table

@@ -1,0 +1,135 @@
+"""Alignment: known transforms are found, inverses undo, crops show what they should."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actionunits.faces.align import (
+    TEMPLATE,
+    five_points,
+    invert,
+    similarity,
+    template,
+    transform,
+    warp,
+)
+
+turns = st.floats(-3.1, 3.1)
+scales = st.floats(0.05, 20)
+shifts = st.tuples(st.floats(-500, 500), st.floats(-500, 500))
+
+
+def known_similarity(turn, scale, shift):
+    c, s = scale * np.cos(turn), scale * np.sin(turn)
+    return np.array([[c, -s, shift[0]], [s, c, shift[1]]])
+
+
+def smooth_image(height, width):
+    y, x = np.mgrid[:height, :width] + 0.5
+    red = 127 + 120 * np.sin(x / 9) * np.cos(y / 11)
+    return np.stack([red, x / width * 255, y / height * 255], -1).round().astype(np.uint8)
+
+
+def test_template_is_symmetric():
+    mirrored = TEMPLATE[[1, 0, 2, 4, 3]] * [-1, 1] + [1, 0]
+    assert np.allclose(mirrored, TEMPLATE)
+
+
+def test_template_of_a_centre_crop_is_shifted():
+    assert np.allclose(template(224, 256), TEMPLATE * 256 - 16)
+
+
+@given(turns, scales, shifts)
+def test_similarity_recovers_a_known_transform(turn, scale, shift):
+    matrix = known_similarity(turn, scale, shift)
+    found = similarity(TEMPLATE * 100, transform(TEMPLATE * 100, matrix))
+    assert np.allclose(found, matrix, atol=1e-6 * max(scale, 1))
+
+
+@given(turns, scales, shifts)
+def test_align_then_inverse_is_identity(turn, scale, shift):
+    points = transform(TEMPLATE * 64, known_similarity(turn, scale, shift))
+    matrix = similarity(points, TEMPLATE * 64)
+    assert np.allclose(transform(transform(points, matrix), invert(matrix)), points, atol=1e-6)
+
+
+def test_similarity_is_the_least_squares_solution():
+    rng = np.random.default_rng(0)
+    points, target = rng.normal(size=(5, 2)), rng.normal(size=(5, 2))
+    # Unknown a, b, s, t of x' = a x - b y + s, y' = b x + a y + t.
+    rows = np.zeros((10, 4))
+    rows[:5] = np.stack([points[:, 0], -points[:, 1], np.ones(5), np.zeros(5)], 1)
+    rows[5:] = np.stack([points[:, 1], points[:, 0], np.zeros(5), np.ones(5)], 1)
+    a, b, s, t = np.linalg.lstsq(rows, target.T.ravel(), rcond=None)[0]
+    assert np.allclose(similarity(points, target), [[a, -b, s], [b, a, t]])
+
+
+def test_similarity_of_a_batch_equals_one_by_one():
+    points = np.random.default_rng(1).normal(size=(4, 3, 5, 2))
+    batch = similarity(points, TEMPLATE)
+    assert batch.shape == (4, 3, 2, 3)
+    assert np.allclose(batch[2, 1], similarity(points[2, 1], TEMPLATE))
+
+
+@pytest.mark.parametrize("value", [1.0, np.nan])
+def test_similarity_rejects_points_without_a_direction(value):
+    with pytest.raises(ValueError, match="at least two differ"):
+        similarity(np.full((5, 2), value), TEMPLATE)
+
+
+def test_mirrored_face_aligns_to_the_mirrored_crop():
+    image = smooth_image(150, 200)
+    points = transform(TEMPLATE * 80, known_similarity(0.2, 1.0, (50, 20)))
+    mirrored = (np.array([200, 0]) + points * [-1, 1])[[1, 0, 2, 4, 3]]
+    crop = warp(image, similarity(points, TEMPLATE * 64)[None], 64)
+    other = warp(
+        np.ascontiguousarray(image[:, ::-1]), similarity(mirrored, TEMPLATE * 64)[None], 64
+    )
+    assert (crop.int() - other.flip(-1).int()).abs().max() <= 1
+
+
+def test_warp_by_whole_pixels_copies_them():
+    image = np.random.default_rng(2).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    crop = warp(image, np.array([[[1.0, 0, -5], [0, 1, -3]]]), 20)
+    assert (crop[0].permute(1, 2, 0).numpy() == image[3:23, 5:25]).all()
+
+
+def test_warp_and_back_shows_the_same_picture():
+    image = smooth_image(120, 120)
+    matrix = known_similarity(0.3, 1.1, (10, -20))[None]
+    there = warp(image, matrix, 200)[0].permute(1, 2, 0).numpy()
+    back = warp(np.ascontiguousarray(there), invert(matrix), 120)[0].permute(1, 2, 0).numpy()
+    middle = slice(40, 80)
+    assert np.abs(back[middle, middle].astype(int) - image[middle, middle]).max() <= 6
+
+
+def test_warp_averages_where_it_shrinks():
+    board = np.indices((240, 240)).sum(0) % 2 * 255
+    image = np.repeat(board[..., None], 3, -1).astype(np.uint8)
+    crop = warp(image, np.array([[[0.125, 0, 0], [0, 0.125, 0]]]), 30)
+    assert (crop.int() - 127).abs().max() <= 1  # one sample a pixel would show the squares
+
+
+def test_warp_keeps_the_order_of_crops_of_different_size():
+    image = smooth_image(300, 300)
+    matrices = np.stack([known_similarity(0, s, (0, 0)) for s in (0.2, 1.0, 0.5, 0.2)])
+    together = warp(image, matrices, 50)
+    alone = [warp(image, matrices[i : i + 1], 50)[0] for i in range(4)]
+    assert all((a.int() - b.int()).abs().max() <= 1 for a, b in zip(together, alone, strict=True))
+
+
+def test_warp_continues_the_border_and_takes_no_crops():
+    image = np.full((20, 20, 3), 77, np.uint8)
+    far = np.array([[[1.0, 0, 500], [0, 1, 500]]])
+    assert (warp(image, far, 16) == 77).all()
+    assert warp(image, np.zeros((0, 2, 3)), 16).shape == (0, 3, 16, 16)
+
+
+def test_five_points_of_49():
+    landmarks = np.zeros((2, 49, 2))
+    landmarks[:, 19:25] = [[10, 1]] * 6
+    landmarks[:, 25:31] = [[20, 2]] * 6
+    landmarks[:, [13, 31, 37]] = [[15, 5], [11, 9], [19, 9]]
+    expected = [[10, 1], [20, 2], [15, 5], [11, 9], [19, 9]]
+    assert np.array_equal(five_points(landmarks), [expected, expected])
