@@ -108,7 +108,9 @@ def draw_appearance(rng: np.random.Generator, identity: Identity, assets: Assets
     density = _beard_density(rng) if identity.male > 0.6 else 0.0
     lipstick = woman and rng.random() < 0.28
     natural = tone * np.array([0.92, 0.62, 0.66])
-    painted = np.array([0.32, 0.055, 0.065]) * rng.uniform(0.5, 1.5) * (1 + 0.25 * rng.normal(size=3))
+    painted = (
+        np.array([0.32, 0.055, 0.065]) * rng.uniform(0.5, 1.5) * (1 + 0.25 * rng.normal(size=3))
+    )
     lip = np.clip(painted, 0.03, 0.7) if lipstick else natural * rng.uniform(0.85, 1.05)
     shaded = woman and rng.random() < 0.3
     powder = tone * np.clip(np.array([0.6, 0.45, 0.5]) + 0.15 * rng.normal(size=3), 0.2, 1.0)
