@@ -4,21 +4,25 @@ import itertools
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import skimage.data
 import torch
 from PIL import Image
 from torch import nn
 
+from actionunits import checkpoint
 from actionunits.aus import DISFA8
-from actionunits.errors import MediaError
+from actionunits.errors import CheckpointError, MediaError
 from actionunits.faces.align import TEMPLATE
 from actionunits.faces.centerface import CenterFace
 from actionunits.faces.detections import Detections
 from actionunits.faces.given import Aligned
-from actionunits.predict import Predictor
+from actionunits.predict import Predictor, load
 from actionunits.tables import columns
 from actionunits.types import InputSpec, Output
+from runs import tiny_recipe
+from test_checkpoint import make
 from test_media import write_video
 
 PHOTOS = Path(__file__).parents[2] / "shared" / "photos"
@@ -187,3 +191,14 @@ def test_real_clip():
     assert success[:60].all()
     assert not success[80:].any()
     assert set(table["face_id"].dropna()) == {0}
+
+
+def test_load_takes_labels_and_thresholds_from_the_card(tmp_path, pictures):
+    model, card = make(tiny_recipe(tmp_path / "none.parquet"))
+    checkpoint.save(model, card, tmp_path / "run")
+    loaded = load(tmp_path / "run", detector=Aligned())
+    assert loaded.aus.numbers == card.aus
+    expected = Predictor(model, loaded.aus, card.thresholds, detector=Aligned())
+    pd.testing.assert_frame_equal(loaded.predict(pictures), expected.predict(pictures))
+    with pytest.raises(CheckpointError, match="nowhere"):
+        load("nowhere")

@@ -1,4 +1,4 @@
-"""Two processes, as `torchrun` starts them, give what one gives. One start for all tests: it is slow."""
+"""Two processes, as `torchrun` starts them, give what one gives; one slow start for all tests."""
 
 import os
 import socket
@@ -58,7 +58,7 @@ def both(rank: int, port: int, corpus: Path, folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def pair(synfacs_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder with ``one``, a run of one process, ``two``, of two, and what each of the two found."""
+    """Folder with ``one``, a run of one process, ``two``, of two, and what both found."""
     folder = tmp_path_factory.mktemp("processes")
     train(tiny_recipe(synfacs_file, epochs=1), 1, folder / "one", show=False)
     with socket.socket() as free:

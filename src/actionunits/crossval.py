@@ -65,7 +65,7 @@ class CrossReport(BaseModel):
             "each fold, their mean, and of the pooled counts; cal.: F1 at calibrated thresholds; "
             "in brackets 95 % intervals over subjects",
             box=box.SIMPLE_HEAD,
-            padding=(0, 1, 0, 0),
+            padding=0,
         )
         table.add_column("AU", overflow="ellipsis", no_wrap=True, min_width=4)
         others = [name for name in HEADINGS if name in self.mean and name != "f1"]

@@ -27,7 +27,7 @@ _PANEL, _TRACK, _TEXT, _FAINT = "#14181d", "#2b323b", "#f2f5f7", "#8b96a3"
 _ROW = 16  # pixels, the least height of a panel row that can be read
 _ENLARGED = 2048  # pixels, the width to which small frames are enlarged at most
 _COLUMNS = len(_COLOURS)  # faces that the panel shows side by side
-_CLOCK = Fraction(1, 90_000)  # seconds per tick of an overlay video
+_CLOCK = Fraction(1, 60_000)  # seconds per tick of an overlay video; MPEG-4 allows 1/65535
 
 
 def overlay(reading: Reading, aus: AUSet) -> NDArray[np.uint8]:

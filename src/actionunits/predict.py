@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from actionunits import media, tables
+from actionunits import checkpoint, media, tables, weights
 from actionunits.aus import AUSet
 from actionunits.device import fast_dtype
 from actionunits.errors import UserError
@@ -179,6 +179,26 @@ class Predictor:
             probability.double().cpu().numpy(),
             torch.cat(intensities).double().cpu().numpy() if intensities else None,
         )
+
+
+def load(
+    name_or_path: str | Path = "default",
+    *,
+    detector: Detector | None = None,
+    device: str | torch.device = "cpu",
+) -> Predictor:
+    """Predictor of a checkpoint, at the thresholds that were calibrated for it.
+
+    Args:
+        name_or_path: name of weights that come with the package, or the folder of a run.
+        detector: finds the faces; CenterFace where not given.
+        device: of the model.
+
+    Raises:
+        CheckpointError: there is no such checkpoint, or it is damaged.
+    """
+    model, card = checkpoint.load(weights.locate(name_or_path))
+    return Predictor(model, card.au_set(), card.thresholds, detector=detector, device=device)
 
 
 def _faces(frame: Frame, found: Detections, tracker: Tracker) -> tuple[Face, ...]:

@@ -91,7 +91,7 @@ class Report(BaseModel):
         caption += "; cal.: F1 at calibrated thresholds"
         if self.scores["f1"].intervals:
             caption += "; in brackets 95 % intervals over subjects"
-        table = Table(title=self.title, caption=caption, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+        table = Table(title=self.title, caption=caption, box=box.SIMPLE_HEAD, padding=0)
         table.add_column("AU", overflow="ellipsis", no_wrap=True, min_width=4)
         for heading in ("pos.", "subj.", *(HEADINGS[name] for name in shown)):
             table.add_column(heading, justify="right", no_wrap=True)

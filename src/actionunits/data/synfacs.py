@@ -1,7 +1,6 @@
 """synfacs: rendered faces with exact labels. A corpus is one Parquet file or a folder of them."""
 
 import json
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ from actionunits import aus
 from actionunits.data.table import POINTS, FrameTable, ParquetStore
 from actionunits.errors import DataError
 
+MINI = Path(__file__).parents[1] / "corpora" / "synfacs-mini.parquet"  # comes with the package
 VERSION = 1
 THRESHOLD = 2.0  # an AU occurs from intensity B on, as in most work on DISFA
 _COLUMNS = ["subject", "task", "frame", "seconds", "part", "landmarks", "yaw", "pitch", "roll"]
@@ -43,7 +43,7 @@ def read(root: Path | None = None) -> FrameTable:
 
 def _files(root: Path | None) -> list[Path]:
     if root is None:
-        root = Path(str(resources.files("actionunits") / "data" / "synfacs" / "mini.parquet"))
+        root = MINI
     files = sorted(root.glob("*.parquet")) if root.is_dir() else [root]
     files = [file for file in files if not file.name.startswith(".")]
     if not files:

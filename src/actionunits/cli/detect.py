@@ -1,0 +1,138 @@
+"""``au detect`` and ``au demo``."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from actionunits.errors import UserError
+    from actionunits.predict import Predictor
+    from actionunits.types import Reading
+
+_SHOWN = 3  # pictures whose tables are printed; of more, the files tell
+
+
+def detect(
+    paths: Annotated[
+        list[str], typer.Argument(help="Pictures, videos, folders, or the number of a camera.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="FILE.csv, FILE.parquet, or a folder: a CSV an input.")
+    ] = None,
+    overlay: Annotated[
+        Path | None, typer.Option(help="Annotated picture or video, or a folder for them.")
+    ] = None,
+    model: Annotated[str, typer.Option(help="`default`, or the folder of a run.")] = "default",
+    detector: Annotated[
+        str, typer.Option(help="Face detector: centerface, or aligned (all are face crops).")
+    ] = "centerface",
+    boxes: Annotated[
+        Path | None, typer.Option(help="CSV of known faces: source, frame, x, y, width, height.")
+    ] = None,
+    aligned: Annotated[bool, typer.Option("--aligned", help="Same as --detector aligned.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print rows as JSON.")] = False,
+) -> None:
+    """Read Action Units off pictures and video.
+
+    Columns: frame (from 1), face_id, timestamp (seconds), confidence, success, the box, and for
+    each AU its probability (_p), occurrence (_c, 0 or 1) and intensity (_r, 0 to 5). A frame
+    without a face has a row with success 0.
+    """
+    from actionunits.errors import UserError
+    from actionunits.faces.detect import detector as build
+    from actionunits.faces.given import BoxesFile
+    from actionunits.predict import load
+
+    if boxes is not None and (aligned or detector != "centerface"):
+        raise UserError("--boxes already says where the faces are; leave out the other detector")
+    found = build("aligned" if aligned else detector) if boxes is None else BoxesFile(boxes)
+    predictor = load(model, detector=found)
+    problems = _read(predictor, paths, [] if out is None else [out], overlay, json)
+    if problems:
+        raise ExceptionGroup(f"{len(problems)} inputs could not be read to the end", problems)
+
+
+def _read(
+    predictor: "Predictor", paths: list[str], outs: list[Path], overlay: Path | None, json: bool
+) -> list["UserError"]:
+    """Read, write and print; return what could not be read."""
+    from rich.console import Console
+
+    from actionunits import media, tables
+    from actionunits.plots import overlay_writer
+    from actionunits.summary import Summary
+    from actionunits.writers import writer
+
+    errors, console = Console(stderr=True), Console()
+    problems: list[UserError] = []
+    sources = media.sources(paths, problems.append)
+    if not sources:
+        return problems
+    summary, rows = Summary(predictor.aus), tables.Rows(predictor.aus)
+    with ExitStack() as stack:
+        writers = [stack.enter_context(writer(out, sources, predictor.aus)) for out in outs]
+        if overlay is not None:
+            writers.append(stack.enter_context(overlay_writer(overlay, sources, predictor.aus)))
+        status = stack.enter_context(errors.status("starting"))
+        for reading in _until_stopped(predictor.readings(sources, problems.append), sources):
+            summary.add(reading)
+            for file in writers:
+                file.add(reading)
+            if json:
+                rows.add(reading)
+            elif len(sources) <= _SHOWN and media.is_still(reading.frame.source):
+                for position in range(len(reading.faces)):
+                    console.print(tables.bars(reading, predictor.aus, position))
+            status.update(f"{reading.frame.source}: frame {reading.frame.number + 1}")
+    if json:
+        typer.echo(tables.to_json(rows.table()))
+    elif not all(media.is_still(source) for source in sources):
+        for table in summary.tables():
+            console.print(table)
+    errors.print(summary.line(), highlight=False)
+    for path in (*outs, overlay):
+        if path is not None:
+            errors.print(f"written: {path}", highlight=False)
+    return problems
+
+
+def _until_stopped(readings: "Iterator[Reading]", sources: list[str]) -> "Iterator[Reading]":
+    """Hand on the readings; Ctrl-C is the way to end those of a camera, and loses nothing."""
+    from actionunits import media
+
+    try:
+        yield from readings
+    except KeyboardInterrupt:
+        if not any(media.is_camera(source) for source in sources):
+            raise
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the tables and pictures.")] = Path("demo"),
+) -> None:
+    """Read a photograph and a rendered clip, then score the default weights on unseen faces."""
+    import pandas as pd
+    from rich.console import Console
+
+    from actionunits import demo as material
+    from actionunits.evaluate import evaluate
+    from actionunits.plots import timeline
+    from actionunits.predict import load
+    from actionunits.weights import locate
+
+    console = Console()
+    predictor = load("default")
+    for make in (material.photograph, material.clip):
+        source = make(out)
+        console.rule(source.name)
+        outs = [out / f"{source.stem}.{suffix}" for suffix in ("csv", "parquet")]
+        overlay = source.with_name(f"{source.stem}-read{source.suffix}")
+        _read(predictor, [str(source)], outs, overlay, json=False)
+    lanes = out / f"{source.stem}-timeline.png"
+    timeline(pd.read_parquet(outs[1]), predictor.aus, lanes)
+    console.print(f"written: {lanes}", highlight=False)
+    console.rule("rendered people that the weights have never seen")
+    console.print(evaluate(locate("default"), fold=1).to_table())

@@ -1,0 +1,115 @@
+"""``au train``, ``au crossval``, ``au evaluate`` and ``au recipes``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from actionunits.crossval import CrossReport
+    from actionunits.report import Report
+
+Recipe = Annotated[str, typer.Argument(help="Name of a recipe (`au recipes`) or a YAML file.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a value, e.g. optimiser.lr=1e-3."),
+]
+Ablation = Annotated[
+    str | None, typer.Option(help="Named variant of the recipe, e.g. relation=identity.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+def train(
+    recipe: Recipe,
+    fold: Annotated[
+        int | None, typer.Option(min=1, max=3, help="Fold kept for testing; all train without it.")
+    ] = None,
+    settings: Settings = None,
+    ablation: Ablation = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the run.")] = None,
+    fresh: Annotated[bool, typer.Option(help="Start anew instead of resuming.")] = False,
+    json: Json = False,
+) -> None:
+    """Train a model. Interrupted, the same command goes on where it stopped."""
+    from actionunits.recipe import load_recipe
+
+    chosen = load_recipe(recipe, settings or [], ablation)
+    from actionunits.train import train as run
+
+    result = run(chosen, fold, out or _folder(recipe, ablation, fold), resume=not fresh)
+    if result.report is not None:
+        _print(result.report, json)
+    typer.echo(f"checkpoint: {result.checkpoint}", err=True)
+
+
+def crossval(
+    recipe: Recipe,
+    settings: Settings = None,
+    ablation: Ablation = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the three runs.")] = None,
+    json: Json = False,
+) -> None:
+    """Train and test on the three subject-exclusive folds; finished folds are kept."""
+    from actionunits.recipe import load_recipe
+
+    chosen = load_recipe(recipe, settings or [], ablation)
+    from actionunits.crossval import crossval as run
+
+    folder = out or _folder(recipe, ablation, None)
+    _print(run(chosen, folder), json)
+    typer.echo(f"runs: {folder}", err=True)
+
+
+def evaluate(
+    checkpoint: Annotated[str, typer.Argument(help="Folder of a run or checkpoint, or `default`.")],
+    fold: Annotated[
+        int | None, typer.Option(min=1, max=3, help="Test fold; by default the one kept for it.")
+    ] = None,
+    data: Annotated[str | None, typer.Option(help="Another data set to score on.")] = None,
+    root: Annotated[str | None, typer.Option(help="Where the data set lies.")] = None,
+    json: Json = False,
+) -> None:
+    """Score a checkpoint on subjects that it never saw, with 95 % intervals over subjects."""
+    from actionunits.data import load
+    from actionunits.evaluate import evaluate as score
+    from actionunits.weights import locate
+
+    table = None if data is None else load(data, root)
+    _print(score(locate(checkpoint), fold=fold, table=table, root=root), json)
+
+
+def recipes(json: Json = False) -> None:
+    """List the recipes and their ablations."""
+    from actionunits.recipe import list_ablations, list_recipes, load_recipe
+
+    listed = {
+        name: {"about": load_recipe(name).about, "ablations": list_ablations(name)}
+        for name in list_recipes()
+    }
+    if json:
+        import json as encoder
+
+        typer.echo(encoder.dumps(listed, indent=1))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("recipe", "about", "ablations (--ablation NAME)")
+    for name, facts in listed.items():
+        table.add_row(name, str(facts["about"]), ", ".join(facts["ablations"]))
+    Console().print(table)
+
+
+def _folder(recipe: str, ablation: str | None, fold: int | None) -> Path:
+    parts = [Path(recipe).stem, ablation, fold and f"fold{fold}"]
+    return Path("runs", "-".join(str(part) for part in parts if part).replace(":", "_"))
+
+
+def _print(report: "Report | CrossReport", json: bool) -> None:
+    from rich.console import Console
+
+    if json:
+        typer.echo(report.to_json(), nl=False)
+    else:
+        Console().print(report.to_table())

@@ -1,0 +1,103 @@
+"""``au synth``: render faces whose Action Units are known exactly."""
+
+import json as encoder
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="Render synthetic faces and look at what was rendered.", no_args_is_help=True
+)
+Assets = Annotated[
+    Path,
+    typer.Option(
+        envvar="ACTIONUNITS_ASSETS", help="Folder of the MakeHuman assets, see docs/synthetic.md."
+    ),
+]
+Corpus = Annotated[
+    Path | None, typer.Argument(help="Parquet file or folder; the embedded corpus without it.")
+]
+
+
+@app.command()
+def render(
+    assets: Assets,
+    out: Annotated[Path, typer.Option(help="Folder of the corpus.")],
+    preset: Annotated[
+        str, typer.Option(help="Settings to start from: mini (embedded corpus) or train.")
+    ] = "train",
+    subjects: Annotated[int | None, typer.Option(help="Number of people.")] = None,
+    tasks: Annotated[int | None, typer.Option(help="Tasks of each, 1 to 8.")] = None,
+    frames: Annotated[int | None, typer.Option(help="Frames of each task.")] = None,
+    size: Annotated[int | None, typer.Option(help="Side of the pictures, pixels.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Same seed, same labels.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that render.")] = 2,
+) -> None:
+    """Render a corpus. Interrupted, the same command goes on where it stopped."""
+    from actionunits.errors import DataError
+    from actionunits.synth.corpus import render_corpus
+    from actionunits.synth.script import MINI, TRAIN
+
+    presets = {"mini": MINI, "train": TRAIN}
+    if preset not in presets:
+        raise DataError(f"--preset: expected {' or '.join(presets)}, got {preset!r}")
+    start = presets[preset]
+    settings = replace(
+        start,
+        subjects=start.subjects if subjects is None else subjects,
+        tasks=start.tasks if tasks is None else tasks,
+        frames=start.frames if frames is None else frames,
+        size=start.size if size is None else size,
+        seed=start.seed if seed is None else seed,
+    )
+    rendered = render_corpus(assets, out, settings, workers)
+    typer.echo(f"{rendered} frames rendered; {settings.total} in {out}", err=True)
+
+
+@app.command()
+def pack(
+    folder: Annotated[Path, typer.Argument(help="Rendered corpus.")],
+    out: Annotated[Path, typer.Option(help="Parquet file to write.")],
+    megabytes: Annotated[float, typer.Option(help="Largest size of the file.")] = 30.0,
+) -> None:
+    """Merge a rendered corpus into one file of at most a given size."""
+    from actionunits.synth.pack import pack as merge
+
+    merge(folder, out, int(megabytes * 1e6))
+    typer.echo(f"{out}: {out.stat().st_size / 1e6:.1f} MB", err=True)
+
+
+@app.command()
+def card(
+    path: Corpus = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+) -> None:
+    """Rates and correlations of a corpus beside those of BP4D and DISFA."""
+    from actionunits.data.synfacs import MINI
+    from actionunits.synth.card import card_json, corpus_card, print_card, read_labels
+
+    facts = corpus_card(read_labels(path or MINI))
+    if json:
+        typer.echo(encoder.dumps(card_json(facts), indent=1))
+    else:
+        print_card(facts)
+
+
+@app.command()
+def sheet(
+    assets: Assets,
+    out: Annotated[Path, typer.Option(help="Picture to write.")] = Path("sheet.png"),
+    identities: Annotated[int, typer.Option(min=1, help="Number of people.")] = 4,
+    seed: Annotated[int, typer.Option(help="Who they are.")] = 0,
+) -> None:
+    """Draw the contact sheet: each Action Unit at 0, 2 and 5 on several people."""
+    from actionunits.synth.assets import load_assets
+    from actionunits.synth.face import Head
+    from actionunits.synth.render import Renderer
+    from actionunits.synth.sheet import contact_sheet
+
+    with Renderer(Head(load_assets(assets))) as renderer:
+        contact_sheet(renderer, out, identities, seed)
+    typer.echo(f"{out}", err=True)

@@ -1,0 +1,43 @@
+"""Material of ``au demo``: a photograph in the public domain and a clip of a rendered person."""
+
+from importlib import resources
+from pathlib import Path
+
+import av
+import numpy as np
+from av.video.stream import VideoStream
+
+from actionunits import data
+from actionunits.data.dataset import Faces
+from actionunits.files import atomic
+
+_SUBJECT, _TASK = "S001", "T1"
+_ROOM = 64  # pixels around the aligned face, so that the face has to be found
+
+
+def photograph(folder: Path) -> Path:
+    """Write the portrait of Eileen Collins (NASA, public domain) that comes with scikit-image."""
+    path = folder / "astronaut.png"
+    with atomic(path) as temporary:
+        temporary.write_bytes((resources.files("skimage") / "data" / "astronaut.png").read_bytes())
+    return path
+
+
+def clip(folder: Path) -> Path:
+    """Write one person's first task of the embedded corpus as a video of its true speed."""
+    table = data.load("synfacs")
+    rows = table.rows
+    chosen = table.subset(((rows["subject"] == _SUBJECT) & (rows["task"] == _TASK)).to_numpy())
+    frames = Faces(chosen, 256)(np.arange(len(chosen))).permute(0, 2, 3, 1).numpy()
+    frames = np.pad(frames, ((0, 0), (_ROOM, _ROOM), (_ROOM, _ROOM), (0, 0)), mode="edge")
+    rate = round(1 / chosen.rows["seconds"].diff().median())
+    path = folder / "rendered.mp4"
+    with atomic(path) as temporary, av.open(str(temporary), "w") as container:
+        stream = container.add_stream("mpeg4", rate=rate)
+        assert isinstance(stream, VideoStream)
+        stream.height, stream.width, stream.pix_fmt = *frames.shape[1:3], "yuv420p"
+        stream.bit_rate = 4_000_000
+        for image in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode(None))
+    return path

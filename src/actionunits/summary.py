@@ -1,0 +1,81 @@
+"""What was read, in few lines: how often and how strongly each AU occurred on each face."""
+
+from pathlib import Path
+
+import numpy as np
+from rich.table import Table
+
+from actionunits.aus import AUSet
+from actionunits.types import Reading
+
+
+class Summary:
+    """Counts over the frames of each face, at constant memory.
+
+    Args:
+        aus: label axis of the readings.
+    """
+
+    def __init__(self, aus: AUSet) -> None:
+        self._aus = aus
+        self._faces: dict[tuple[str, int], _Face] = {}
+        self.frames = 0
+        self.without_face = 0
+
+    def add(self, reading: Reading) -> None:
+        """Count one frame."""
+        self.frames += 1
+        self.without_face += not reading.faces
+        for position, face in enumerate(reading.faces):
+            key = (reading.frame.source, face.track)
+            counts = self._faces.setdefault(key, _Face(len(self._aus)))
+            strength = (reading.probability if reading.intensity is None else reading.intensity)[
+                position
+            ]
+            counts.frames += 1
+            counts.present += reading.present[position]
+            stronger = strength > counts.peak
+            counts.peak = np.where(stronger, strength, counts.peak)
+            counts.seconds = np.where(stronger, reading.frame.seconds, counts.seconds)
+
+    def tables(self, most: int = 6) -> list[Table]:
+        """Return one table a face for the terminal, of the faces seen longest, `most` at most."""
+        seen = sorted(self._faces.items(), key=lambda item: -item[1].frames)[:most]
+        return [self._table(*key, counts) for key, counts in sorted(seen)]
+
+    def line(self) -> str:
+        """Return one line on everything that was read."""
+        faces = len(self._faces)
+        return f"{self.frames} frames, {faces} faces, {self.without_face} frames without a face"
+
+    def _table(self, source: str, track: int, counts: "_Face") -> Table:
+        table = Table(
+            title=f"{Path(source).name}, face {track}: {counts.frames} frames", title_justify="left"
+        )
+        table.add_column("AU", justify="right")
+        table.add_column("name")
+        for heading in ("present", "peak", "at"):
+            table.add_column(heading, justify="right")
+        table.add_column("", min_width=20)
+        share = counts.present / counts.frames
+        for i, au in enumerate(self._aus):
+            table.add_row(
+                str(au.number),
+                au.name,
+                f"{share[i]:.0%}",
+                f"{counts.peak[i]:.1f}",
+                f"{counts.seconds[i]:.2f} s",
+                "█" * round(20 * float(share[i])),
+                style="bold" if share[i] >= 0.1 else "",
+            )
+        return table
+
+
+class _Face:
+    """Counts of one face; arrays are (A,)."""
+
+    def __init__(self, aus: int) -> None:
+        self.frames = 0
+        self.present = np.zeros(aus)
+        self.peak = np.full(aus, -np.inf)
+        self.seconds = np.zeros(aus)
