@@ -1,0 +1,5 @@
+"""``python -m actionunits``: the command ``au``, in the form that ``torchrun`` starts."""
+
+from actionunits.cli import main
+
+main()
