@@ -1,5 +1,6 @@
 """Two processes, as `torchrun` starts them, give what one gives; one slow start for all tests."""
 
+import multiprocessing
 import os
 import socket
 from pathlib import Path
@@ -46,6 +47,7 @@ def both(rank: int, port: int, corpus: Path, folder: Path) -> None:
         "MASTER_PORT": str(port),
         "OMP_NUM_THREADS": "1",
     }
+    torch.set_num_threads(1)
     recipe = tiny_recipe(corpus, epochs=2)
     result = train(recipe, 1, folder / "two", show=False)  # starts the process group
     assert result.report is not None
@@ -64,7 +66,9 @@ def pair(synfacs_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    mp.spawn(both, args=(port, synfacs_file, folder), nprocs=2)
+    # one server imports, the two fork from it: importing twice would be most of the time
+    multiprocessing.set_forkserver_preload(["test_processes"])
+    mp.start_processes(both, args=(port, synfacs_file, folder), nprocs=2, start_method="forkserver")
     return folder
 
 

@@ -11,8 +11,8 @@ from actionunits import data
 from actionunits.data.dataset import Faces
 from actionunits.files import atomic
 
-_SUBJECT, _TASK = "S001", "T1"
-_ROOM = 64  # pixels around the aligned face, so that the face has to be found
+_SUBJECT, _TASK = "S003", "T4"  # blinks, a smile, raised brows
+_ROOM, _GRAY = 64, 110  # pixels around the aligned face, so that it has to be found
 
 
 def photograph(folder: Path) -> Path:
@@ -29,7 +29,8 @@ def clip(folder: Path) -> Path:
     rows = table.rows
     chosen = table.subset(((rows["subject"] == _SUBJECT) & (rows["task"] == _TASK)).to_numpy())
     frames = Faces(chosen, 256)(np.arange(len(chosen))).permute(0, 2, 3, 1).numpy()
-    frames = np.pad(frames, ((0, 0), (_ROOM, _ROOM), (_ROOM, _ROOM), (0, 0)), mode="edge")
+    room = ((0, 0), (_ROOM, _ROOM), (_ROOM, _ROOM), (0, 0))
+    frames = np.pad(frames, room, constant_values=_GRAY)
     rate = round(1 / chosen.rows["seconds"].diff().median())
     path = folder / "rendered.mp4"
     with atomic(path) as temporary, av.open(str(temporary), "w") as container:

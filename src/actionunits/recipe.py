@@ -147,6 +147,8 @@ class Recipe(_Section):
     """Largest norm of the gradient."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """auto: bfloat16 where the processor is fast at it."""
+    storage: Literal["float32", "float16"] = "float32"
+    """Number format of the weights in the checkpoint; 16 bits halve the file."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     init: str | None = None
     """Start of the weights: a name that the model offers, such as ``imagenet``, or a checkpoint."""

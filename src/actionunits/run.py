@@ -281,7 +281,7 @@ class Run:
                 thresholds=tuple(thresholds.tolist()),
                 scores=dict(scores),
             )
-            checkpoint.save(self.model, card, self.out / CHECKPOINT)
+            checkpoint.save(self.model, card, self.out / CHECKPOINT, self.recipe.storage)
         self.accelerator.wait_for_everyone()
 
     def _agree_on_buffers(self) -> None:

@@ -66,17 +66,24 @@ def evaluate(
     fold: Annotated[
         int | None, typer.Option(min=1, max=3, help="Test fold; by default the one kept for it.")
     ] = None,
-    data: Annotated[str | None, typer.Option(help="Another data set to score on.")] = None,
+    data: Annotated[
+        str | None, typer.Option(help="Another data set to score on: all of it, or its --fold.")
+    ] = None,
     root: Annotated[str | None, typer.Option(help="Where the data set lies.")] = None,
     json: Json = False,
 ) -> None:
     """Score a checkpoint on subjects that it never saw, with 95 % intervals over subjects."""
     from actionunits.data import load
+    from actionunits.data.splits import train_test
     from actionunits.evaluate import evaluate as score
     from actionunits.weights import locate
 
-    table = None if data is None else load(data, root)
-    _print(score(locate(checkpoint), fold=fold, table=table, root=root), json)
+    path, table = locate(checkpoint), None
+    if data is not None:
+        table = load(data, root)
+        if fold is not None:
+            table = train_test(table, fold)[1]
+    _print(score(path, fold=fold, table=table, root=root), json)
 
 
 def recipes(json: Json = False) -> None:

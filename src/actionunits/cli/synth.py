@@ -3,9 +3,12 @@
 import json as encoder
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from actionunits.synth.render import Renderer
 
 app = typer.Typer(
     help="Render synthetic faces and look at what was rendered.", no_args_is_help=True
@@ -89,15 +92,43 @@ def card(
 def sheet(
     assets: Assets,
     out: Annotated[Path, typer.Option(help="Picture to write.")] = Path("sheet.png"),
+    au: Annotated[list[int] | None, typer.Option(help="FACS number; all without it.")] = None,
     identities: Annotated[int, typer.Option(min=1, help="Number of people.")] = 4,
     seed: Annotated[int, typer.Option(help="Who they are.")] = 0,
 ) -> None:
     """Draw the contact sheet: each Action Unit at 0, 2 and 5 on several people."""
+    from actionunits.aus import ALL, AUSet
+    from actionunits.errors import UserError
+    from actionunits.synth.sheet import contact_sheet
+
+    try:
+        aus = AUSet.of(au) if au else ALL
+    except ValueError as error:
+        raise UserError(f"--au: {error}") from None
+    with _renderer(assets) as renderer:
+        contact_sheet(renderer, out, identities, seed, aus)
+    typer.echo(f"written: {out}", err=True)
+
+
+@app.command()
+def looks(
+    assets: Assets,
+    out: Annotated[Path, typer.Option(help="Picture to write.")] = Path("looks.png"),
+    subjects: Annotated[int, typer.Option(min=1, help="Number of people.")] = 32,
+    seed: Annotated[int, typer.Option(help="Who they are.")] = 0,
+    landmarks: Annotated[bool, typer.Option(help="Draw the 49 landmarks.")] = False,
+) -> None:
+    """Draw random people with random expressions in random light, as a corpus shows them."""
+    from actionunits.synth.sheet import looks_sheet
+
+    with _renderer(assets) as renderer:
+        looks_sheet(renderer, out, subjects, seed, landmarks)
+    typer.echo(f"written: {out}", err=True)
+
+
+def _renderer(assets: Path) -> "Renderer":
     from actionunits.synth.assets import load_assets
     from actionunits.synth.face import Head
     from actionunits.synth.render import Renderer
-    from actionunits.synth.sheet import contact_sheet
 
-    with Renderer(Head(load_assets(assets))) as renderer:
-        contact_sheet(renderer, out, identities, seed)
-    typer.echo(f"{out}", err=True)
+    return Renderer(Head(load_assets(assets)))

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from actionunits.aus import ALL
+from actionunits.aus import ALL, AUSet
 from actionunits.files import atomic
 from actionunits.synth.face import draw_identity
 from actionunits.synth.looks import Scene, draw_appearance, draw_scene, studio
@@ -20,7 +20,9 @@ _COMPANION = {26: 25}  # AUs that nearly always come with another are shown with
 _DOT = 1.5
 
 
-def contact_sheet(renderer: Renderer, out: Path, identities: int = 4, seed: int = 0) -> None:
+def contact_sheet(
+    renderer: Renderer, out: Path, identities: int = 4, seed: int = 0, aus: AUSet = ALL
+) -> None:
     """Draw each AU at intensities 0, 2 and 5 on several people in studio light.
 
     Args:
@@ -28,24 +30,25 @@ def contact_sheet(renderer: Renderer, out: Path, identities: int = 4, seed: int 
         out: PNG or JPEG file.
         identities: number of people.
         seed: of the people.
+        aus: which AUs.
     """
     people = [_shot(renderer, seed, number, studio()) for number in range(identities)]
     rows = []
-    for index, au in enumerate(ALL):
+    for au in aus:
         for person in people:
             for level in _LEVELS:
                 intensity = np.zeros((len(ALL), 2))
-                intensity[index] = level
+                intensity[ALL.index(au.number)] = level
                 if au.number in _COMPANION:
                     intensity[ALL.index(_COMPANION[au.number])] = level
                 rows.append(person._replace(au=intensity))
     images, _ = renderer.render(rows)
     labels = [
         f"AU{au.number}" + (f"+{_COMPANION[au.number]}" if au.number in _COMPANION else "")
-        for au in ALL
+        for au in aus
     ]
     titles = [str(level) for _ in people for level in _LEVELS]
-    _save(_table(images, labels, [au.name for au in ALL], titles), out)
+    _save(_table(images, labels, [au.name for au in aus], titles), out)
 
 
 def looks_sheet(
