@@ -67,7 +67,7 @@ def pair(synfacs_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     # one server imports, the two fork from it: importing twice would be most of the time
-    multiprocessing.set_forkserver_preload(["test_processes"])
+    multiprocessing.set_forkserver_preload(["actionunits.train"])
     mp.start_processes(both, args=(port, synfacs_file, folder), nprocs=2, start_method="forkserver")
     return folder
 

@@ -129,6 +129,17 @@ def frames(source: str | Path | int, threads: int = 0) -> Iterator[Frame]:
             yield from _video(name, threads)
 
 
+def duration(source: str) -> float:
+    """Seconds that a video promises; 0 for a picture, a camera, and where nobody knows."""
+    if is_camera(source) or is_still(source):
+        return 0.0
+    try:
+        with _open_file(source) as container:
+            return _duration(container, container.streams.video[0])
+    except (MediaError, IndexError):  # `frames` says what is wrong with it
+        return 0.0
+
+
 def read_image(path: str | Path) -> NDArray[np.uint8]:
     """One picture as (H, W, 3) RGB uint8, upright by its EXIF tag.
 

@@ -1,5 +1,6 @@
 """What was read, in few lines: how often and how strongly each AU occurred on each face."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -38,15 +39,17 @@ class Summary:
             counts.peak = np.where(stronger, strength, counts.peak)
             counts.seconds = np.where(stronger, reading.frame.seconds, counts.seconds)
 
-    def tables(self, most: int = 6) -> list[Table]:
-        """Return one table a face for the terminal, of the faces seen longest, `most` at most."""
-        seen = sorted(self._faces.items(), key=lambda item: -item[1].frames)[:most]
+    def tables(self, sources: Collection[str], most: int = 6) -> list[Table]:
+        """Return a table a face of these sources, of the `most` faces seen longest."""
+        faces = [item for item in self._faces.items() if item[0][0] in sources]
+        seen = sorted(faces, key=lambda item: -item[1].frames)[:most]
         return [self._table(*key, counts) for key, counts in sorted(seen)]
 
     def line(self) -> str:
         """Return one line on everything that was read."""
-        faces = len(self._faces)
-        return f"{self.frames} frames, {faces} faces, {self.without_face} frames without a face"
+        return (
+            f"frames: {self.frames}, without a face: {self.without_face}; faces: {len(self._faces)}"
+        )
 
     def _table(self, source: str, track: int, counts: "_Face") -> Table:
         table = Table(

@@ -1,13 +1,15 @@
 """``au detect`` and ``au demo``."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from actionunits.errors import UserError
     from actionunits.predict import Predictor
     from actionunits.types import Reading
@@ -76,21 +78,25 @@ def _read(
         writers = [stack.enter_context(writer(out, sources, predictor.aus)) for out in outs]
         if overlay is not None:
             writers.append(stack.enter_context(overlay_writer(overlay, sources, predictor.aus)))
-        status = stack.enter_context(errors.status("starting"))
-        for reading in _until_stopped(predictor.readings(sources, problems.append), sources):
-            summary.add(reading)
-            for file in writers:
-                file.add(reading)
-            if json:
-                rows.add(reading)
-            elif len(sources) <= _SHOWN and media.is_still(reading.frame.source):
-                for position in range(len(reading.faces)):
-                    console.print(tables.bars(reading, predictor.aus, position))
-            status.update(f"{reading.frame.source}: frame {reading.frame.number + 1}")
+        advance = stack.enter_context(_progress(sources, errors))
+        try:
+            for reading in predictor.readings(sources, problems.append):
+                summary.add(reading)
+                for file in writers:
+                    file.add(reading)
+                if json:
+                    rows.add(reading)
+                elif len(sources) <= _SHOWN and media.is_still(reading.frame.source):
+                    for position in range(len(reading.faces)):
+                        console.print(tables.bars(reading, predictor.aus, position))
+                advance(reading)
+        except KeyboardInterrupt:  # the way to end a camera: what was read is kept
+            if not any(media.is_camera(source) for source in sources):
+                raise
     if json:
         typer.echo(tables.to_json(rows.table()))
-    elif not all(media.is_still(source) for source in sources):
-        for table in summary.tables():
+    else:
+        for table in summary.tables([s for s in sources if not media.is_still(s)]):
             console.print(table)
     errors.print(summary.line(), highlight=False)
     for path in (*outs, overlay):
@@ -99,15 +105,36 @@ def _read(
     return problems
 
 
-def _until_stopped(readings: "Iterator[Reading]", sources: list[str]) -> "Iterator[Reading]":
-    """Hand on the readings; Ctrl-C is the way to end those of a camera, and loses nothing."""
+@contextmanager
+def _progress(sources: list[str], console: "Console") -> "Iterator[Callable[[Reading], None]]":
+    """Bar over all inputs; within a video it moves with the video's own time."""
+    from rich import progress
+
     from actionunits import media
 
-    try:
-        yield from readings
-    except KeyboardInterrupt:
-        if not any(media.is_camera(source) for source in sources):
-            raise
+    place = {source: index for index, source in enumerate(sources)}
+    seconds: dict[str, float] = {}
+    bar = progress.Progress(
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(bar_width=24),
+        progress.TextColumn("{task.fields[frames]} frames"),
+        progress.TimeRemainingColumn(),
+        console=console,
+        transient=True,
+    )
+
+    def advance(reading: "Reading") -> None:
+        source = reading.frame.source
+        if source not in seconds:
+            seconds[source] = media.duration(source)
+        share = min(reading.frame.seconds / seconds[source], 1) if seconds[source] else 0
+        frames = bar.tasks[task].fields["frames"] + 1
+        name = Path(source).name
+        bar.update(task, description=name, completed=place[source] + share, frames=frames)
+
+    with bar:
+        task = bar.add_task("", total=len(sources), frames=0)
+        yield advance
 
 
 def demo(

@@ -1,0 +1,47 @@
+"""The counts that the terminal shows after a video."""
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from actionunits.aus import AUSet
+from actionunits.summary import Summary
+from actionunits.types import Face, Frame, Reading
+
+
+def reading(number: int, tracks: list[int], strength: float, source: str = "a.mp4") -> Reading:
+    frame = Frame(np.zeros((4, 4, 3), np.uint8), source, number, number / 10)
+    faces = tuple(Face(frame, t, np.zeros(4), np.zeros((5, 2)), 1.0) for t in tracks)
+    values = np.full((len(tracks), 1), strength)
+    return Reading(frame, faces, values / 5, values >= 2, values)
+
+
+@pytest.fixture
+def summary() -> Summary:
+    found = Summary(AUSet.of([12]))
+    for number, strength in enumerate([0.0, 1.0, 4.5, 2.0]):
+        found.add(reading(number, [0], strength))
+    found.add(reading(4, [], 0.0))
+    found.add(reading(0, [0, 1], 3.0, source="b.jpg"))
+    return found
+
+
+def text(summary: Summary, sources: list[str]) -> str:
+    console = Console(width=100, record=True, quiet=True)
+    for table in summary.tables(sources):
+        console.print(table)
+    return console.export_text()
+
+
+def test_share_peak_and_time(summary: Summary) -> None:
+    shown = text(summary, ["a.mp4"])
+    assert "4 frames" in shown
+    assert "50%" in shown  # two of four frames
+    assert "4.5" in shown
+    assert "0.20 s" in shown
+
+
+def test_sources_are_kept_apart(summary: Summary) -> None:
+    assert "b.jpg" not in text(summary, ["a.mp4"])
+    assert len(summary.tables(["a.mp4", "b.jpg"])) == 3
+    assert summary.line() == "frames: 6, without a face: 1; faces: 3"
