@@ -1,5 +1,7 @@
 """The counts that the terminal shows after a video."""
 
+import io
+
 import numpy as np
 import pytest
 from rich.console import Console
@@ -27,7 +29,7 @@ def summary() -> Summary:
 
 
 def text(summary: Summary, sources: list[str]) -> str:
-    console = Console(width=100, record=True, quiet=True)
+    console = Console(width=100, record=True, file=io.StringIO())
     for table in summary.tables(sources):
         console.print(table)
     return console.export_text()
