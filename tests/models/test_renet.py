@@ -206,3 +206,8 @@ def test_imagenet_without_a_connection_says_what_to_do(monkeypatch: pytest.Monke
     monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", unreachable)
     with pytest.raises(UserError, match="no route.*: connect once"):
         renet(width=64).start_from("imagenet")
+
+
+def test_too_narrow_networks_are_refused() -> None:
+    with pytest.raises(RecipeError, match="width"):
+        renet(width=4)

@@ -127,7 +127,7 @@ class RENet(nn.Module):
         _choose("task", task, Task)
         _choose("train_aus", train_aus, TrainAUs)
         _choose("prediction", prediction, Prediction)
-        _check(aus, relation, held_out, size, align)
+        _check(aus, relation, held_out, size, align, width)
         if not 1 <= threshold < LEVELS:
             raise RecipeError(f"threshold: expected 1 to {LEVELS - 1}, got {threshold}")
         self.aus, self.train_aus, self.prediction = aus, train_aus, prediction
@@ -277,7 +277,9 @@ def _choose(name: str, value: str, allowed: object) -> None:
         raise RecipeError(f"{name}: expected one of {', '.join(get_args(allowed))}, got {value!r}")
 
 
-def _check(aus: AUSet, relation: str, held_out: Sequence[int], size: int, align: int) -> None:
+def _check(
+    aus: AUSet, relation: str, held_out: Sequence[int], size: int, align: int, width: int
+) -> None:
     foreign = [n for n in held_out if n not in aus.numbers]
     if foreign:
         raise RecipeError(f"held_out: AUs {foreign} are not among the AUs {list(aus.numbers)}")
@@ -287,3 +289,5 @@ def _check(aus: AUSet, relation: str, held_out: Sequence[int], size: int, align:
         raise RecipeError("held_out: at least one AU must be trained")
     if not 32 <= size <= align:
         raise RecipeError(f"size: expected 32 to align ({align}) pixels, got {size}")
+    if width < 8:  # PyTorch's CPU kernels were seen to corrupt memory below that, channels last
+        raise RecipeError(f"width: expected 8 channels or more, got {width}")
