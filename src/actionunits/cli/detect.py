@@ -54,7 +54,7 @@ def detect(
     predictor = load(model, detector=found)
     problems = _read(predictor, paths, [] if out is None else [out], overlay, json)
     if problems:
-        raise ExceptionGroup(f"{len(problems)} inputs could not be read to the end", problems)
+        raise ExceptionGroup(f"inputs that could not be read to the end: {len(problems)}", problems)
 
 
 def _read(
