@@ -1,5 +1,6 @@
 """``au train``, ``au crossval``, ``au evaluate`` and ``au recipes``."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -116,6 +117,8 @@ def _folder(recipe: str, ablation: str | None, fold: int | None) -> Path:
 def _print(report: "Report | CrossReport", json: bool) -> None:
     from rich.console import Console
 
+    if os.environ.get("RANK", "0") != "0":  # of several processes the first speaks for all
+        return
     if json:
         typer.echo(report.to_json(), nl=False)
     else:
