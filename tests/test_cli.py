@@ -131,6 +131,8 @@ def test_one_broken_file_does_not_cost_the_others(
         (["train", "renet_synfacs", "--set", "optimiser.rate=1"], "optimiser.rate"),
         (["train", "renet_synfacs", "--set", "epochs=many"], "epochs"),
         (["train", "renet_synfacs", "--set", "model.params.relations=none"], "relation"),
+        (["train", "renet_synfacs", "--set", "model.params.relation=person"], "relation"),
+        (["train", "renet_synfacs", "--set", "model.params.size=large"], "size"),
         (["train", "renet_synfacs", "--set", "data.root=nowhere"], "nowhere"),
         (["train", "renet_synfacs", "--ablation", "no"], "ablation"),
         (["evaluate", "nowhere"], "nowhere"),

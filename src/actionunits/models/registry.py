@@ -3,9 +3,18 @@
 import difflib
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import (
+    Any,
+    ClassVar,
+    NamedTuple,
+    Protocol,
+    TypeVar,
+    get_type_hints,
+    runtime_checkable,
+)
 
 import torch
+from pydantic import TypeAdapter, ValidationError
 from torch import nn
 
 from actionunits.aus import AUSet
@@ -61,19 +70,24 @@ def list_models() -> list[str]:
 
 
 def check(name: str, settings: Mapping[str, object]) -> None:
-    """Check a model's name and the names of its settings, before any data is read.
+    """Check a model's name and the names and types of its settings, before any data is read.
 
     Raises:
-        RecipeError: there is no such model, or it has no such setting.
+        RecipeError: there is no such model, it has no such setting, or a value has a wrong type.
     """
     model = _entry(name).model
-    allowed = _settings(model)
-    for key in settings:
+    allowed, types = _settings(model), get_type_hints(model.__init__)
+    for key, value in settings.items():
         if key not in allowed:
             raise RecipeError(
                 f"model {name} has no setting {key!r}{_hint(key, allowed)}; "
                 f"it has {', '.join(sorted(allowed))}"
             )
+        try:
+            TypeAdapter(types[key]).validate_python(value, strict=True)
+        except ValidationError as error:
+            reason = error.errors()[0]["msg"].lower()
+            raise RecipeError(f"model {name}, {key}: {reason}, got {value!r}") from None
 
 
 def create(name: str, aus: AUSet, stats: LabelStats, **settings: Any) -> nn.Module:
