@@ -52,15 +52,13 @@ def detect(
         raise UserError("--boxes already says where the faces are; leave out the other detector")
     found = build("aligned" if aligned else detector) if boxes is None else BoxesFile(boxes)
     predictor = load(model, detector=found)
-    problems = _read(predictor, paths, [] if out is None else [out], overlay, json)
-    if problems:
-        raise ExceptionGroup(f"inputs that could not be read to the end: {len(problems)}", problems)
+    _read(predictor, paths, [] if out is None else [out], overlay, json)
 
 
 def _read(
     predictor: "Predictor", paths: list[str], outs: list[Path], overlay: Path | None, json: bool
-) -> list["UserError"]:
-    """Read, write and print; return what could not be read."""
+) -> None:
+    """Read, write and print; at the end raise what could not be read, the rest being done."""
     from rich.console import Console
 
     from actionunits import media, tables
@@ -72,7 +70,7 @@ def _read(
     problems: list[UserError] = []
     sources = media.sources(paths, problems.append)
     if not sources:
-        return problems
+        raise _unread(problems)
     summary, rows = Summary(predictor.aus), tables.Rows(predictor.aus)
     with ExitStack() as stack:
         writers = [stack.enter_context(writer(out, sources, predictor.aus)) for out in outs]
@@ -102,7 +100,12 @@ def _read(
     for path in (*outs, overlay):
         if path is not None:
             errors.print(f"written: {path}", highlight=False)
-    return problems
+    if problems:
+        raise _unread(problems)
+
+
+def _unread(problems: list["UserError"]) -> ExceptionGroup["UserError"]:
+    return ExceptionGroup(f"inputs that could not be read to the end: {len(problems)}", problems)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ Both hand over whole batches: ``DataLoader(dataset, batch_size=..., collate_fn=c
 """
 
 import io
+from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -77,7 +78,7 @@ class Faces:
         return pixels
 
 
-class _Samples(Dataset[Batch]):
+class _Samples(Dataset[Batch], ABC):
     """What frames and clips have in common: sample i is made of the rows ``windows[i]``."""
 
     def __init__(
@@ -143,9 +144,9 @@ class _Samples(Dataset[Batch]):
         )
         return [self._shaped(batch, len(samples))]
 
+    @abstractmethod
     def _shaped(self, batch: Batch, samples: int) -> Batch:
         """Give frames (B, ...) or clips (B, T, ...) their leading axes."""
-        raise NotImplementedError
 
 
 class FrameDataset(_Samples):
