@@ -9,6 +9,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 
+class Centres(NamedTuple):
+    """Where an AU shows, on the subject's right and left: SACL's Table 2."""
+
+    points: tuple[int, int]  # two of the 49 landmarks
+    shift: float  # downwards from them, in distances between the inner eye corners
+
+
 class AU(NamedTuple):
     """One Action Unit: FACS number, FACS name, face region (upper, middle, lower) and muscles."""
 
@@ -16,6 +23,7 @@ class AU(NamedTuple):
     name: str
     region: str
     muscles: str
+    centres: Centres
 
     @property
     def column(self) -> str:
@@ -23,25 +31,37 @@ class AU(NamedTuple):
         return f"AU{self.number:02d}"
 
 
+# Papers place 15 AUs; AUs 5 and 43 are put where AU 7 is, 20 where 12 is.
+_INNER_BROWS = Centres((4, 5), -1 / 2)
+_OUTER_BROWS = Centres((1, 8), -1 / 3)
+_BROW_CENTRES = Centres((2, 7), 1 / 3)
+_CHEEKS = Centres((24, 29), 1.0)
+_EYES = Centres((21, 26), 0.0)
+_NOSE = Centres((15, 17), -1 / 2)
+_UPPER_LIP = Centres((43, 45), 0.0)
+_LIP_CORNERS = Centres((31, 37), 0.0)
+_CHIN = Centres((39, 41), 1 / 2)
+_LIPS = Centres((34, 40), 0.0)
+
 _ALL = (
-    AU(1, "Inner brow raiser", "upper", "frontalis, pars medialis"),
-    AU(2, "Outer brow raiser", "upper", "frontalis, pars lateralis"),
-    AU(4, "Brow lowerer", "upper", "corrugator supercilii, depressor supercilii"),
-    AU(5, "Upper lid raiser", "upper", "levator palpebrae superioris"),
-    AU(6, "Cheek raiser", "middle", "orbicularis oculi, pars orbitalis"),
-    AU(7, "Lid tightener", "upper", "orbicularis oculi, pars palpebralis"),
-    AU(9, "Nose wrinkler", "middle", "levator labii superioris alaeque nasi"),
-    AU(10, "Upper lip raiser", "lower", "levator labii superioris"),
-    AU(12, "Lip corner puller", "lower", "zygomaticus major"),
-    AU(14, "Dimpler", "lower", "buccinator"),
-    AU(15, "Lip corner depressor", "lower", "depressor anguli oris"),
-    AU(17, "Chin raiser", "lower", "mentalis"),
-    AU(20, "Lip stretcher", "lower", "risorius"),
-    AU(23, "Lip tightener", "lower", "orbicularis oris"),
-    AU(24, "Lip pressor", "lower", "orbicularis oris"),
-    AU(25, "Lips part", "lower", "depressor labii inferioris, relaxed mentalis"),
-    AU(26, "Jaw drop", "lower", "masseter, relaxed temporalis and pterygoid"),
-    AU(43, "Eyes closed", "upper", "relaxed levator palpebrae superioris"),
+    AU(1, "Inner brow raiser", "upper", "frontalis, pars medialis", _INNER_BROWS),
+    AU(2, "Outer brow raiser", "upper", "frontalis, pars lateralis", _OUTER_BROWS),
+    AU(4, "Brow lowerer", "upper", "corrugator supercilii, depressor supercilii", _BROW_CENTRES),
+    AU(5, "Upper lid raiser", "upper", "levator palpebrae superioris", _EYES),
+    AU(6, "Cheek raiser", "middle", "orbicularis oculi, pars orbitalis", _CHEEKS),
+    AU(7, "Lid tightener", "upper", "orbicularis oculi, pars palpebralis", _EYES),
+    AU(9, "Nose wrinkler", "middle", "levator labii superioris alaeque nasi", _NOSE),
+    AU(10, "Upper lip raiser", "lower", "levator labii superioris", _UPPER_LIP),
+    AU(12, "Lip corner puller", "lower", "zygomaticus major", _LIP_CORNERS),
+    AU(14, "Dimpler", "lower", "buccinator", _LIP_CORNERS),
+    AU(15, "Lip corner depressor", "lower", "depressor anguli oris", _LIP_CORNERS),
+    AU(17, "Chin raiser", "lower", "mentalis", _CHIN),
+    AU(20, "Lip stretcher", "lower", "risorius", _LIP_CORNERS),
+    AU(23, "Lip tightener", "lower", "orbicularis oris", _LIPS),
+    AU(24, "Lip pressor", "lower", "orbicularis oris", _LIPS),
+    AU(25, "Lips part", "lower", "depressor labii inferioris, relaxed mentalis", _LIPS),
+    AU(26, "Jaw drop", "lower", "masseter, relaxed temporalis and pterygoid", _CHIN),
+    AU(43, "Eyes closed", "upper", "relaxed levator palpebrae superioris", _EYES),
 )
 _BY_NUMBER = {au.number: au for au in _ALL}
 

@@ -45,3 +45,77 @@ def mean_where(values: Tensor, known: Tensor) -> Tensor:
     """Average (..., A) values over the leading axes where known: (A,), 0 where none is known."""
     values, known = values.flatten(0, -2), known.flatten(0, -2)
     return torch.where(known, values, 0.0).sum(0) / known.sum(0).clamp(min=1)
+
+
+def balance_weights(rate: Tensor) -> Tensor:
+    """Weight of each AU against imbalance: ``A (1 / r_i) / sum_j (1 / r_j)``, (A,) with mean 1.
+
+    Args:
+        rate: (A,) share of the training frames in which the AU occurs, above 0.
+
+    Raises:
+        ValueError: an AU never occurs.
+    """
+    if rate.min() <= 0:
+        raise ValueError(f"expected rates above 0, got {rate.tolist()}")
+    return len(rate) / rate / (1 / rate).sum()
+
+
+def asymmetric_cross_entropy(logits: Tensor, labels: Tensor, known: Tensor) -> Tensor:
+    """Cross-entropy whose negatives count by their own probability, averaged over known frames.
+
+    ``-(y log p + (1 - y) p log(1 - p))``: SACL's Eq. (4) and MDHR's Eq. (10), where the factor p
+    keeps its gradient.
+
+    Args:
+        logits: (..., A) before the sigmoid.
+        labels: (..., A) 0. or 1.
+        known: (..., A) bool.
+
+    Returns:
+        (A,); 0 for an AU that is known in no frame.
+    """
+    logits, labels = logits.float(), labels.float()
+    present = labels * functional.logsigmoid(logits)
+    absent = (1 - labels) * logits.sigmoid() * functional.logsigmoid(-logits)
+    return mean_where(-(present + absent), known)
+
+
+def dice(logits: Tensor, labels: Tensor, known: Tensor, epsilon: float = 1.0) -> Tensor:
+    """Dice loss of each AU, averaged over the frames where it is known: SACL's Eq. (5).
+
+    Args:
+        logits: (..., A) before the sigmoid.
+        labels: (..., A) 0. or 1.
+        known: (..., A) bool.
+        epsilon: smooth term.
+
+    Returns:
+        (A,); 0 for an AU that is known in no frame.
+    """
+    p, y = logits.float().sigmoid(), labels.float()
+    return mean_where(1 - (2 * y * p + epsilon) / (y**2 + p**2 + epsilon), known)
+
+
+def landmark_error(predicted: Tensor, true: Tensor) -> Tensor:
+    """Squared error of the landmarks over twice the squared inter-ocular distance.
+
+    SACL's Eq. (6) and MGRR-Net's Eq. (11), averaged over the frames.
+
+    Args:
+        predicted: (..., 49, 2) pixels of the crop.
+        true: (..., 49, 2), the same.
+
+    Returns:
+        Scalar, summed over the points.
+    """
+    predicted, true = predicted.float(), true.float()
+    squares = (predicted - true).square().sum((-2, -1))
+    return (squares / (2 * inter_ocular(true).square())).mean()
+
+
+def inter_ocular(landmarks: Tensor) -> Tensor:
+    """Distance between the centres of the eyes, (...,) of (..., 49, 2) landmarks."""
+    right, left = landmarks[..., 19:25, :].mean(-2), landmarks[..., 25:31, :].mean(-2)
+    distance: Tensor = torch.linalg.vector_norm(right - left, dim=-1)
+    return distance

@@ -1,6 +1,6 @@
 """Core types: plain values that flow from a file to a table row. They hold no behaviour."""
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from torch import Tensor
@@ -44,9 +44,12 @@ class LabelStats(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """What a data loader yields and a loss reads. T is there for clip models only."""
+    """What a data loader yields and a loss reads. T is there for clip models only.
 
-    images: Tensor  # (B, [T,] 3, H, W) normalised
+    A clip's pictures have `InputSpec.context` frames more at either end than its labels: c below.
+    """
+
+    images: Tensor  # (B, [c + T + c,] 3, H, W) normalised
     labels: Tensor  # (B, [T,] A) occurrence, 0. or 1.; 0. where not known
     known: Tensor  # (B, [T,] A) bool, False where the AU was not coded
     intensity: Tensor | None  # (B, [T,] A) 0..5, None where the data set has no intensities
@@ -70,7 +73,8 @@ class InputSpec(NamedTuple):
     align: int  # side of the aligned face that the crop is taken from
     mean: tuple[float, float, float]  # of RGB on 0..1
     std: tuple[float, float, float]
-    clip: int | None = None  # frames a clip; None for an image model
+    clip: int | None = None  # frames a clip that are read; None for an image model
+    context: int = 0  # frames before and after a clip that are seen but not read
 
 
 class AUModel(Protocol):
@@ -79,8 +83,55 @@ class AUModel(Protocol):
     spec: InputSpec
 
     def __call__(self, images: Tensor) -> Output:
-        """Map (B, [T,] 3, size, size) images to an `Output`."""
+        """Map (B, [c + T + c,] 3, size, size) images to an `Output`."""
         ...
+
+
+@runtime_checkable
+class ClipModel(Protocol):
+    """A model of clips that looks at each frame once: ``read(encode(images))`` is its forward.
+
+    What `read` says of a frame depends on `spec.context` frames at either side and on no others,
+    so that a video can be read in chunks of any size.
+    """
+
+    spec: InputSpec
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Map (N, 3, size, size) frames to what is kept of each, (N, ...)."""
+        ...
+
+    def read(self, features: Tensor) -> Output:
+        """Map (B, c + T + c, ...) of consecutive frames, T from 1 on, to the `Output` of T."""
+        ...
+
+
+class TripletBatch(NamedTuple):
+    """Three faces of which the third has the most different expression."""
+
+    images: Tensor  # (B, 3, 3, H, W) normalised
+    margin: Tensor  # (B,) by which distances should differ
+    keys: tuple[str, ...]  # (3 B) names of the pictures, triplet by triplet
+
+
+class Embedding(NamedTuple):
+    """What a model of expression similarity returns for a `TripletBatch`."""
+
+    vectors: Tensor  # (B, 3, D) of unit length
+
+
+class ClassBatch(NamedTuple):
+    """Faces with one expression class each."""
+
+    images: Tensor  # (B, 3, H, W) normalised
+    labels: Tensor  # (B,) int64
+    keys: tuple[str, ...]
+
+
+class Classes(NamedTuple):
+    """What a classifier of expressions returns."""
+
+    logits: Tensor  # (B, C) before the softmax
 
 
 class Loss(Protocol):
