@@ -11,7 +11,8 @@ ROOT = Path(actionunits.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 LAYERS = [  # from the top; a module imports from its own layer and those below it
     {"__main__", "cli", "demo"},
-    {"train", "run", "evaluate", "report", "crossval", "predict", "summary", "checkpoint"},
+    {"train", "run", "tasks", "evaluate", "report", "crossval", "compare", "published"}
+    | {"predict", "reader", "summary", "checkpoint", "export", "complexity", "figures"},
     {"models", "metrics", "data", "faces", "synth", "tables", "writers", "plots", "weights"},
     {"nn", "losses", "media", "recipe"},
     {"types", "aus", "errors", "files", "device"},
@@ -56,7 +57,16 @@ def test_models_and_data_do_not_know_each_other() -> None:
 
 
 def test_nothing_that_runs_models_knows_one_by_name() -> None:
-    for name in ("train", "run", "evaluate", "crossval", "predict", "checkpoint"):
+    for name in (
+        "train",
+        "run",
+        "tasks",
+        "evaluate",
+        "crossval",
+        "predict",
+        "reader",
+        "checkpoint",
+    ):
         tree = ast.parse((ROOT / f"{name}.py").read_text(encoding="utf-8"))
         names = {node.id.lower() for node in ast.walk(tree) if isinstance(node, ast.Name)}
         assert not names & {"renet", "mgrrnet", "gtlenet", "sacl", "mdhr"}

@@ -14,7 +14,8 @@ from actionunits.checkpoint import WEIGHTS
 from actionunits.errors import DataError, RecipeError
 from actionunits.recipe import Recipe, ScheduleSpec
 from actionunits.run import CHECKPOINT, LOG, REPORT, STATE, Run, TrainingError
-from actionunits.train import rate_factor, read_rows, train
+from actionunits.tasks import TASKS
+from actionunits.train import rate_factor, train
 from builders import write_synfacs
 from runs import tiny_recipe
 
@@ -144,7 +145,7 @@ def test_finished_run_is_returned_and_not_repeated(
 ) -> None:
     first = train(recipe, 1, tmp_path, show=False)
     with monkeypatch.context() as patch:
-        patch.setattr("actionunits.train.read_rows", lambda *_: pytest.fail("trained again"))
+        patch.setattr("actionunits.train.start", lambda *_: pytest.fail("trained again"))
         again = train(recipe, 1, tmp_path, show=False)
     assert again.checkpoint == first.checkpoint
     assert again.report is not None
@@ -180,7 +181,7 @@ def test_inner_selection_keeps_the_best_epoch_and_stops_early(
 
 def test_inner_subjects_are_neither_trained_on_nor_tested(synfacs_file: Path) -> None:
     selection = {"rule": "inner", "share": 0.25}
-    rows = read_rows(tiny_recipe(synfacs_file, selection=selection), 1)
+    rows = TASKS["aus"].read(tiny_recipe(synfacs_file, selection=selection), 1)
     assert rows.inner is not None
     assert rows.test is not None
     sets = [set(table.subjects()) for table in rows]
@@ -216,8 +217,8 @@ def test_start_from_a_checkpoint(recipe: Recipe, synfacs_file: Path, tmp_path: P
 
 def test_duplicated_frames_are_trained_on_and_not_tested(synfacs_file: Path) -> None:
     data = {"name": "synfacs", "root": str(synfacs_file)}
-    plain = read_rows(tiny_recipe(synfacs_file, data=data), 1)
-    twice = read_rows(tiny_recipe(synfacs_file, data=data | {"duplicate": [1, 2]}), 1)
+    plain = TASKS["aus"].read(tiny_recipe(synfacs_file, data=data), 1)
+    twice = TASKS["aus"].read(tiny_recipe(synfacs_file, data=data | {"duplicate": [1, 2]}), 1)
     assert len(twice.train) > len(plain.train)
     assert twice.test is not None
     assert plain.test is not None
@@ -260,3 +261,51 @@ def test_schedule() -> None:
     assert factors[8:] == sorted(factors[8:], reverse=True)
     assert factors[-1] == pytest.approx(0.1)
     assert rate_factor(ScheduleSpec(), 3, 10) == 1
+
+
+def test_halving_schedule() -> None:
+    halving = ScheduleSpec(name="step", every=2, factor=0.5)
+    assert [rate_factor(halving, e, 15) for e in (0.1, 1.9, 2, 3.9, 4, 14.5)] == [
+        *(1, 1, 0.5, 0.5, 0.25),
+        0.5**7,
+    ]
+
+
+def test_inverse_root_schedule() -> None:
+    root = ScheduleSpec(name="inverse_sqrt", warmup_steps=1000)
+    factors = [rate_factor(root, step / 500, 20, steps=500) for step in (500, 1000, 4000, 9000)]
+    assert factors == pytest.approx([0.5, 1, 0.5, 1 / 3])
+
+
+def test_parameters_of_a_group_are_trained_at_their_own_rate(
+    synfacs_file: Path, tmp_path: Path
+) -> None:
+    def run(name: str, **groups: object) -> dict[str, torch.Tensor]:
+        optimiser = {"name": "sgd", "lr": 1e-6, "momentum": 0.0, "groups": groups}
+        recipe = tiny_recipe(synfacs_file, optimiser=optimiser, epochs=1, batch=32)
+        train(recipe, 1, tmp_path / name, show=False)
+        return weights(tmp_path / name)
+
+    plain, faster = run("plain"), run("faster", **{"*gamma": {"lr": 1000.0}})
+    gamma, moved = "backbone.bn1.gamma", "head.weight"
+    assert not torch.equal(plain[gamma], faster[gamma])
+    assert torch.equal(plain[moved], faster[moved])
+    with pytest.raises(RecipeError, match=r"no parameter is called 'mask\*'.*backbone, head"):
+        run("absent", **{"mask*": {"weight_decay": 0.0}})
+
+
+def test_start_that_has_seen_the_test_subjects_is_refused(
+    recipe: Recipe, synfacs_file: Path, tmp_path: Path
+) -> None:
+    train(recipe, 1, tmp_path / "first-fold1", show=False)
+    again = tiny_recipe(synfacs_file, init=str(tmp_path / "first-fold1"))
+    with pytest.raises(RecipeError, match="test subjects of fold 2"):
+        train(again, 2, tmp_path / "leak", show=False)
+    own = tiny_recipe(synfacs_file, init=str(tmp_path / "first-fold{fold}"), epochs=1)
+    train(own, 1, tmp_path / "own", show=False)
+
+
+def test_au_that_never_occurs_is_named_before_training(synfacs_file: Path, tmp_path: Path) -> None:
+    data = {"name": "synfacs", "root": str(synfacs_file), "aus": [1, 2, 12], "threshold": 9.0}
+    with pytest.raises(DataError, match=r"AU01 never occurs in the 32.*data\.aus=\[2,12\]"):
+        train(tiny_recipe(synfacs_file, data=data), 1, tmp_path, show=False)

@@ -37,7 +37,7 @@ class Card(BaseModel):
     """Of the package that wrote it."""
     recipe: Recipe
     aus: tuple[int, ...]
-    """FACS numbers, the label axis."""
+    """FACS numbers, the label axis; none for a model that reads no AUs."""
     spec: InputSpec
     fold: int | None
     """Fold that was kept for testing; None when all subjects were trained on."""
@@ -55,7 +55,16 @@ class Card(BaseModel):
     """Of the file of the weights; `save` fills it in."""
 
     def au_set(self) -> AUSet:
-        """Label axis as an `AUSet`."""
+        """Label axis as an `AUSet`.
+
+        Raises:
+            CheckpointError: the model reads no AUs.
+        """
+        if not self.aus:
+            raise CheckpointError(
+                f"a checkpoint of {self.recipe.model.name} reads no AUs: it is a start for other "
+                "models, see init in recipes"
+            )
         return AUSet.of(self.aus)
 
 
@@ -138,8 +147,10 @@ def build(card: Card) -> nn.Module:
     Raises:
         RecipeError: this version has no such model, or not with these settings.
     """
-    spec, aus = card.recipe.model, card.au_set()
-    return registry.create(spec.name, aus, registry.blank_stats(len(aus)), **spec.params)
+    spec = card.recipe.model
+    aus = card.au_set() if card.aus else None
+    stats = None if aus is None else registry.blank_stats(len(aus))
+    return registry.create(spec.name, aus, stats, **spec.params)
 
 
 def load_weights(model: nn.Module, tensors: Mapping[str, Tensor], file: Path) -> None:

@@ -18,7 +18,7 @@ from actionunits.data.splits import FOLDS
 from actionunits.files import atomic
 from actionunits.metrics import F1, interval, resample
 from actionunits.recipe import Recipe
-from actionunits.report import HEADINGS, SELECTION, Report, Score, cell, ends
+from actionunits.report import HEADINGS, SELECTION, PlainReport, Report, Score, cell, ends
 from actionunits.run import REPORT
 from actionunits.train import train
 
@@ -90,7 +90,7 @@ class CrossReport(BaseModel):
 
 def crossval(
     recipe: Recipe, out: Path | str, *, resume: bool = True, show: bool = True
-) -> CrossReport:
+) -> CrossReport | PlainReport:
     """Train and test the three folds, in ``fold1`` to ``fold3`` of a folder.
 
     Args:
@@ -109,7 +109,10 @@ def crossval(
         train(recipe, fold, out / f"fold{fold}", resume=resume, show=show)
         for fold in range(1, FOLDS + 1)
     ]
-    report = summarise([result.report for result in results if result.report is not None])
+    reports = [result.report for result in results]
+    coded = [report for report in reports if isinstance(report, Report)]
+    plain = [report for report in reports if isinstance(report, PlainReport)]
+    report = summarise(coded) if coded else _average(plain)
     if torch.distributed.is_initialized() and torch.distributed.get_rank() > 0:
         return report
     with atomic(out / REPORT) as file:
@@ -145,6 +148,21 @@ def summarise(folds: list[Report], resamples: int = 1000) -> CrossReport:
             intervals=interval(samples).tolist(),
             mean_interval=interval(samples.nanmean(-1)).tolist(),
         ),
+    )
+
+
+def _average(folds: list[PlainReport]) -> PlainReport:
+    """Mean of the scores over the folds of a model that reads no AUs."""
+    first = folds[0]
+    means = {
+        name: sum(fold.scores[name].mean for fold in folds) / len(folds) for name in first.scores
+    }
+    return first.model_copy(
+        update={
+            "title": first.title.rpartition(", fold ")[0] + f", mean of {len(folds)} folds",
+            "count": sum(fold.count for fold in folds),
+            "scores": {name: Score(per_au=[], mean=mean) for name, mean in means.items()},
+        }
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.distributed as dist
@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 from actionunits import checkpoint, data, metrics
 from actionunits.aus import AUSet
 from actionunits.data import splits
-from actionunits.data.dataset import ClipDataset, FrameDataset, collate
+from actionunits.data.dataset import BatchKind, ClipDataset, FrameDataset, collate
 from actionunits.data.table import FrameTable
 from actionunits.device import fast_dtype
 from actionunits.errors import DataError
@@ -208,22 +208,14 @@ def predict(
         )
 
 
-def place(batch: Batch, device: torch.device) -> Batch:
+def place(batch: BatchKind, device: torch.device) -> BatchKind:
     """Move a batch to a device, pictures laid out with channels last, which convolves faster."""
-
-    def moved(value: Tensor) -> Tensor:
-        return value.to(device, non_blocking=True)
-
-    still = batch.images.ndim == 4
-    layout = torch.channels_last if still else torch.contiguous_format
-    return Batch(
-        images=batch.images.to(device, memory_format=layout, non_blocking=True),
-        labels=moved(batch.labels),
-        known=moved(batch.known),
-        intensity=None if batch.intensity is None else moved(batch.intensity),
-        landmarks=None if batch.landmarks is None else moved(batch.landmarks),
-        keys=batch.keys,
-    )
+    values: Any = (v.to(device, non_blocking=True) if isinstance(v, Tensor) else v for v in batch)
+    placed = type(batch)(*values)
+    if placed.images.ndim > 4:
+        return placed
+    images = placed.images.contiguous(memory_format=torch.channels_last)
+    return placed._replace(images=images)
 
 
 def autocast(precision: Precision, device: torch.device) -> AbstractContextManager[object]:

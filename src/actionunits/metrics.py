@@ -332,3 +332,54 @@ class BestThreshold(_RankMetric):
             middle = (ranked + following).gather(0, best) / 2
             rows.append(middle.where(tp[-1:] > 0, 0.5)[0])
         return torch.stack(rows)
+
+
+class TripletAccuracy(Metric):
+    """Share of the triplets of faces in which the similar pair is closer than both other pairs.
+
+    Vemulapalli and Agarwala (CVPR 2019), *A Compact Embedding for Facial Expression Similarity*. A
+    tie counts as wrong, as a constant embedding must not score. NaN without a triplet.
+
+    >>> accuracy = TripletAccuracy()
+    >>> accuracy.update(torch.tensor([[[0.0], [1.0], [3.0]], [[0.0], [1.0], [2.0]]]))
+    >>> accuracy.compute().item()
+    0.5
+
+    Args:
+        kinds: K, of triplets that are also scored apart; `update` tells them apart by index.
+    """
+
+    is_differentiable = False
+    higher_is_better = True
+    full_state_update = False
+    counts: Tensor
+
+    def __init__(self, kinds: int = 1) -> None:
+        super().__init__()
+        self.add_state("counts", torch.zeros(2, kinds, dtype=torch.float64), dist_reduce_fx="sum")
+
+    def update(self, vectors: Tensor, kind: Tensor | None = None) -> None:
+        """Take in a batch.
+
+        Args:
+            vectors: (B, 3, D) embeddings; the third is the odd one.
+            kind: (B,) int64 index of each triplet's kind, 0..K-1; None means kind 0.
+        """
+        first, second, odd = vectors.float().unbind(1)
+        similar = (first - second).square().sum(-1)
+        others = torch.minimum((first - odd).square().sum(-1), (second - odd).square().sum(-1))
+        if kind is None:
+            kind = torch.zeros(len(vectors), dtype=torch.long, device=vectors.device)
+        right = torch.stack([similar < others, torch.ones_like(kind, dtype=torch.bool)])
+        self.counts.index_add_(1, kind, right.double())
+
+    def compute(self) -> Tensor:
+        """Share of all triplets, scalar float64."""
+        right, all_triplets = self.counts.sum(1)
+        return right / all_triplets
+
+    def per_kind(self) -> Tensor:
+        """Share of the triplets of each kind over all processes, (K,) float64."""
+        with self.sync_context():
+            right, triplets = self.counts
+            return right / triplets

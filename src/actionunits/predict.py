@@ -3,7 +3,8 @@
     path -> Frame -> Detections -> Face -> aligned crop -> Output -> Reading
 
 Videos stream: a thread decodes a few frames ahead, a few frames at a time go through the networks,
-and a frame is forgotten once its reading has been handed on.
+and a frame is forgotten once its reading has been handed on. A model of clips reads a frame when
+the next few are known.
 """
 
 import logging
@@ -11,7 +12,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import pandas as pd
@@ -21,17 +22,16 @@ from torch import Tensor, nn
 
 from actionunits import checkpoint, media, tables, weights
 from actionunits.aus import AUSet
-from actionunits.device import fast_dtype
 from actionunits.errors import UserError
 from actionunits.faces.align import similarity, template, warp
 from actionunits.faces.centerface import CenterFace
 from actionunits.faces.detections import Detections, Detector
 from actionunits.faces.track import Tracker
-from actionunits.types import Face, Frame, InputSpec, Reading
+from actionunits.reader import Read, reader
+from actionunits.types import AUModel, Face, Frame, Reading
 
 _CHUNK_FRAMES = 8  # of a video that go through the networks together
 _CHUNK_PIXELS = 1 << 24  # of large pictures, fewer do
-_MODEL_FACES = 64  # of a crowd, more go in turns
 
 _log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ class Predictor:
         """Move the model to its device.
 
         Args:
-            model: an `AUModel` for single frames.
+            model: an `AUModel`.
             aus: its label axis, A AUs.
             thresholds: (A,) probability from which on an AU counts as present.
             detector: finds the faces; CenterFace where not given.
@@ -84,7 +84,7 @@ class Predictor:
             )
         self._device = torch.device(device)
         self._model = model.eval().to(self._device).to(memory_format=torch.channels_last)
-        self._spec = _spec(model)
+        self._spec = cast(AUModel, self._model).spec
         self._detector = detector or CenterFace()
         self._sides = {False: video_side, True: still_side}
 
@@ -125,6 +125,7 @@ class Predictor:
             One reading a frame.
         """
         source, tracker = None, Tracker()
+        run = reader(self._model, len(self.aus), self._device)
         with closing(_ahead(_chunks(paths, report))) as chunks:
             for chunk in chunks:
                 found = self._detector(chunk.frames, self._sides[chunk.still])
@@ -133,25 +134,14 @@ class Predictor:
                     if frame.source != source:
                         source, tracker = frame.source, Tracker()
                     faces.append(_faces(frame, detections, tracker))
-                yield from self._read(chunk.frames, faces)
+                crops = [self._crops(*pair) for pair in zip(chunk.frames, faces, strict=True)]
+                yield from map(self._reading, run.push(chunk.frames, faces, torch.cat(crops)))
+            yield from map(self._reading, run.finish())
 
-    def _read(
-        self, frames: Sequence[Frame], faces: Sequence[tuple[Face, ...]]
-    ) -> Iterator[Reading]:
-        """Run the model over all faces of a chunk."""
-        crops = torch.cat([self._crops(*pair) for pair in zip(frames, faces, strict=True)])
-        probability, intensity = self._run(crops)
-        start = 0
-        for frame, shown in zip(frames, faces, strict=True):
-            part = slice(start, start + len(shown))
-            start = part.stop
-            yield Reading(
-                frame,
-                shown,
-                probability[part],
-                probability[part] >= self._thresholds,
-                None if intensity is None else intensity[part],
-            )
+    def _reading(self, read: Read) -> Reading:
+        probability, intensity = read.values
+        present = probability >= self._thresholds
+        return Reading(read.frame, read.faces, probability, present, intensity)
 
     def _crops(self, frame: Frame, faces: Sequence[Face]) -> Tensor:
         """(F, 3, size, size) uint8 aligned faces of one frame, cropped as the model wants them."""
@@ -159,45 +149,26 @@ class Predictor:
         target = template(self._spec.size, self._spec.align)
         return warp(frame.image, similarity(landmarks, target), self._spec.size)
 
-    @torch.inference_mode()
-    def _run(self, crops: Tensor) -> tuple[NDArray[np.floating], NDArray[np.floating] | None]:
-        """Probability and intensity, (F, A) each, of (F, 3, size, size) uint8 crops."""
-        if not len(crops):
-            return np.zeros((0, len(self.aus))), None
-        mean = torch.tensor(self._spec.mean, device=self._device)[:, None, None]
-        std = torch.tensor(self._spec.std, device=self._device)[:, None, None]
-        dtype = fast_dtype(self._device)
-        outputs = []
-        for part in torch.split(crops.to(self._device), _MODEL_FACES):
-            images = (part.float() / 255 - mean) / std
-            images = images.contiguous(memory_format=torch.channels_last)
-            with torch.autocast(self._device.type, dtype, enabled=dtype != torch.float32):
-                outputs.append(self._model(images))
-        probability = torch.cat([out.logits for out in outputs]).float().sigmoid()
-        intensities = [out.intensity for out in outputs if out.intensity is not None]
-        return (
-            probability.double().cpu().numpy(),
-            torch.cat(intensities).double().cpu().numpy() if intensities else None,
-        )
-
 
 def load(
     name_or_path: str | Path = "default",
     *,
     detector: Detector | None = None,
-    device: str | torch.device = "cpu",
+    device: str | torch.device | None = None,
 ) -> Predictor:
     """Predictor of a checkpoint, at the thresholds that were calibrated for it.
 
     Args:
         name_or_path: name of weights that come with the package, or the folder of a run.
         detector: finds the faces; CenterFace where not given.
-        device: of the model.
+        device: of the model; None takes the accelerator where there is one, else the processor.
 
     Raises:
         CheckpointError: there is no such checkpoint, or it is damaged.
     """
     model, card = checkpoint.load(weights.locate(name_or_path))
+    if device is None:
+        device = torch.accelerator.current_accelerator(check_available=True) or "cpu"
     return Predictor(model, card.au_set(), card.thresholds, detector=detector, device=device)
 
 
@@ -244,10 +215,3 @@ def _ahead(chunks: Iterator[_Chunk]) -> Generator[_Chunk, None, None]:
         while (chunk := coming.result()) is not None:
             coming = pool.submit(next, chunks, None)
             yield chunk
-
-
-def _spec(model: nn.Module) -> InputSpec:
-    spec = model.spec
-    if not isinstance(spec, InputSpec):
-        raise ValueError(f"expected a model with an InputSpec; got {spec!r}")
-    return spec

@@ -2,7 +2,8 @@
 
 Recipes are YAML files, values only. The package holds its own (`list_recipes`), a user's may lie
 anywhere. A file may name variants of itself under ``ablations``: each is a set of dotted keys with
-the values that differ, as on the command line.
+the values that differ, as on the command line. A file that names another as its ``base`` changes
+and adds to that one's values and ablations.
 """
 
 import difflib
@@ -72,10 +73,22 @@ class DataSpec(_Section):
     duplicate: tuple[int, ...] = ()
     """Training frames with one of these AUs are taken twice (RE-Net's Table 8)."""
     augment: Augmentation = Augmentation()
+    triplets: Count = 20000
+    """How many are drawn, for training and again for testing, where a model learns from triplets
+    and the data set has AUs."""
     cache: bool = False
     """Keep the decoded pictures in memory."""
     workers: Annotated[int, Field(ge=0)] = 0
     """Processes that decode; 0 decodes in the training process."""
+
+
+class GroupSpec(_Section):
+    """What is different for some of the parameters."""
+
+    lr: Positive = 1.0
+    """Factor of the optimiser's."""
+    weight_decay: NotNegative | None = None
+    """None is the optimiser's."""
 
 
 class OptimiserSpec(_Section):
@@ -88,16 +101,35 @@ class OptimiserSpec(_Section):
     """Of adam and adamw."""
     momentum: Share = 0.9
     """Of sgd, always Nesterov's."""
+    groups: dict[str, GroupSpec] = {}
+    """By the names of the parameters, where ``*`` stands for anything; the first that fits counts.
+    """
 
 
 class ScheduleSpec(_Section):
-    """Learning rate over the run, as a factor of the optimiser's."""
+    """Learning rate over the run, as a factor of the optimiser's.
 
-    name: Literal["constant", "cosine"] = "constant"
+    ``step``: times `factor` every `every` epochs. ``inverse_sqrt``: 1 at the end of the warm-up,
+    from then on as one over the root of the step.
+    """
+
+    name: Literal["constant", "cosine", "step", "inverse_sqrt"] = "constant"
     warmup: NotNegative = 0.0
     """Epochs, or parts of one, of linear rise from 0."""
+    warmup_steps: Annotated[int, Field(ge=0)] = 0
+    """The same in optimiser steps."""
     floor: Share = 0.0
     """Factor that the cosine ends at."""
+    every: Positive = 1.0
+    factor: Annotated[float, Field(gt=0, le=1)] = 0.5
+
+    @model_validator(mode="after")
+    def _contradictions(self) -> "ScheduleSpec":
+        if self.warmup and self.warmup_steps:
+            raise ValueError("give warmup in epochs or warmup_steps, not both")
+        if self.name == "inverse_sqrt" and not (self.warmup or self.warmup_steps):
+            raise ValueError("inverse_sqrt starts from a warm-up: give warmup or warmup_steps")
+        return self
 
 
 class SelectionSpec(_Section):
@@ -109,7 +141,7 @@ class SelectionSpec(_Section):
     """
 
     rule: Literal["last", "inner", "best_on_test"] = "last"
-    metric: Literal["f1", "auc", "accuracy", "icc"] = "f1"
+    metric: Literal["f1", "auc", "accuracy", "icc", "triplet_accuracy"] = "f1"
     """Mean over the AUs of this score decides."""
     share: Share = 0.0
     """Share of the training subjects held out; they also calibrate the thresholds. Without any, the
@@ -151,7 +183,8 @@ class Recipe(_Section):
     """Number format of the weights in the checkpoint; 16 bits halve the file."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     init: str | None = None
-    """Start of the weights: a name that the model offers, such as ``imagenet``, or a checkpoint."""
+    """Start of the weights: a name that the model offers, such as ``imagenet``; a file of weights;
+    or a checkpoint, in whose path ``{fold}`` stands for the number of the fold."""
 
 
 def list_recipes() -> list[str]:
@@ -229,9 +262,14 @@ def _yaml(text: str, where: str) -> Any:
         raise RecipeError(f"{where}: not valid YAML: {' '.join(str(error).split())}") from None
 
 
-def _read(name_or_path: str | Path) -> tuple[str, dict[str, Any]]:
-    """Where the recipe comes from, for messages, and the content of its file."""
+def _read(name_or_path: str | Path, *above: str) -> tuple[str, dict[str, Any]]:
+    """Where the recipe comes from, for messages, and its content upon that of its bases.
+
+    `above` are the recipes that led here.
+    """
     text = str(name_or_path)
+    if text in above:
+        raise RecipeError(f"the recipes {', '.join(above)} are based on each other in a circle")
     if text in list_recipes():
         file = resources.files("actionunits") / "recipes" / f"{text}.yaml"
         source, content = f"recipe {text}", file.read_text(encoding="utf-8")
@@ -246,7 +284,24 @@ def _read(name_or_path: str | Path) -> tuple[str, dict[str, Any]]:
     values = _yaml(content, source)
     if not isinstance(values, dict):
         raise RecipeError(f"{source}: expected a mapping of keys to values, found {values!r}")
+    if "base" in values:
+        base = str(values.pop("base"))
+        if base not in list_recipes():
+            base = str(Path(text).parent / base)
+        values = _merge(_read(base, *above, text)[1], values)
     return source, values
+
+
+def _merge(below: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    """`values` upon `below`: mappings are merged key by key, anything else is replaced."""
+    merged = dict(below)
+    for key, value in values.items():
+        old = merged.get(key)
+        if isinstance(old, dict) and isinstance(value, dict):
+            merged[key] = _merge(old, value)
+        else:
+            merged[key] = value
+    return merged
 
 
 def _split(source: str, content: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

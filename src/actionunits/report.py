@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter
 from rich import box
 from rich.table import Table
 
@@ -103,6 +103,46 @@ class Report(BaseModel):
                 cells[0] += ends(row["f1_low"], row["f1_high"])
             table.add_row(name, *support, *cells, end_section=name == names[-1])
         return table
+
+
+class PlainReport(BaseModel):
+    """Scores of a model that reads no AUs."""
+
+    model_config = ConfigDict(frozen=True)
+
+    title: str
+    selection: str
+    unit: str
+    """What was scored, in the plural: ``triplets`` or ``faces``."""
+    count: int
+    scores: dict[str, Score]
+    """Means only."""
+
+    def to_json(self) -> str:
+        """JSON text that `PlainReport.model_validate_json` reads back."""
+        return self.model_dump_json(indent=1) + "\n"
+
+    def to_table(self) -> Table:
+        """Table for the terminal."""
+        caption = f"{self.count} {self.unit}; {SELECTION[self.selection]}"
+        table = Table("score", title=self.title, caption=caption, box=box.SIMPLE_HEAD)
+        table.add_column("", justify="right")
+        for name, score in self.scores.items():
+            table.add_row(name.replace("_", " "), cell(score.mean))
+        return table
+
+
+AnyReport = Report | PlainReport
+
+
+def read_report(text: str) -> AnyReport:
+    """Read a report back from JSON.
+
+    Raises:
+        ValidationError: it is neither kind.
+    """
+    report: AnyReport = TypeAdapter(AnyReport).validate_json(text)
+    return report
 
 
 def cell(value: float) -> str:

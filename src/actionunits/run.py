@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import pandas as pd
 import torch
@@ -27,12 +27,11 @@ from torch import Tensor, nn
 
 from actionunits import checkpoint
 from actionunits.checkpoint import Card
-from actionunits.data.table import FrameTable
 from actionunits.errors import RecipeError, UserError
-from actionunits.evaluate import calibrate, score
 from actionunits.files import atomic
 from actionunits.recipe import Recipe, load_recipe
-from actionunits.report import Report
+from actionunits.report import AnyReport, read_report
+from actionunits.tasks import Rows, Settings, Task
 from actionunits.types import InputSpec
 
 RECIPE, LOG, CHECKPOINT, REPORT = "recipe.yaml", "log.csv", "checkpoint", "report.json"
@@ -47,15 +46,7 @@ class Result(NamedTuple):
     """A finished run."""
 
     checkpoint: Path
-    report: Report | None  # on the test fold; None when all subjects were trained on
-
-
-class Rows(NamedTuple):
-    """The frames of a run by their use; the subjects of `train` are in none of the others."""
-
-    train: FrameTable
-    inner: FrameTable | None  # training subjects held out, if the recipe wants any
-    test: FrameTable | None  # None when all subjects are trained on
+    report: AnyReport | None  # on the test fold; None when all subjects were trained on
 
 
 @dataclass
@@ -78,7 +69,8 @@ class Run:
         out: its folder.
         recipe: of the run.
         fold: kept for testing.
-        rows: its frames.
+        task: what the model learns from.
+        rows: its samples.
         spec: of the model's input.
         model: the bare model, on its device; an earlier state in the folder is loaded into it.
         optimiser: the bare optimiser, likewise.
@@ -92,6 +84,7 @@ class Run:
         out: Path,
         recipe: Recipe,
         fold: int | None,
+        task: Task,
         rows: Rows,
         spec: InputSpec,
         model: nn.Module,
@@ -102,7 +95,7 @@ class Run:
     ) -> None:
         self.out, self.recipe, self.rows, self.passes = out, recipe, rows, passes
         self.model, self.optimiser, self.accelerator = model, optimiser, accelerator
-        self._spec = spec
+        self._kind, self._spec = task, spec
         self.at = Standing(fold)
         if (out / STATE).is_file():
             self.at = Standing(**checkpoint.load_state(out / STATE, model, optimiser))
@@ -201,9 +194,8 @@ class Run:
             line[selection.metric] = value
             if at.best_epoch == 0 or value > at.best:
                 at.best, at.best_epoch = value, at.epoch + 1
-                self._save_checkpoint(
-                    at.best_epoch, torch.full((len(self.rows.train.aus),), 0.5), {}
-                )
+                undecided = torch.full((len(self._kind.aus(self.rows.train)),), 0.5)
+                self._save_checkpoint(at.best_epoch, undecided, {})
         at.log.append(line)
         at.epoch, at.step, at.sums = at.epoch + 1, 0, {}
         if self.accelerator.is_main_process:
@@ -226,11 +218,11 @@ class Run:
             chosen, _ = checkpoint.load(self.out / CHECKPOINT)
             self.model.load_state_dict(chosen.state_dict())
         table = self.rows.train if self.rows.inner is None else self.rows.inner
-        batch, precision = self.recipe.batch, self.recipe.precision
-        thresholds = calibrate(self.model, table, self._spec, batch=batch, precision=precision)
+        thresholds = self._kind.calibrate(self.model, table, self._spec, self._settings(0))
         report = None
         if self.rows.test is not None:
-            title = f"{self.recipe.model.name}, {self.recipe.data.name}, fold {at.fold}"
+            fold = "" if at.fold is None else f", fold {at.fold}"
+            title = f"{self.recipe.model.name}, {self.recipe.data.name}{fold}"
             report = self._score(self.rows.test, title, thresholds, resamples=1000)
         scores = {} if report is None else report.scores
         means = {n: None if math.isnan(s.mean) else s.mean for n, s in scores.items()}
@@ -244,21 +236,14 @@ class Run:
         return Result(self.out / CHECKPOINT, report)
 
     def _score(
-        self, table: FrameTable, title: str, thresholds: Tensor | None = None, resamples: int = 0
-    ) -> Report:
-        if thresholds is None:
-            thresholds = torch.full((len(table.aus),), 0.5)
-        return score(
-            self.model,
-            table,
-            self._spec,
-            thresholds=thresholds,
-            selection=self.recipe.selection.rule,
-            title=title,
-            batch=self.recipe.batch,
-            precision=self.recipe.precision,
-            resamples=resamples,
-        )
+        self, table: Any, title: str, thresholds: Tensor | None = None, resamples: int = 0
+    ) -> AnyReport:
+        settings = self._settings(resamples)
+        return self._kind.score(self.model, table, self._spec, settings, title, thresholds)
+
+    def _settings(self, resamples: int) -> Settings:
+        recipe = self.recipe
+        return Settings(recipe.selection.rule, recipe.batch, recipe.precision, resamples)
 
     def _save_state(self) -> None:
         self._unsaved = 0
@@ -273,7 +258,7 @@ class Run:
             card = Card(
                 version=version("actionunits"),
                 recipe=self.recipe,
-                aus=self.rows.train.aus.numbers,
+                aus=self._kind.aus(self.rows.train),
                 spec=self._spec,
                 fold=self.at.fold,
                 epoch=epoch,
@@ -346,7 +331,7 @@ def read_result(out: Path) -> Result:
     if not file.is_file():
         return Result(out / CHECKPOINT, None)
     try:
-        return Result(out / CHECKPOINT, Report.model_validate_json(file.read_text("utf-8")))
+        return Result(out / CHECKPOINT, read_report(file.read_text("utf-8")))
     except ValidationError:
         raise RecipeError(f"{file}: damaged; start the run afresh") from None
 

@@ -6,27 +6,27 @@ that was stopped anywhere goes on as if nothing had happened. What a run writes 
 
 import math
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from actionunits import checkpoint
 from actionunits.aus import AUSet
-from actionunits.data import splits
-from actionunits.data.dataset import ClipDataset, FrameDataset, collate
-from actionunits.data.table import FrameTable, duplicate_positives
+from actionunits.data.dataset import collate
 from actionunits.data.transforms import Augment
 from actionunits.errors import RecipeError
-from actionunits.evaluate import autocast, place, read_table
+from actionunits.evaluate import autocast, place
 from actionunits.models import registry
-from actionunits.recipe import OptimiserSpec, Recipe, ScheduleSpec
-from actionunits.run import Result, Rows, Run, is_finished, read_result
-from actionunits.types import AUModel, Batch, InputSpec, Loss
+from actionunits.recipe import GroupSpec, OptimiserSpec, Recipe, ScheduleSpec
+from actionunits.run import Result, Run, is_finished, read_result
+from actionunits.tasks import TASKS, Samples
+from actionunits.types import AUModel
 
 
 def train(
@@ -61,13 +61,20 @@ def train(
     )
     if is_finished(Path(out), recipe, fold, resume, accelerator):
         return read_result(Path(out))
-    rows = read_rows(recipe, fold)
-    model, spec, loss = build(recipe, rows.train)
-    feed = _Feed(recipe, rows.train, spec, accelerator)
+    task = TASKS[registry.task_of(recipe.model.name)]
+    rows = task.read(recipe, fold)
+    torch.manual_seed(recipe.seed)
+    model, loss = task.build(recipe, rows.train)
+    start(model, recipe, fold, task.aus(rows.train))
+    spec = cast(AUModel, model).spec
+    augment = Augment(**recipe.data.augment.model_dump())
+    samples = task.dataset(rows.train, spec, augment, recipe.seed, recipe.data.cache)
+    feed = _Feed(recipe, samples, accelerator)
+    steps = len(feed) // recipe.accumulate  # of an epoch
     optimiser = _optimiser(recipe.optimiser, model)
     net, stepper = accelerator.prepare(model.to(memory_format=torch.channels_last), optimiser)
     with Run(
-        Path(out), recipe, fold, rows, spec, model, optimiser, accelerator, len(feed), show
+        Path(out), recipe, fold, task, rows, spec, model, optimiser, accelerator, len(feed), show
     ) as run:
         at = run.at
         while at.epoch < recipe.epochs and not run.gave_up():
@@ -85,11 +92,9 @@ def train(
                         if recipe.clip_norm is not None:
                             accelerator.clip_grad_norm_(net.parameters(), recipe.clip_norm)
                         epochs = at.epoch + at.step / len(feed)
-                        rate = recipe.optimiser.lr * rate_factor(
-                            recipe.schedule, epochs, recipe.epochs
-                        )
+                        factor = rate_factor(recipe.schedule, epochs, recipe.epochs, steps)
                         for group in optimiser.param_groups:
-                            group["lr"] = rate
+                            group["lr"] = recipe.optimiser.lr * group["factor"] * factor
                     stepper.step()  # does nothing until all gradients of the step are there
                     stepper.zero_grad()
                 if accelerator.sync_gradients:
@@ -98,42 +103,43 @@ def train(
         return run.finish()
 
 
-def read_rows(recipe: Recipe, fold: int | None) -> Rows:
-    """Read the frames of a run and split them by subject.
+def start(model: nn.Module, recipe: Recipe, fold: int | None, aus: tuple[int, ...]) -> None:
+    """Give a model the first weights that its recipe wants.
+
+    Args:
+        model: with fresh weights.
+        recipe: its `init` is a name, a file of weights or a checkpoint.
+        fold: kept for testing.
+        aus: FACS numbers of the model's label axis.
 
     Raises:
-        DataError: the data cannot be read or split.
+        RecipeError: the start is not possible, or has seen the test subjects.
+        CheckpointError: it is damaged, or of another architecture.
     """
-    table, test, inner = read_table(recipe.data), None, None
-    if fold is not None:
-        table, test = splits.train_test(table, fold)
-    if recipe.selection.share:
-        table, inner = splits.inner_split(table, recipe.selection.share, recipe.seed)
-    if recipe.selection.rule == "best_on_test" and test is None:
-        raise RecipeError("selection.rule best_on_test needs a fold that is kept for testing")
-    if recipe.data.duplicate:
-        table = duplicate_positives(table, AUSet.of(recipe.data.duplicate))
-    return Rows(table, inner, test)
+    if recipe.init is None:
+        return
+    name, source = recipe.model.name, _path(recipe.init, fold)
+    if not Path(source).is_dir():
+        registry.initialise(name, model, source)
+        return
+    other, card = checkpoint.load(source)
+    seen = (card.recipe.data.name, card.recipe.data.root)
+    if fold not in (None, card.fold) and seen == (recipe.data.name, recipe.data.root):
+        raise RecipeError(
+            f"init: {source} was trained on all subjects but those of fold {card.fold}, among them "
+            f"test subjects of fold {fold}: start from a checkpoint of the same fold"
+        )
+    if (card.recipe.model, card.aus) == (recipe.model, aus):
+        checkpoint.load_weights(model, other.state_dict(), Path(source))
+    else:
+        registry.adopt(name, model, other, AUSet.of(card.aus) if card.aus else None)
 
 
-def build(recipe: Recipe, table: FrameTable) -> tuple[nn.Module, InputSpec, Loss]:
-    """Model with its first weights, what it is fed, and its loss, from training rows.
-
-    Raises:
-        RecipeError: a setting of the model or the start of the weights is not possible.
-    """
-    torch.manual_seed(recipe.seed)
-    name, params = recipe.model.name, recipe.model.params
-    stats = table.stats(recipe.data.relation)
-    model = registry.create(name, table.aus, stats, **params)
-    if recipe.init is not None:
-        if Path(recipe.init).is_dir():
-            start, _ = checkpoint.load(recipe.init)
-            checkpoint.load_weights(model, start.state_dict(), Path(recipe.init))
-        else:
-            registry.initialise(name, model, recipe.init)
-    spec = cast(AUModel, model).spec
-    return model, spec, registry.loss_for(name, table.aus, stats, **params)
+def _path(source: str, fold: int | None) -> str:
+    """`source` with the number of the fold; a run on all subjects has none in its name."""
+    if fold is None:
+        return source.replace("-fold{fold}", "").replace("{fold}", "")
+    return source.replace("{fold}", str(fold))
 
 
 def weigh(terms: dict[str, Tensor], weights: dict[str, float]) -> Tensor:
@@ -149,34 +155,30 @@ def weigh(terms: dict[str, Tensor], weights: dict[str, float]) -> Tensor:
     return torch.stack([weights[name] * value for name, value in terms.items()]).sum()
 
 
-def rate_factor(schedule: ScheduleSpec, epochs: float, total: int) -> float:
-    """Factor of the learning rate after `epochs` of `total` epochs.
+def rate_factor(schedule: ScheduleSpec, epochs: float, total: int, steps: int = 1) -> float:
+    """Factor of the learning rate after `epochs` of `total` epochs of `steps` steps each.
 
     >>> [rate_factor(ScheduleSpec(name="cosine", warmup=1), e, 9) for e in (0.5, 1, 5, 9)]
     [0.5, 1.0, 0.5, 0.0]
     """
-    if epochs < schedule.warmup:
-        return epochs / schedule.warmup
+    warmup = schedule.warmup or schedule.warmup_steps / steps
+    if epochs < warmup:
+        return epochs / warmup
     if schedule.name == "constant":
         return 1.0
-    done = (epochs - schedule.warmup) / max(total - schedule.warmup, 1e-9)
+    if schedule.name == "step":
+        return math.pow(schedule.factor, (epochs - warmup) // schedule.every)
+    if schedule.name == "inverse_sqrt":
+        return math.sqrt(warmup / epochs)
+    done = (epochs - warmup) / max(total - warmup, 1e-9)
     return schedule.floor + (1 - schedule.floor) * (1 + math.cos(math.pi * min(done, 1))) / 2
 
 
 class _Feed:
     """The batches of every epoch, on the device; each process gets its share of each batch."""
 
-    def __init__(
-        self, recipe: Recipe, table: FrameTable, spec: InputSpec, accelerator: Accelerator
-    ) -> None:
-        kind = FrameDataset if spec.clip is None else ClipDataset
-        self._dataset = kind(
-            table,
-            spec,
-            augment=Augment(**recipe.data.augment.model_dump()),
-            seed=recipe.seed,
-            cache=recipe.data.cache,
-        )
+    def __init__(self, recipe: Recipe, samples: Samples, accelerator: Accelerator) -> None:
+        self._dataset = samples
         self._recipe, self._accelerator = recipe, accelerator
         step = recipe.batch * recipe.accumulate
         if recipe.batch % accelerator.num_processes:
@@ -195,7 +197,7 @@ class _Feed:
         """Forward passes of an epoch."""
         return self._passes
 
-    def epoch(self, number: int, skip: int) -> Iterator[Batch]:
+    def epoch(self, number: int, skip: int) -> Iterator[Any]:
         """Batches of an epoch without the first `skip`."""
         recipe, rank = self._recipe, self._accelerator.process_index
         generator = np.random.default_rng((recipe.seed, number))
@@ -204,8 +206,8 @@ class _Feed:
             skip:, rank :: self._accelerator.num_processes
         ]
         self._dataset.set_epoch(number)
-        loader = DataLoader(
-            self._dataset,
+        loader: DataLoader[Any] = DataLoader(
+            cast(Dataset[Any], self._dataset),
             batch_sampler=shares.tolist(),
             collate_fn=collate,
             num_workers=recipe.data.workers,
@@ -215,17 +217,41 @@ class _Feed:
 
 
 def _optimiser(spec: OptimiserSpec, model: nn.Module) -> torch.optim.Optimizer:
-    parameters = [p for p in model.parameters() if p.requires_grad]
+    groups = _groups(spec, model)
     if spec.name == "sgd":
-        return torch.optim.SGD(
-            parameters,
-            spec.lr,
-            momentum=spec.momentum,
-            weight_decay=spec.weight_decay,
-            nesterov=spec.momentum > 0,
-        )
+        nesterov = spec.momentum > 0
+        return torch.optim.SGD(groups, spec.lr, momentum=spec.momentum, nesterov=nesterov)
     kind = torch.optim.Adam if spec.name == "adam" else torch.optim.AdamW
-    return kind(parameters, spec.lr, betas=spec.betas, weight_decay=spec.weight_decay)
+    return kind(groups, spec.lr, betas=spec.betas)
+
+
+def _groups(spec: OptimiserSpec, model: nn.Module) -> list[dict[str, Any]]:
+    """Parameters that are trained alike; ``factor`` is that of their learning rate.
+
+    Raises:
+        RecipeError: the recipe singles out parameters that the model does not have.
+    """
+    rules = {**spec.groups, "*": GroupSpec()}
+    members: dict[str, list[nn.Parameter]] = {pattern: [] for pattern in rules}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            members[next(p for p in rules if fnmatchcase(name, p))].append(parameter)
+    for pattern in spec.groups:
+        if not any(fnmatchcase(name, pattern) for name, _ in model.named_parameters()):
+            parts = sorted({name.split(".")[0] for name, _ in model.named_parameters()})
+            raise RecipeError(
+                f"optimiser.groups: no parameter is called {pattern!r}; they are in "
+                f"{', '.join(parts)}, and * stands for anything"
+            )
+    return [
+        {
+            "params": members[pattern],
+            "factor": rule.lr,
+            "weight_decay": spec.weight_decay if rule.weight_decay is None else rule.weight_decay,
+        }
+        for pattern, rule in rules.items()
+        if members[pattern]
+    ]
 
 
 def _seed(*numbers: int) -> int:

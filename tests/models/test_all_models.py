@@ -2,42 +2,41 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import cast
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from tests.models.cases import QUICK, SMALL, VARIANTS
 from torch import Tensor, nn
 
 from actionunits import aus, data
 from actionunits.aus import AUSet
-from actionunits.data.dataset import FrameDataset, collate
+from actionunits.data.dataset import ClipDataset, FrameDataset, collate
 from actionunits.models import registry
-from actionunits.types import Batch, LabelStats, Output
+from actionunits.types import AUModel, Batch, LabelStats, Output
 
-SMALL = {"size": 64, "align": 72}
-# What makes a model quick to test.
-QUICK: dict[str, dict[str, object]] = {"renet": {"width": 16, "spread": 0.3}}
-VARIANTS: dict[str, list[dict[str, object]]] = {
-    "renet": [
-        {"relation": "pearson"},
-        {"relation": "learnable", "task": "both"},
-        {"relation": "identity", "task": "intensity"},
-        {"relation": "none", "task": "both"},
-    ]
-}
-CASES = [(name, v) for name in registry.list_models() for v in VARIANTS.get(name, [{}])]
+NAMES = [name for name in registry.list_models() if registry.task_of(name) == "aus"]
+CASES = [(name, v) for name in NAMES for v in VARIANTS.get(name, [{}])]
 every_model = pytest.mark.parametrize(("name", "variant"), CASES)
 
 
 def stats_of(count: int) -> LabelStats:
+    rate = torch.linspace(0.1, 0.5, count)
     correlation = torch.full((count, count), 0.1).fill_diagonal_(1)
-    return registry.blank_stats(count)._replace(correlation=correlation)
+    both = rate[:, None] * rate + 0.1 * (rate * (1 - rate)).sqrt().outer((rate * (1 - rate)).sqrt())
+    agreement = (1 + 2 * both - rate[:, None] - rate).fill_diagonal_(1)
+    return LabelStats(rate, correlation, agreement)
 
 
 def build(name: str, vocabulary: AUSet, variant: Mapping[str, object]) -> nn.Module:
     torch.manual_seed(0)
     stats = stats_of(len(vocabulary))
-    return registry.create(name, vocabulary, stats, **SMALL, **QUICK.get(name, {}), **variant)
+    return registry.create(name, vocabulary, stats, **settings(name, variant))
+
+
+def settings(name: str, variant: Mapping[str, object]) -> dict[str, object]:
+    return {**SMALL, **QUICK.get(name, {}), **variant}
 
 
 def train_all(name: str, variant: Mapping[str, object]) -> dict[str, object]:
@@ -45,12 +44,23 @@ def train_all(name: str, variant: Mapping[str, object]) -> dict[str, object]:
     return {**variant, "train_aus": "all"} if name == "renet" else dict(variant)
 
 
-def batch_of(images: Tensor, count: int) -> Batch:
+def pictures(model: nn.Module, count: int) -> Tensor:
+    """(count, [c + T + c,] 3, 64, 64) as the model wants them."""
+    spec = cast(AUModel, model).spec
+    time = () if spec.clip is None else (spec.clip + 2 * spec.context,)
+    return torch.randn(count, *time, 3, spec.size, spec.size)
+
+
+def batch_of(model: nn.Module, count: int, aus: int) -> Batch:
     generator = torch.Generator().manual_seed(1)
-    intensity = torch.rand(len(images), count, generator=generator) * 5
+    spec = cast(AUModel, model).spec
+    axes = (count,) if spec.clip is None else (count, spec.clip)
+    intensity = torch.rand(*axes, aus, generator=generator) * 5
     known = torch.ones_like(intensity, dtype=torch.bool)
-    keys = tuple(str(i) for i in range(len(images)))
-    return Batch(images, (intensity >= 1.5).float(), known, intensity, None, keys)
+    landmarks = torch.rand(*axes, 49, 2, generator=generator) * spec.size
+    keys = tuple(str(i) for i in range(intensity[..., 0].numel()))
+    images = pictures(model, count)
+    return Batch(images, (intensity >= 1.5).float(), known, intensity, landmarks, keys)
 
 
 def total(terms: Mapping[str, Tensor]) -> Tensor:
@@ -66,48 +76,67 @@ def values(out: Output) -> Tensor:
 @pytest.mark.parametrize("count", [1, 3])
 def test_shapes(name: str, variant: Mapping[str, object], vocabulary: AUSet, count: int) -> None:
     model = build(name, vocabulary, variant).eval()
+    batch = batch_of(model, count, len(vocabulary))
     with torch.inference_mode():
-        out = model(torch.randn(count, 3, 64, 64))
-    assert out.logits.shape == (count, len(vocabulary))
+        out = model(batch.images)
+    assert out.logits.shape == batch.labels.shape
     assert out.logits.isfinite().all()
     if out.intensity is not None:
-        assert out.intensity.shape == (count, len(vocabulary))
+        assert out.intensity.shape == batch.labels.shape
         assert 0 <= out.intensity.min() <= out.intensity.max() <= 5
+    if out.landmarks is not None:
+        assert out.landmarks.shape == (count, 49, 2)
 
 
 @every_model
 def test_every_parameter_gets_a_gradient_and_the_loss_names_its_terms(
     name: str, variant: Mapping[str, object]
 ) -> None:
-    settings = train_all(name, variant)
-    model = build(name, aus.DISFA8, settings)
-    loss = registry.loss_for(name, aus.DISFA8, stats_of(8), **SMALL, **settings)
-    batch = batch_of(torch.randn(3, 3, 64, 64), 8)
+    chosen = train_all(name, variant)
+    model = build(name, aus.DISFA8, chosen)
+    loss = registry.loss_for(name, aus.DISFA8, stats_of(8), **settings(name, chosen))
+    batch = batch_of(model, 3, 8)
     terms = loss(model(batch.images), batch)
     assert set(terms) == set(loss.terms)
     assert all(term.ndim == 0 for term in terms.values())
     total(terms).backward()
-    without = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.any()]
+    trained = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
+    without = [n for n, p in trained if p.grad is None or not p.grad.any()]
     assert not without
+
+
+@every_model
+def test_what_is_not_coded_moves_nothing(name: str, variant: Mapping[str, object]) -> None:
+    model = build(name, aus.DISFA8, train_all(name, variant)).eval()
+    loss = registry.loss_for(name, aus.DISFA8, stats_of(8), **settings(name, variant))
+    batch = batch_of(model, 2, 8)
+    known = batch.known.clone()
+    known[..., 3] = False
+    with torch.inference_mode():
+        out = model(batch.images)
+        one = loss(out, batch._replace(known=known))
+        flipped = torch.where(known, batch.labels, 1 - batch.labels)
+        other = loss(out, batch._replace(known=known, labels=flipped))
+    assert one == other
 
 
 @every_model
 def test_a_row_of_a_batch_is_the_image_alone(name: str, variant: Mapping[str, object]) -> None:
     model = build(name, aus.DISFA8, variant)
-    images = torch.randn(3, 3, 64, 64)
+    images = pictures(model, 3)
     model(images)  # running statistics that are not those of the start
     model.eval()
     with torch.inference_mode():
         together, alone = model(images), model(images[1:2])
-    torch.testing.assert_close(together.logits[1:2], alone.logits, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(together.logits[1:2], alone.logits, atol=1e-4, rtol=1e-4)
     if together.intensity is not None:
-        torch.testing.assert_close(together.intensity[1:2], alone.intensity, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(together.intensity[1:2], alone.intensity, atol=1e-4, rtol=1e-4)
 
 
 @every_model
 def test_half_precision_reads_nearly_the_same(name: str, variant: Mapping[str, object]) -> None:
     model = build(name, aus.DISFA8, train_all(name, variant))
-    images = torch.randn(2, 3, 64, 64)
+    images = pictures(model, 2)
     with torch.autocast("cpu", torch.bfloat16):
         model(images).logits.sum().backward()
     model.eval()
@@ -123,12 +152,12 @@ def test_saved_and_loaded_into_a_model_of_blank_statistics_is_the_same(
     name: str, variant: Mapping[str, object], tmp_path: Path
 ) -> None:
     model = build(name, aus.DISFA8, variant)
-    images = torch.randn(2, 3, 64, 64)
+    images = pictures(model, 2)
     model(images)
     save_file(model.state_dict(), tmp_path / "model.safetensors")
     torch.manual_seed(1)
-    settings = {**SMALL, **QUICK.get(name, {}), **variant}
-    other = registry.create(name, aus.DISFA8, registry.blank_stats(8), **settings)
+    blank = registry.blank_stats(8)
+    other = registry.create(name, aus.DISFA8, blank, **settings(name, variant))
     other.load_state_dict(load_file(tmp_path / "model.safetensors"))
     with torch.inference_mode():
         assert torch.equal(values(model.eval()(images)), values(other.eval()(images)))
@@ -139,10 +168,13 @@ def test_loss_falls_on_one_batch(
     name: str, variant: Mapping[str, object], synfacs_file: Path
 ) -> None:
     table = data.load("synfacs", synfacs_file).select(aus.DISFA8)
-    settings = train_all(name, variant)
-    model = build(name, aus.DISFA8, settings)
-    loss = registry.loss_for(name, aus.DISFA8, stats_of(8), **SMALL, **settings)
-    batch = collate(FrameDataset(table, model.spec).__getitems__(list(range(0, 48, 6))))
+    chosen = train_all(name, variant)
+    model = build(name, aus.DISFA8, chosen)
+    loss = registry.loss_for(name, aus.DISFA8, stats_of(8), **settings(name, chosen))
+    spec = cast(AUModel, model).spec
+    kind = FrameDataset if spec.clip is None else ClipDataset
+    samples = range(0, 48, 6) if spec.clip is None else range(4)
+    batch = collate(kind(table, spec).__getitems__(list(samples)))
     optimiser = torch.optim.Adam(model.parameters(), 3e-3)
     history = []
     for _ in range(8):

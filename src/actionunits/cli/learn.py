@@ -8,7 +8,7 @@ import typer
 
 if TYPE_CHECKING:
     from actionunits.crossval import CrossReport
-    from actionunits.report import Report
+    from actionunits.report import AnyReport
 
 Recipe = Annotated[str, typer.Argument(help="Name of a recipe (`au recipes`) or a YAML file.")]
 Settings = Annotated[
@@ -114,7 +114,7 @@ def _folder(recipe: str, ablation: str | None, fold: int | None) -> Path:
     return Path("runs", "-".join(str(part) for part in parts if part).replace(":", "_"))
 
 
-def _print(report: "Report | CrossReport", json: bool) -> None:
+def _print(report: "AnyReport | CrossReport", json: bool) -> None:
     from rich.console import Console
 
     if os.environ.get("RANK", "0") != "0":  # of several processes the first speaks for all

@@ -3,11 +3,15 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from actionunits.data import synfacs
+from actionunits.data import affectnet, synfacs
+from actionunits.data.classes import ClassTable
 from actionunits.data.table import FrameTable
 from actionunits.errors import DataError
 
 _READERS: dict[str, Callable[[Path | None], FrameTable]] = {"synfacs": synfacs.read}
+_CLASSES: dict[str, Callable[[Path | None], tuple[ClassTable, ClassTable]]] = {
+    "affectnet": affectnet.read
+}
 
 
 def list_datasets() -> list[str]:
@@ -28,3 +32,19 @@ def load(name: str, root: Path | str | None = None) -> FrameTable:
     if name not in _READERS:
         raise DataError(f"there is no data set {name!r}; known: {', '.join(list_datasets())}")
     return _READERS[name](None if root is None else Path(root))
+
+
+def load_classes(name: str, root: Path | str | None = None) -> tuple[ClassTable, ClassTable]:
+    """Read the training and the test pictures of a data set of expression classes.
+
+    Args:
+        name: of the data set.
+        root: its folder.
+
+    Raises:
+        DataError: there is no such data set, or it is not what it should be.
+    """
+    if name not in _CLASSES:
+        known = ", ".join(sorted(_CLASSES))
+        raise DataError(f"there is no data set of expression classes {name!r}; known: {known}")
+    return _CLASSES[name](None if root is None else Path(root))

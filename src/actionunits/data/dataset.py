@@ -6,6 +6,7 @@ Both hand over whole batches: ``DataLoader(dataset, batch_size=..., collate_fn=c
 import io
 from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -13,10 +14,12 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from actionunits.data.table import FACE_SIDE, FrameTable
+from actionunits.data.table import FACE_SIDE, FrameTable, ImageStore
 from actionunits.data.transforms import Augment, Transform, uniforms
 from actionunits.errors import DataError
-from actionunits.types import Batch, InputSpec
+from actionunits.types import Batch, ClassBatch, InputSpec, TripletBatch
+
+BatchKind = TypeVar("BatchKind", Batch, TripletBatch, ClassBatch)
 
 
 def decode(content: bytes, side: int, name: str) -> np.ndarray:
@@ -39,17 +42,19 @@ def decode(content: bytes, side: int, name: str) -> np.ndarray:
 
 
 class Faces:
-    """The pictures of a table at one size.
+    """The pictures of the rows of a table at one size.
 
     Args:
-        table: whose pictures.
+        images: the pictures.
+        numbers: (N,) int, which of them each row has.
         side: pixels.
         cache: decode all of them now and keep them: side * side * 3 bytes each.
     """
 
-    def __init__(self, table: FrameTable, side: int, *, cache: bool = False) -> None:
-        self._store, self._side = table.images, side
-        self._numbers = table.rows["image"].to_numpy(np.int64)
+    def __init__(
+        self, images: ImageStore, numbers: np.ndarray, side: int, *, cache: bool = False
+    ) -> None:
+        self._store, self._side, self._numbers = images, side, numbers
         self._cache: Tensor | None = None
         if cache:
             numbers, self._numbers = np.unique(self._numbers, return_inverse=True)
@@ -79,7 +84,10 @@ class Faces:
 
 
 class _Samples(Dataset[Batch], ABC):
-    """What frames and clips have in common: sample i is made of the rows ``windows[i]``."""
+    """What frames and clips have in common: sample i is made of the rows ``windows[i]``.
+
+    The first and last `spec.context` rows of a window are pictures only, without labels.
+    """
 
     def __init__(
         self,
@@ -91,8 +99,10 @@ class _Samples(Dataset[Batch], ABC):
         seed: int,
         cache: bool,
     ) -> None:
-        self._windows, self._repeated = windows, repeated  # (samples, T) int64 and bool
-        self._faces = Faces(table, spec.align, cache=cache)
+        self._windows, self._repeated = windows, repeated  # (samples, c + T + c), (samples, T)
+        self._read = slice(spec.context, windows.shape[1] - spec.context)
+        numbers = table.rows["image"].to_numpy(np.int64)
+        self._faces = Faces(table.images, numbers, spec.align, cache=cache)
         self._transform = Transform(spec, augment)
         self._seed = seed
         # Workers that live on through epochs must see the next one too.
@@ -127,19 +137,21 @@ class _Samples(Dataset[Batch], ABC):
     def __getitems__(self, indices: list[int]) -> list[Batch]:
         """Return these samples as one batch, in a list for `collate`."""
         samples = np.asarray(indices)
-        windows = self._windows[samples]  # (B, T)
-        rows = windows.flatten()
+        windows = self._windows[samples]  # (B, c + T + c)
+        seen, rows = windows.flatten(), windows[:, self._read].flatten()
         # A clip moves as one: its frames share their random numbers.
         u = uniforms(self._seed, int(self._epoch), samples.repeat(windows.shape[1]))
-        landmarks = None if self._landmarks is None else self._landmarks[rows]
-        images, landmarks = self._transform(self._faces(rows), landmarks, u)
+        points = None if self._landmarks is None else self._landmarks[seen]
+        images, points = self._transform(self._faces(seen), points, u)
+        if points is not None:
+            points = points.view(*windows.shape, *points.shape[1:])[:, self._read].flatten(0, 1)
         fresh = torch.from_numpy(~self._repeated[samples].flatten())
         batch = Batch(
             images=images,
             labels=self._labels[rows],
             known=self._known[rows] & fresh[:, None],
             intensity=None if self._intensity is None else self._intensity[rows],
-            landmarks=landmarks,
+            landmarks=points,
             keys=tuple(self._keys[row] for row in rows.tolist()),
         )
         return [self._shaped(batch, len(samples))]
@@ -184,6 +196,9 @@ class ClipDataset(_Samples):
     its last frame; a repeated frame is not `known`. With the default stride every frame is known
     in exactly one clip. Keys are those of the B * T frames, clip by clip.
 
+    The pictures go on for ``spec.context`` frames before and after the clip: its true neighbours,
+    and where the run ends its first or last frame again.
+
     Args:
         table: the frames.
         spec: what the model wants to be fed, with the length T of a clip.
@@ -205,13 +220,12 @@ class ClipDataset(_Samples):
     ) -> None:
         if spec.clip is None:
             raise ValueError("the model reads single frames; use FrameDataset")
-        self._length = spec.clip
-        windows, repeated = _windows(table, spec.clip, stride or spec.clip)
+        windows, repeated = _windows(table, spec.clip, spec.context, stride or spec.clip)
         super().__init__(table, spec, windows, repeated, augment or Augment(), seed, cache)
 
     def _shaped(self, batch: Batch, samples: int) -> Batch:
         def clips(frames: Tensor) -> Tensor:
-            return frames.view(samples, self._length, *frames.shape[1:])
+            return frames.view(samples, -1, *frames.shape[1:])
 
         return Batch(
             images=clips(batch.images),
@@ -223,8 +237,10 @@ class ClipDataset(_Samples):
         )
 
 
-def _windows(table: FrameTable, length: int, stride: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows (clips, T) of the clips of a table, and which of them only fill up."""
+def _windows(
+    table: FrameTable, length: int, context: int, stride: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows (clips, c + T + c) of the clips of a table, and which (clips, T) only fill up."""
     order = ["subject", "task", *(["copy"] if "copy" in table.rows.columns else []), "frame"]
     rows = table.rows[order].reset_index(drop=True).sort_values(order)
     same = (rows[order[:-1]] == rows[order[:-1]].shift()).all(axis=1)
@@ -233,27 +249,21 @@ def _windows(table: FrameTable, length: int, stride: int) -> tuple[np.ndarray, n
     # Clips a run: enough that strides and one length cover it.
     clips = 1 + np.maximum(0, -(-(run_ends - run_starts - length) // stride))
     within = np.arange(clips.sum()) - np.repeat(clips.cumsum() - clips, clips)
-    starts = np.repeat(run_starts, clips) + stride * within
-    wanted = starts[:, None] + np.arange(length)
+    first = np.repeat(run_starts, clips)[:, None]
     last = np.repeat(run_ends, clips)[:, None] - 1
-    positions = rows.index.to_numpy()[np.minimum(wanted, last)]
-    return positions, wanted > last
+    wanted = first + stride * within[:, None] + np.arange(-context, length + context)
+    positions = rows.index.to_numpy()[wanted.clip(first, last)]
+    return positions, wanted[:, context : context + length] > last
 
 
-def collate(batches: list[Batch]) -> Batch:
+def collate(batches: list[BatchKind]) -> BatchKind:
     """Join batches along the first axis; what a `DataLoader` needs for these data sets."""
     if len(batches) == 1:
         return batches[0]
+    return type(batches[0])(*(_joined(values) for values in zip(*batches, strict=True)))
 
-    def join(values: list[Tensor | None]) -> Tensor | None:
-        present = [value for value in values if value is not None]
-        return torch.cat(present) if present else None
 
-    return Batch(
-        images=torch.cat([batch.images for batch in batches]),
-        labels=torch.cat([batch.labels for batch in batches]),
-        known=torch.cat([batch.known for batch in batches]),
-        intensity=join([batch.intensity for batch in batches]),
-        landmarks=join([batch.landmarks for batch in batches]),
-        keys=tuple(key for batch in batches for key in batch.keys),
-    )
+def _joined(values: tuple[Any, ...]) -> Any:
+    if isinstance(values[0], Tensor):
+        return torch.cat(values)
+    return None if values[0] is None else sum(values, ())  # keys

@@ -3,9 +3,11 @@
 import difflib
 import inspect
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import (
     Any,
     ClassVar,
+    Literal,
     NamedTuple,
     Protocol,
     TypeVar,
@@ -35,30 +37,56 @@ class Startable(Protocol):
         ...
 
 
+@runtime_checkable
+class FileStartable(Protocol):
+    """A model that can start from a file of somebody else's weights."""
+
+    def start_from_file(self, file: Path) -> None:
+        """Load the weights of `file`, whose tensors have the names of their authors."""
+        ...
+
+
+@runtime_checkable
+class Adopter(Protocol):
+    """A model that can take over weights of another model, or of itself for other AUs."""
+
+    def adopt(self, other: nn.Module, aus: AUSet | None) -> None:
+        """Copy what fits from `other`, whose label axis is `aus`; None for a model without AUs."""
+        ...
+
+
+Task = Literal["aus", "triplets", "classes"]
+"""What a model learns from: coded frames, triplets of expressions, or classes of expressions."""
+
+
 class _Entry(NamedTuple):
     model: type[nn.Module]
-    loss: Callable[..., Loss]
+    loss: Callable[..., Any]
+    task: Task
 
 
 _MODELS: dict[str, _Entry] = {}
 
 
-def register(name: str, loss: Callable[..., Loss]) -> Callable[[ModelClass], ModelClass]:
+def register(
+    name: str, loss: Callable[..., Any], *, task: Task = "aus"
+) -> Callable[[ModelClass], ModelClass]:
     """Register a model class and its loss under a name.
 
     Args:
         name: as recipes write it.
-        loss: called as ``loss(aus, stats, **settings)``; its keyword arguments are a subset of
-            those of the model.
+        loss: called as ``loss(aus, stats, **settings)``, without the first two where the task is
+            not about AUs; its keyword arguments are a subset of those of the model.
+        task: what the model learns from.
 
     Returns:
-        Decorator of a class that is called as ``Model(aus, stats, **settings)``.
+        Decorator of a class that is called like the loss.
     """
 
     def add(model: ModelClass) -> ModelClass:
         if name in _MODELS:
             raise ValueError(f"two models are called {name!r}")
-        _MODELS[name] = _Entry(model, loss)
+        _MODELS[name] = _Entry(model, loss, task)
         return model
 
     return add
@@ -90,12 +118,21 @@ def check(name: str, settings: Mapping[str, object]) -> None:
             raise RecipeError(f"model {name}, {key}: {reason}, got {value!r}") from None
 
 
-def create(name: str, aus: AUSet, stats: LabelStats, **settings: Any) -> nn.Module:
+def task_of(name: str) -> Task:
+    """Return what a model learns from.
+
+    Raises:
+        RecipeError: there is no such model.
+    """
+    return _entry(name).task
+
+
+def create(name: str, aus: AUSet | None, stats: LabelStats | None, **settings: Any) -> nn.Module:
     """Build a model.
 
     Args:
         name: as registered.
-        aus: label axis.
+        aus: label axis; None for a model that learns from anything but AUs.
         stats: of the training rows, or `blank_stats` when a checkpoint is loaded next.
         **settings: the model's own keyword arguments, checked by name.
 
@@ -106,33 +143,53 @@ def create(name: str, aus: AUSet, stats: LabelStats, **settings: Any) -> nn.Modu
         RecipeError: there is no such model, or it has no such setting.
     """
     check(name, settings)
-    return _entry(name).model(aus, stats, **settings)
+    entry = _entry(name)
+    return entry.model(*_first(entry, aus, stats), **settings)
 
 
-def loss_for(name: str, aus: AUSet, stats: LabelStats, **settings: Any) -> Loss:
+def loss_for(name: str, aus: AUSet | None, stats: LabelStats | None, **settings: Any) -> Loss:
     """Build the loss of a model from the same arguments as the model.
 
     Raises:
         RecipeError: there is no such model, or it has no such setting.
     """
     check(name, settings)
-    loss = _entry(name).loss
-    wanted = _settings(loss)
-    return loss(aus, stats, **{k: v for k, v in settings.items() if k in wanted})
+    entry = _entry(name)
+    wanted = _settings(entry.loss)
+    chosen = {k: v for k, v in settings.items() if k in wanted}
+    loss: Loss = entry.loss(*_first(entry, aus, stats), **chosen)
+    return loss
 
 
 def initialise(name: str, model: nn.Module, source: str) -> None:
-    """Start a model from published weights, such as ``"imagenet"``.
+    """Start a model from published weights, such as ``"imagenet"``, or from a file of weights.
 
     Raises:
         RecipeError: the model offers no such start.
+        CheckpointError: the file is damaged or holds weights of another architecture.
+        UserError: the weights cannot be downloaded.
     """
+    if isinstance(model, FileStartable) and Path(source).is_file():
+        model.start_from_file(Path(source))
+        return
     offered = model.starts if isinstance(model, Startable) else ()
     if not isinstance(model, Startable) or source not in offered:
         raise RecipeError(
-            f"model {name} cannot start from {source!r}; it offers: {', '.join(offered) or 'none'}"
+            f"model {name} cannot start from {source!r}: there is no such checkpoint or file of "
+            f"weights that it takes; by name it offers: {', '.join(offered) or 'none'}"
         )
     model.start_from(source)
+
+
+def adopt(name: str, model: nn.Module, other: nn.Module, aus: AUSet | None) -> None:
+    """Start a model from another, whose label axis is `aus`.
+
+    Raises:
+        RecipeError: the two have nothing in common that the model could take over.
+    """
+    if not isinstance(model, Adopter):
+        raise RecipeError(f"model {name} starts from its own checkpoints only, for the same AUs")
+    model.adopt(other, aus)
 
 
 def blank_stats(count: int) -> LabelStats:
@@ -141,6 +198,11 @@ def blank_stats(count: int) -> LabelStats:
     What a model keeps of the statistics is in its state dict.
     """
     return LabelStats(torch.full((count,), 0.5), torch.eye(count), torch.eye(count))
+
+
+def _first(entry: _Entry, aus: AUSet | None, stats: LabelStats | None) -> tuple[Any, ...]:
+    """Positional arguments of a model and its loss."""
+    return (aus, stats) if entry.task == "aus" else ()
 
 
 def _entry(name: str) -> _Entry:

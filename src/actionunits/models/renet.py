@@ -14,6 +14,7 @@ from actionunits.aus import AUSet
 from actionunits.errors import DataError, RecipeError, UserError
 from actionunits.losses import LEVELS, intensity_cross_entropy, occurrence_cross_entropy
 from actionunits.models.registry import register
+from actionunits.nn.backbone import IMAGENET_MEAN, IMAGENET_STD
 from actionunits.nn.resnet import ConditionalResNet18, Conditions
 from actionunits.types import Batch, InputSpec, LabelStats, Output
 
@@ -22,8 +23,6 @@ Task = Literal["occurrence", "intensity", "both"]
 TrainAUs = Literal["one", "all"]
 Prediction = Literal["expectation", "argmax"]
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
 _LEAST_SUM = 0.1  # of a row of the relation, which Eq. (5) divides by
 
 

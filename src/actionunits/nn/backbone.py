@@ -1,0 +1,136 @@
+"""Backbones from timm, and weights from files of others."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import timm
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from actionunits.errors import CheckpointError, RecipeError, UserError
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+STRIDES = [4, 8, 16, 32]
+
+
+class Pyramid(nn.Module):
+    """Four-stage backbone of timm.
+
+    Attributes:
+        channels: of the maps of the four stages.
+
+    Args:
+        name: as timm calls it.
+        size: side of the pictures, for those that are built for one.
+        pretrained: with the ImageNet weights of that name, downloaded once.
+
+    Raises:
+        RecipeError: timm has no such backbone, or not with stages at a 4th to a 32nd of the size.
+        UserError: the weights are neither on disk nor to be had.
+    """
+
+    def __init__(self, name: str, *, size: int, pretrained: bool = False) -> None:
+        super().__init__()
+        self.name = name
+        self.net = _create(name, size, pretrained)
+        info: Any = self.net.feature_info
+        if info.reduction() != STRIDES:
+            raise RecipeError(
+                f"backbone: expected four stages at strides {STRIDES}, {name} has "
+                f"{info.reduction()}"
+            )
+        self.channels: list[int] = info.channels()
+        self._channels_last = getattr(self.net, "output_fmt", "NCHW") == "NHWC"
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Map (B, 3, H, W) to four (B, channels, H / 4 to H / 32, W / 4 to W / 32)."""
+        maps: list[Tensor] = self.net(images)
+        return [m.permute(0, 3, 1, 2) if self._channels_last else m for m in maps]
+
+
+def _create(name: str, size: int, pretrained: bool) -> nn.Module:
+    if not timm.is_model(name):
+        raise RecipeError(f"backbone: timm has no model {name!r}; see timm.list_models()")
+    sized: dict[str, Any] = {"img_size": size} if name.startswith(("swin_", "swinv2_")) else {}
+    # The last four stages: some, such as ResNet's, have a stem's map before them.
+    stages = (-4, -3, -2, -1)
+    try:
+        net: nn.Module = timm.create_model(
+            name, features_only=True, out_indices=stages, pretrained=pretrained, **sized
+        )
+    except OSError as error:
+        raise UserError(
+            f"the ImageNet weights of {name} are not on disk and cannot be downloaded "
+            f"({' '.join(str(error).split())[:80]}): connect once, give a local file as init, or "
+            "train without them"
+        ) from error
+    except (RuntimeError, AssertionError, AttributeError, IndexError, TypeError, ValueError) as bad:
+        raise RecipeError(f"backbone: {name} cannot be cut into four stages ({bad})") from bad
+    return net
+
+
+def read_state(file: Path) -> dict[str, Tensor]:
+    """Tensors of a safetensors file, or of a PyTorch file, of which only tensors are read.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, or holds anything but named tensors.
+    """
+    try:
+        if file.suffix == ".safetensors":
+            return load_file(file)
+        content = torch.load(file, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise CheckpointError(f"{file}: there is no such file") from None
+    except (SafetensorError, UnpicklingError, RuntimeError, OSError, EOFError) as error:
+        reason = str(error).splitlines()[0]
+        raise CheckpointError(f"{file}: not a file of weights that can be read: {reason}") from None
+    for key in ("state_dict", "model"):  # what training scripts wrap them in
+        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
+            content = content[key]
+    if not isinstance(content, Mapping) or not all(isinstance(v, Tensor) for v in content.values()):
+        raise CheckpointError(f"{file}: expected named tensors, found {type(content).__name__}")
+    return {name.removeprefix("module."): tensor for name, tensor in content.items()}
+
+
+def load_mapped(
+    module: nn.Module,
+    state: Mapping[str, Tensor],
+    rename: Callable[[str], str | None],
+    file: Path,
+) -> None:
+    """Load foreign weights; every tensor of the module must be there.
+
+    Args:
+        module: takes the weights.
+        state: of the file.
+        rename: from a name in the file to the module's, or None for what is left out.
+        file: for messages.
+
+    Raises:
+        CheckpointError: a tensor is missing, has another shape, or nobody wants it.
+    """
+    found = {new: value for old, value in state.items() if (new := rename(old)) is not None}
+    wanted = {
+        name: tensor
+        for name, tensor in module.state_dict().items()
+        if not name.endswith("num_batches_tracked")
+    }
+    found = {n: v for n, v in found.items() if not n.endswith("num_batches_tracked")}
+    absent, extra = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())
+    if absent or extra:
+        raise CheckpointError(
+            f"{file}: these are weights of another architecture: {len(absent)} tensors are missing "
+            f"({', '.join(absent[:3])}), {len(extra)} are unknown ({', '.join(extra[:3])})"
+        )
+    for name, tensor in wanted.items():
+        if found[name].shape != tensor.shape:
+            raise CheckpointError(
+                f"{file}: {name} should have the shape {tuple(tensor.shape)}, "
+                f"it has {tuple(found[name].shape)}"
+            )
+    module.load_state_dict(found, strict=False)

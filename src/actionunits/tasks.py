@@ -1,0 +1,312 @@
+"""What models learn from: how its samples are read, fed and scored.
+
+The training loop knows a task by the interface `Task` alone. Coded frames are what all else is
+about; triplets and classes of expressions are what an encoder may be trained on before.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple, Protocol
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+from torchmetrics.classification import MulticlassAccuracy
+
+from actionunits import data, evaluate
+from actionunits.aus import AUSet
+from actionunits.data import splits
+from actionunits.data.classes import ClassDataset, ClassTable
+from actionunits.data.dataset import ClipDataset, FrameDataset, collate
+from actionunits.data.table import FrameTable, duplicate_positives
+from actionunits.data.transforms import Augment
+from actionunits.data.triplets import TripletDataset, TripletTable, triplets_from_aus
+from actionunits.errors import DataError, RecipeError
+from actionunits.metrics import TripletAccuracy
+from actionunits.models import registry
+from actionunits.recipe import Recipe
+from actionunits.report import PlainReport, Report, Score
+from actionunits.types import InputSpec, Loss
+
+Table = FrameTable | TripletTable | ClassTable
+
+
+class Rows(NamedTuple):
+    """The samples of a run by their use; the subjects of `train` are in none of the others."""
+
+    train: Any  # a Table; the task knows which
+    inner: Any  # training subjects held out, if the recipe wants any, else None
+    test: Any  # None when all subjects are trained on
+
+
+class Settings(NamedTuple):
+    """How a table is scored."""
+
+    selection: str  # rule that chose the weights
+    batch: int  # samples of one forward pass
+    precision: evaluate.Precision
+    resamples: int = 0  # of the bootstrap over subjects
+
+
+class Samples(Protocol):
+    """A data set whose random changes depend on the epoch."""
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        ...
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch, from 0."""
+        ...
+
+
+class Task(Protocol):
+    """What the training loop asks of a task."""
+
+    def read(self, recipe: Recipe, fold: int | None) -> Rows:
+        """Read the samples of a run and split them by subject."""
+        ...
+
+    def aus(self, table: Any) -> tuple[int, ...]:
+        """FACS numbers of a table's label axis; none where it has no AUs."""
+        ...
+
+    def build(self, recipe: Recipe, table: Any) -> tuple[nn.Module, Loss]:
+        """Model with fresh weights, and its loss, from training samples."""
+        ...
+
+    def dataset(
+        self, table: Any, spec: InputSpec, augment: Augment, seed: int, cache: bool
+    ) -> Samples:
+        """Samples as the model is fed them."""
+        ...
+
+    def calibrate(
+        self, model: nn.Module, table: Any, spec: InputSpec, settings: Settings
+    ) -> Tensor:
+        """Thresholds (A,) of the AUs, empty without AUs."""
+        ...
+
+    def score(
+        self,
+        model: nn.Module,
+        table: Any,
+        spec: InputSpec,
+        settings: Settings,
+        title: str = "",
+        thresholds: Tensor | None = None,
+    ) -> Report | PlainReport:
+        """Score a model in memory on all samples of a table."""
+        ...
+
+
+class CodedFrames:
+    """Frames, or clips of them, whose AUs are coded."""
+
+    def read(self, recipe: Recipe, fold: int | None) -> Rows:
+        """Read the frames of a run and split them by subject.
+
+        Raises:
+            DataError: the data cannot be read or split.
+        """
+        rows = _split(evaluate.read_table(recipe.data), recipe, fold)
+        if recipe.data.duplicate:
+            twice = duplicate_positives(rows.train, AUSet.of(recipe.data.duplicate))
+            rows = rows._replace(train=twice)
+        return rows
+
+    def aus(self, table: FrameTable) -> tuple[int, ...]:
+        """FACS numbers of the label axis."""
+        return table.aus.numbers
+
+    def build(self, recipe: Recipe, table: FrameTable) -> tuple[nn.Module, Loss]:
+        """Model with fresh weights, and its loss, from training frames.
+
+        Raises:
+            DataError: an AU occurs in none or in all of them.
+            RecipeError: a setting of the model is not possible.
+        """
+        name, params = recipe.model.name, recipe.model.params
+        stats = table.stats(recipe.data.relation)
+        for au, rate in zip(table.aus, stats.rate.tolist(), strict=True):
+            if rate in (0, 1):
+                others = [n for n in table.aus.numbers if n != au.number]
+                raise DataError(
+                    f"{au.column} {'never' if rate == 0 else 'always'} occurs in the {len(table)} "
+                    "training frames, so it cannot be learned: leave it out with --set data.aus="
+                    f"{str(others).replace(' ', '')}, or choose another fold or threshold"
+                )
+        model = registry.create(name, table.aus, stats, **params)
+        return model, registry.loss_for(name, table.aus, stats, **params)
+
+    def dataset(
+        self, table: FrameTable, spec: InputSpec, augment: Augment, seed: int, cache: bool
+    ) -> Samples:
+        """Frames, or clips for a model of clips."""
+        kind = FrameDataset if spec.clip is None else ClipDataset
+        return kind(table, spec, augment=augment, seed=seed, cache=cache)
+
+    def calibrate(
+        self, model: nn.Module, table: FrameTable, spec: InputSpec, settings: Settings
+    ) -> Tensor:
+        """Probability (A,) at which each AU's F1 is highest."""
+        batch, precision = settings.batch, settings.precision
+        return evaluate.calibrate(model, table, spec, batch=batch, precision=precision)
+
+    def score(
+        self,
+        model: nn.Module,
+        table: FrameTable,
+        spec: InputSpec,
+        settings: Settings,
+        title: str = "",
+        thresholds: Tensor | None = None,
+    ) -> Report:
+        """Score a model in memory on all frames of a table."""
+        if thresholds is None:
+            thresholds = torch.full((len(table.aus),), 0.5)
+        return evaluate.score(
+            model, table, spec, thresholds=thresholds, title=title, **settings._asdict()
+        )
+
+
+class _Expressions:
+    """What triplets and classes have in common: no AUs, nothing to calibrate."""
+
+    def aus(self, table: Table) -> tuple[int, ...]:
+        """No AUs."""
+        return ()
+
+    def build(self, recipe: Recipe, table: Table) -> tuple[nn.Module, Loss]:
+        """Model with fresh weights, and its loss."""
+        name, params = recipe.model.name, recipe.model.params
+        model = registry.create(name, None, None, **params)
+        return model, registry.loss_for(name, None, None, **params)
+
+    def calibrate(
+        self, model: nn.Module, table: Table, spec: InputSpec, settings: Settings
+    ) -> Tensor:
+        """Nothing."""
+        return torch.empty(0)
+
+
+class Triplets(_Expressions):
+    """Triplets of faces: which one has the most different expression."""
+
+    def read(self, recipe: Recipe, fold: int | None) -> Rows:
+        """Draw triplets from coded frames, split by subject.
+
+        Raises:
+            DataError: the data cannot be read or split, or gives no triplets.
+        """
+        frames = _split(evaluate.read_table(recipe.data), recipe, fold)
+        draws = [
+            None if part is None else triplets_from_aus(part, recipe.data.triplets, recipe.seed)
+            for part in frames
+        ]
+        return Rows(*draws)
+
+    def dataset(
+        self, table: TripletTable, spec: InputSpec, augment: Augment, seed: int, cache: bool
+    ) -> Samples:
+        """Triplets of pictures."""
+        return TripletDataset(table, spec, augment=augment, seed=seed, cache=cache)
+
+    def score(
+        self,
+        model: nn.Module,
+        table: TripletTable,
+        spec: InputSpec,
+        settings: Settings,
+        title: str = "",
+        thresholds: Tensor | None = None,
+    ) -> PlainReport:
+        """Share of the triplets whose similar pair is the closest."""
+        metric = TripletAccuracy()
+        for out, _ in _outputs(model, TripletDataset(table, spec), settings):
+            metric.update(out.vectors.float().cpu())
+        score = float(metric.compute())
+        return _report(title, settings, "triplets", len(table), {"triplet_accuracy": score})
+
+
+class ExpressionClasses(_Expressions):
+    """Faces with one of a few expressions each."""
+
+    def read(self, recipe: Recipe, fold: int | None) -> Rows:
+        """Read the data set's own training and validation pictures.
+
+        Raises:
+            DataError: they cannot be read, or a fold is asked for.
+        """
+        if fold is not None:
+            raise DataError(f"{recipe.data.name} has test pictures of its own: leave the fold out")
+        train, test = data.load_classes(recipe.data.name, recipe.data.root)
+        return Rows(train, None, test)
+
+    def dataset(
+        self, table: ClassTable, spec: InputSpec, augment: Augment, seed: int, cache: bool
+    ) -> Samples:
+        """Pictures with their class."""
+        return ClassDataset(table, spec, augment=augment, seed=seed, cache=cache)
+
+    def score(
+        self,
+        model: nn.Module,
+        table: ClassTable,
+        spec: InputSpec,
+        settings: Settings,
+        title: str = "",
+        thresholds: Tensor | None = None,
+    ) -> PlainReport:
+        """Share of the faces whose class is right."""
+        metric = MulticlassAccuracy(len(table.names), average="micro")
+        for out, truth in _outputs(model, ClassDataset(table, spec), settings):
+            metric.update(out.logits.float().cpu(), truth.labels.cpu())
+        return _report(title, settings, "faces", len(table), {"accuracy": float(metric.compute())})
+
+
+TASKS: dict[registry.Task, Task] = {
+    "aus": CodedFrames(),
+    "triplets": Triplets(),
+    "classes": ExpressionClasses(),
+}
+
+
+def _split(table: FrameTable, recipe: Recipe, fold: int | None) -> Rows:
+    test, inner = None, None
+    if fold is not None:
+        table, test = splits.train_test(table, fold)
+    if recipe.selection.share:
+        table, inner = splits.inner_split(table, recipe.selection.share, recipe.seed)
+    if recipe.selection.rule == "best_on_test" and test is None:
+        raise RecipeError("selection.rule best_on_test needs a fold that is kept for testing")
+    return Rows(table, inner, test)
+
+
+@torch.inference_mode()
+def _outputs(
+    model: nn.Module, dataset: Dataset[Any], settings: Settings
+) -> Iterator[tuple[Any, Any]]:
+    """Outputs and batches of this process' share of a data set, each sample once."""
+    device = next(model.parameters()).device
+    rank, world = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
+    share = range(rank, len(dataset), world)  # type: ignore[arg-type]
+    step = settings.batch
+    batches = [list(share[start : start + step]) for start in range(0, len(share), step)]
+    model.eval()
+    for truth in DataLoader(dataset, batch_sampler=batches, collate_fn=collate):
+        with evaluate.autocast(settings.precision, device):
+            out = model(evaluate.place(truth, device).images)
+        yield out, truth
+
+
+def _report(
+    title: str, settings: Settings, unit: str, count: int, scores: dict[str, float]
+) -> PlainReport:
+    return PlainReport(
+        title=title,
+        selection=settings.selection,
+        unit=unit,
+        count=count,
+        scores={name: Score(per_au=[], mean=value) for name, value in scores.items()},
+    )

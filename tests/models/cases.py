@@ -1,0 +1,23 @@
+"""What makes each model quick to test, and the settings in which it is tested."""
+
+SMALL: dict[str, object] = {"size": 64, "align": 72}
+QUICK: dict[str, dict[str, object]] = {
+    "expression_classes": {"width": 8},
+    "expression_similarity": {"width": 8},
+    "gtlenet": {"width": 8},
+    "renet": {"width": 16, "spread": 0.3},
+}
+VARIANTS: dict[str, list[dict[str, object]]] = {
+    "gtlenet": [
+        {},
+        {"masks": False},
+        {"masks": False, "maps": "cnn"},
+        {"masks": False, "maps": "none"},
+    ],
+    "renet": [
+        {"relation": "pearson"},
+        {"relation": "learnable", "task": "both"},
+        {"relation": "identity", "task": "intensity"},
+        {"relation": "none", "task": "both"},
+    ],
+}
