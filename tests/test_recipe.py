@@ -89,6 +89,35 @@ def test_wrong_settings_are_named(override: str, said: str) -> None:
     assert said in str(error.value)
 
 
+def test_recipe_upon_another_changes_what_it_names(tmp_path: Path) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text(
+        "base: renet_synfacs\nepochs: 3\nmodel: {params: {task: both}}\n"
+        "ablations: {mine: {seed: 7}}\n"
+    )
+    below, recipe = load_recipe("renet_synfacs"), load_recipe(own)
+    assert recipe.model.params == below.model.params | {"task": "both"}
+    assert recipe.model_copy(update={"model": below.model, "epochs": below.epochs}) == below
+    assert list_ablations(own) == [*list_ablations("renet_synfacs"), "mine"]
+    assert load_recipe(own, ablation="mine").seed == 7
+    above = tmp_path / "above.yaml"
+    above.write_text("base: own.yaml\nbatch: 8\n")
+    assert (load_recipe(above).batch, load_recipe(above).epochs) == (8, 3)
+    own.write_text("base: above.yaml\n")
+    with pytest.raises(RecipeError, match="based on each other in a circle"):
+        load_recipe(own)
+    own.write_text("base: absent.yaml\n")
+    with pytest.raises(RecipeError, match=r"there is no recipe '.*absent.yaml'"):
+        load_recipe(own)
+
+
+def test_schedules_that_contradict_themselves_are_refused() -> None:
+    with pytest.raises(RecipeError, match="schedule: give warmup in epochs or warmup_steps"):
+        load_recipe("renet_synfacs", ["schedule.warmup_steps=5"])
+    with pytest.raises(RecipeError, match="inverse_sqrt starts from a warm-up"):
+        load_recipe("renet_synfacs", ["schedule.name=inverse_sqrt", "schedule.warmup=0"])
+
+
 def test_unknown_names_come_with_a_suggestion(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="did you mean 'renet_synfacs'"):
         load_recipe("renet_synfac")

@@ -28,7 +28,8 @@ def clip(folder: Path) -> Path:
     table = data.load("synfacs")
     rows = table.rows
     chosen = table.subset(((rows["subject"] == _SUBJECT) & (rows["task"] == _TASK)).to_numpy())
-    frames = Faces(chosen, 256)(np.arange(len(chosen))).permute(0, 2, 3, 1).numpy()
+    faces = Faces(chosen.images, chosen.rows["image"].to_numpy(np.int64), 256)
+    frames = faces(np.arange(len(chosen))).permute(0, 2, 3, 1).numpy()
     room = ((0, 0), (_ROOM, _ROOM), (_ROOM, _ROOM), (0, 0))
     frames = np.pad(frames, room, constant_values=_GRAY)
     rate = round(1 / chosen.rows["seconds"].diff().median())

@@ -99,6 +99,24 @@ def test_clips_cover_every_frame_once_and_repeat_only_at_ends(tmp_path: Path) ->
     assert first[2] == ["S001/T1/7"] * 3
 
 
+def test_clips_see_their_true_neighbours_and_the_end_frames_again(tmp_path: Path) -> None:
+    table = data.load("synfacs", write_synfacs(tmp_path / "c.parquet", 1, 1, 7))
+    dataset = ClipDataset(table, CLIPS._replace(context=2))
+    frames = FrameDataset(table, SPEC)
+    batch = collate(dataset.__getitems__([0, 1, 2]))
+    seen = [[0, 0, 0, 1, 2, 3, 4], [1, 2, 3, 4, 5, 6, 6], [4, 5, 6, 6, 6, 6, 6]]
+    for images, rows in zip(batch.images, seen, strict=True):
+        assert torch.equal(images, collate(frames.__getitems__(rows)).images)
+    assert batch.labels.shape == (3, 3, 18)
+    assert batch.known.all(-1).tolist() == [[True] * 3, [True] * 3, [True, False, False]]
+    alone = frames[4]
+    assert torch.equal(batch.labels[1, 1], alone.labels[0])
+    assert batch.landmarks is not None
+    assert alone.landmarks is not None
+    assert torch.equal(batch.landmarks[1, 1], alone.landmarks[0])
+    assert len(batch.keys) == 9
+
+
 def test_clips_are_cut_where_frames_are_missing(table: FrameTable) -> None:
     gap = table.subset((table.rows["frame"] != 2).to_numpy())
     keys = ClipDataset(gap, CLIPS).__getitems__([0, 1])[0].keys

@@ -5,6 +5,7 @@ QUICK: dict[str, dict[str, object]] = {
     "expression_classes": {"width": 8},
     "expression_similarity": {"width": 8},
     "gtlenet": {"width": 8},
+    "mdhr": {"backbone": "resnet18", "clip": 3, "neighbours": 1, "width": 16},
     "renet": {"width": 16, "spread": 0.3},
 }
 VARIANTS: dict[str, list[dict[str, object]]] = {
@@ -13,6 +14,12 @@ VARIANTS: dict[str, list[dict[str, object]]] = {
         {"masks": False},
         {"masks": False, "maps": "cnn"},
         {"masks": False, "maps": "none"},
+    ],
+    "mdhr": [
+        {},
+        {"multi_scale": "sum", "region_heads": "whole", "cross_region": "all"},
+        {"multi_scale": "concatenation", "stages": [2, 4], "cross_region": "local"},
+        {"multi_scale": "none", "regional": False, "auxiliary": False, "cross_region": "none"},
     ],
     "renet": [
         {"relation": "pearson"},

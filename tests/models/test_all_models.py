@@ -6,8 +6,8 @@ from typing import cast
 
 import pytest
 import torch
+from cases import QUICK, SMALL, VARIANTS
 from safetensors.torch import load_file, save_file
-from tests.models.cases import QUICK, SMALL, VARIANTS
 from torch import Tensor, nn
 
 from actionunits import aus, data

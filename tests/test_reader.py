@@ -1,0 +1,117 @@
+"""Clip models on faces as they come: neighbours in time, chunks, files, tracks."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from actionunits.reader import Read, reader
+from actionunits.types import Face, Frame, InputSpec, Output
+
+CONTEXT = 2
+
+
+class Window(nn.Module):
+    """The logit of a frame is the sum of its window, in which each place has its own weight."""
+
+    spec = InputSpec(4, 4, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), clip=3, context=CONTEXT)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoded = 0
+        self.longest = 0
+
+    def encode(self, images: Tensor) -> Tensor:
+        self.encoded += len(images)
+        return images.mean((1, 2, 3))[:, None]
+
+    def read(self, features: Tensor) -> Output:
+        self.longest = max(self.longest, features.shape[1])
+        windows = features.unfold(1, 2 * CONTEXT + 1, 1)  # (B, T, 1, window)
+        logits = (windows * torch.arange(1.0, 2 * CONTEXT + 2) / 10).sum(-1)
+        return Output(logits, intensity=windows[..., CONTEXT] * 5)
+
+    def forward(self, images: Tensor) -> Output:
+        return self.read(self.encode(images.flatten(0, 1)).unflatten(0, images.shape[:2]))
+
+
+def face(frame: Frame, track: int) -> Face:
+    return Face(frame, track, np.zeros(4), np.zeros((5, 2)), 1.0)
+
+
+def read(
+    model: nn.Module, shown: Sequence[tuple[str, Sequence[tuple[int, int]]]], chunk: int
+) -> list[Read]:
+    """Read frames given as (source, [(track, gray value), ...])."""
+    run, found = reader(model.eval(), 1, torch.device("cpu")), []
+    image = np.zeros((4, 4, 3), np.uint8)
+    for start in range(0, len(shown), chunk):
+        frames, faces, crops = [], [], [torch.zeros(0, 3, 4, 4, dtype=torch.uint8)]
+        for number, (source, people) in enumerate(shown[start : start + chunk], start):
+            frames.append(Frame(image, source, number, number / 10))
+            faces.append(tuple(face(frames[-1], track) for track, _ in people))
+            crops += [torch.full((1, 3, 4, 4), gray, dtype=torch.uint8) for _, gray in people]
+        found += run.push(frames, faces, torch.cat(crops))
+    return found + list(run.finish())
+
+
+def expected(grays: Sequence[int]) -> np.ndarray:
+    """Logits of one run of frames, by the definition: (N,)."""
+    values = np.array(grays) / 255
+    padded = np.concatenate([[values[0]] * CONTEXT, values, [values[-1]] * CONTEXT])
+    weights = np.arange(1.0, 2 * CONTEXT + 2) / 10
+    return np.array([padded[i : i + len(weights)] @ weights for i in range(len(values))])
+
+
+def logits(reads: list[Read], track: int) -> np.ndarray:
+    values = [
+        r.values.probability[[f.track for f in r.faces].index(track), 0]
+        for r in reads
+        if any(f.track == track for f in r.faces)
+    ]
+    return np.log(values) - np.log1p(-np.array(values))
+
+
+@given(st.lists(st.integers(0, 255), min_size=1, max_size=20), st.integers(1, 9))
+@settings(max_examples=30, deadline=None)
+def test_every_frame_is_read_in_its_window_whatever_the_chunk(grays: list[int], chunk: int) -> None:
+    model = Window()
+    reads = read(model, [("a", [(0, gray)]) for gray in grays], chunk)
+    assert [r.frame.number for r in reads] == list(range(len(grays)))
+    np.testing.assert_allclose(logits(reads, 0), expected(grays), atol=1e-4)
+    assert model.encoded == len(grays)
+    assert model.longest <= chunk + 4 * CONTEXT
+
+
+def test_a_face_that_goes_and_comes_back_starts_anew() -> None:
+    one, two, after = [10, 200, 30, 90], [50, 60, 70, 80, 90, 100, 110], [220, 5]
+    shown = [
+        ("a", ([(0, one[i])] if i < 4 else [(0, after[i - 5])] if i > 4 else []) + [(1, two[i])])
+        for i in range(7)
+    ]
+    reads = read(Window(), shown, 3)
+    assert [len(r.faces) for r in reads] == [2, 2, 2, 2, 1, 2, 2]
+    np.testing.assert_allclose(
+        logits(reads, 0), np.concatenate([expected(one), expected(after)]), atol=1e-4
+    )
+    np.testing.assert_allclose(logits(reads, 1), expected(two), atol=1e-4)
+
+
+def test_files_are_not_each_others_neighbours_and_empty_frames_are_kept() -> None:
+    shown = [("a", [(0, 10)]), ("a", []), ("b", [(0, 200)]), ("c", []), ("d", [(0, 90)])]
+    reads = read(Window(), shown, 5)
+    assert [r.frame.source for r in reads] == ["a", "a", "b", "c", "d"]
+    assert [len(r.faces) for r in reads] == [1, 0, 1, 0, 1]
+    assert reads[1].values.probability.shape == (0, 1)
+    alone = np.concatenate([expected([gray]) for gray in (10, 200, 90)])
+    np.testing.assert_allclose(logits(reads, 0), alone, atol=1e-4)
+
+
+def test_intensity_is_that_of_the_frame_itself() -> None:
+    reads = read(Window(), [("a", [(0, g)]) for g in (0, 51, 102, 153)], 2)
+    found = [r.values.intensity[0, 0] for r in reads if r.values.intensity is not None]
+    assert found == pytest.approx([0, 1, 2, 3], abs=1e-6)
