@@ -11,6 +11,7 @@ from actionunits.aus import AUSet
 from actionunits.errors import DataError, RecipeError, UserError
 from actionunits.models.registry import blank_stats
 from actionunits.models.renet import RENet, RENetLoss
+from actionunits.nn.resnet import Conditions
 from actionunits.types import Batch, LabelStats
 
 AUS = AUSet.of((1, 2, 23, 24))
@@ -211,3 +212,49 @@ def test_imagenet_without_a_connection_says_what_to_do(monkeypatch: pytest.Monke
 def test_too_narrow_networks_are_refused() -> None:
     with pytest.raises(RecipeError, match="width"):
         renet(width=4)
+
+
+def small(vocabulary: AUSet, **settings: object) -> RENet:
+    stats = blank_stats(len(vocabulary))
+    return RENet(vocabulary, stats, width=8, size=32, align=36, **settings)
+
+
+def test_norms_of_a_baseline_serve_every_au() -> None:
+    baseline, model = small(aus.DISFA8, relation="none"), small(aus.DISFA8, relation="identity")
+    images = torch.randn(4, 3, 32, 32)
+    baseline(images)
+    model.adopt(baseline, aus.DISFA8)
+    model.eval(), baseline.eval()
+    mine = model.backbone(images, Conditions(torch.arange(8), torch.eye(8), torch.eye(8)))
+    theirs = baseline.backbone(images, Conditions(torch.arange(1), torch.eye(1), torch.eye(1)))
+    torch.testing.assert_close(mine, theirs.expand(-1, 8, -1))
+    with pytest.raises(RecipeError, match="baseline cannot start from norms that differ"):
+        baseline.adopt(model, aus.DISFA8)
+
+
+def test_weights_for_other_aus_are_taken_au_by_au() -> None:
+    torch.manual_seed(0)
+    other = small(aus.BP4D12, relation="identity", train_aus="all", spread=0.3)
+    model = small(aus.DISFA8, relation="identity", spread=0.3)
+    images = torch.randn(4, 3, 32, 32)
+    other(images)
+    before = model.backbone.bn1.gamma.detach().clone()
+    model.adopt(other, aus.BP4D12)
+    with torch.inference_mode():
+        mine, theirs = model.eval()(images).logits, other.eval()(images).logits
+    for au in aus.DISFA8:
+        row = aus.DISFA8.index(au.number)
+        if au in aus.BP4D12.aus:
+            there = aus.BP4D12.index(au.number)
+            torch.testing.assert_close(mine[:, row], theirs[:, there])
+        else:
+            assert torch.equal(model.backbone.bn1.gamma[row], before[row])
+
+
+def test_weights_that_do_not_fit_are_refused() -> None:
+    model = small(aus.DISFA8)
+    with pytest.raises(RecipeError, match="checkpoints of RE-Net"):
+        model.adopt(torch.nn.Linear(1, 1), None)
+    wide = RENet(aus.DISFA8, blank_stats(8), width=16, size=32, align=36)
+    with pytest.raises(RecipeError, match="same width"):
+        model.adopt(wide, aus.DISFA8)

@@ -168,9 +168,9 @@ class RENet(nn.Module):
         features = self.backbone(images, Conditions(rows, mix[rows], seen))
         values = self.head(features)  # (B, K, heads * outputs)
         if self.heads > 1:
-            values = values.view(len(images), self.heads, self.outputs)
+            values = values.view(-1, self.heads, self.outputs)
         elif len(rows) < len(self.aus):
-            blank = values.new_full((len(images), len(self.aus), self.outputs), torch.nan)
+            blank = values.new_full((values.shape[0], len(self.aus), self.outputs), torch.nan)
             values = blank.index_copy(1, rows, values)
         trained = rows if self.training and self.heads == 1 else self.trained
         return self._output(values, trained)
@@ -249,6 +249,38 @@ class RENet(nn.Module):
         generator = torch.Generator().manual_seed(int(self.step))
         drawn = torch.randint(len(self.trained), (1,), generator=generator)
         return self.trained[drawn.to(self.trained.device)]
+
+    def adopt(self, other: nn.Module, aus: AUSet | None) -> None:
+        """Start from another RE-Net.
+
+        Norms are taken AU by AU, those of a ResNet-18 baseline for every AU; the head where both
+        have one of the same kind.
+
+        Args:
+            other: the other model.
+            aus: its label axis.
+
+        Raises:
+            RecipeError: it is no RE-Net, has another width or head, or norms for each AU where
+                this one shares them.
+        """
+        if not isinstance(other, RENet) or aus is None:
+            raise RecipeError("init: RE-Net starts from checkpoints of RE-Net and its baseline")
+        if other.backbone.features != self.backbone.features:
+            raise RecipeError("init: expected a RE-Net of the same width")
+        shared_here, shared_there = self.heads > 1, other.heads > 1
+        if shared_here and not shared_there:
+            raise RecipeError("init: a baseline cannot start from norms that differ from AU to AU")
+        state = other.backbone.state_dict()
+        if shared_there:
+            self.backbone.load_shared(state)
+        else:
+            rows = [aus.index(n) if n in aus.numbers else None for n in self.aus.numbers]
+            self.backbone.load_conditions(state, rows)
+        same_rows = not shared_here or aus.numbers == self.aus.numbers
+        same_kind = shared_here == shared_there and self.outputs == other.outputs
+        if same_rows and same_kind:
+            self.head.load_state_dict(other.head.state_dict())
 
     def start_from(self, source: str) -> None:
         """Start the backbone from the one source, torchvision's ImageNet weights, downloaded once.

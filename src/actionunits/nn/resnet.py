@@ -4,7 +4,7 @@ The convolutions are shared. An image is computed under K conditions at once: th
 the batch, image by image, so that row ``b * K + k`` is image b under condition k.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import torch
@@ -153,7 +153,7 @@ class ConditionalResNet18(nn.Module):
 
     def forward(self, images: Tensor, conditions: Conditions) -> Tensor:
         """Return the pooled features (B, K, features) of (B, 3, H, W) images."""
-        if self.training:
+        if self.training or torch.compiler.is_exporting():  # an exported batch has no known size
             return self._features(images, conditions)
         chunk = max(1, _FOLDED_PIXELS // (len(conditions.rows) * images[0, 0].numel()))
         return torch.cat([self._features(part, conditions) for part in torch.split(images, chunk)])
@@ -183,8 +183,29 @@ class ConditionalResNet18(nn.Module):
         return functional.relu_(torch.addcmul(shift, extreme, scale)).flatten(0, 1)
 
     @torch.no_grad()
-    def load_torchvision(self, state: dict[str, Tensor]) -> None:
+    def load_torchvision(self, state: Mapping[str, Tensor]) -> None:
         """Take over the weights of torchvision's ResNet-18; its norms serve every condition.
+
+        Call it on new weights: the conditions keep their spread about the given norms.
+
+        Raises:
+            RuntimeError: the weights do not fit, as those of another width do not.
+        """
+        renamed = {"weight": "gamma", "bias": "beta"}
+        given = {}
+        for key, value in state.items():
+            if key.startswith("fc.") or key.endswith("num_batches_tracked"):
+                continue
+            path, _, last = key.rpartition(".")
+            if value.ndim == 1:
+                given[f"{path}.{renamed.get(last, last)}"] = value[None]
+            else:
+                given[key] = value
+        self.load_shared(given)
+
+    @torch.no_grad()
+    def load_shared(self, state: Mapping[str, Tensor]) -> None:
+        """Take over the weights of a network with one condition; its norms serve every condition.
 
         Call it on new weights: the conditions keep their spread about the given norms.
 
@@ -193,15 +214,32 @@ class ConditionalResNet18(nn.Module):
         """
         own, given = self.state_dict(), {}
         for key, value in state.items():
-            if key.startswith("fc.") or key.endswith("num_batches_tracked"):
-                continue
-            path, _, last = key.rpartition(".")
-            if value.ndim > 1:
-                given[key] = value
-            elif last == "weight":
-                given[f"{path}.gamma"] = own[f"{path}.gamma"] * value
-            elif last == "bias":
-                given[f"{path}.beta"] = own[f"{path}.beta"] + value
+            if key.endswith(".gamma"):
+                given[key] = own[key] * value
+            elif key.endswith(".beta"):
+                given[key] = own[key] + value
             else:
                 given[key] = value.expand_as(own[key])
         self.load_state_dict(given)
+
+    @torch.no_grad()
+    def load_conditions(self, state: Mapping[str, Tensor], source: list[int | None]) -> None:
+        """Take over another network's weights, for each condition those of one of its conditions.
+
+        Args:
+            state: of the other network.
+            source: for each condition its row in `state`, or None to leave its norms as they are.
+
+        Raises:
+            RuntimeError: the weights do not fit, as those of another width do not.
+        """
+        own = self.state_dict()
+        here = [i for i, row in enumerate(source) if row is not None]
+        there = [row for row in source if row is not None]
+        norms = (".gamma", ".beta", ".running_mean", ".running_var")
+        for key, value in state.items():
+            if key.endswith(norms):
+                own[key][here] = value[there]
+            else:
+                own[key] = value
+        self.load_state_dict(own)

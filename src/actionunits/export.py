@@ -1,0 +1,132 @@
+"""A checkpoint as one ONNX file, for programs without PyTorch."""
+
+import json
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import onnxruntime
+import torch
+from torch import Tensor, nn
+from torch.export import Dim
+
+from actionunits import checkpoint, weights
+from actionunits.checkpoint import Card
+from actionunits.errors import UserError
+from actionunits.faces.align import template
+from actionunits.files import atomic
+from actionunits.types import AUModel, InputSpec, Output
+
+_TOLERANCE = 1e-3  # on probabilities, and on fifths of the intensity scale
+
+
+class Deployed(nn.Module):
+    """A model from pixels to what users want; its normalisation is part of it.
+
+    Args:
+        model: an `AUModel`.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+        spec = cast(AUModel, model).spec
+        self.register_buffer("mean", 255 * torch.tensor(spec.mean)[:, None, None])
+        self.register_buffer("std", 255 * torch.tensor(spec.std)[:, None, None])
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Read AUs.
+
+        Args:
+            images: (B, [c + T + c,] 3, size, size) RGB on 0..255.
+
+        Returns:
+            Probability (B, [T,] A), and where the model tells it intensity (B, [T,] A) on 0..5.
+        """
+        out: Output = self.model((images - self.mean) / self.std)
+        probability = out.logits.sigmoid()
+        return (probability,) if out.intensity is None else (probability, out.intensity)
+
+
+def export(name_or_path: str | Path, out: Path | str) -> Path:
+    """Write a checkpoint as an ONNX file, and check that it computes the same.
+
+    Input ``images``: float32 (batch, 3, size, size), aligned faces, RGB on 0..255; a model of clips
+    takes (batch, c + T + c, 3, size, size). Outputs ``probability`` and where there is one
+    ``intensity``. The file's metadata hold, as JSON, the AUs, the thresholds and where the eyes,
+    nose and mouth corners of an aligned face are.
+
+    Args:
+        name_or_path: weights that come with the package, or the folder of a run.
+        out: the file to write.
+
+    Raises:
+        CheckpointError: there is no such checkpoint, or it reads no AUs.
+        UserError: the model cannot be exported, or the file does not compute the same.
+    """
+    out = Path(out)
+    model, card = checkpoint.load(weights.locate(name_or_path))
+    card.au_set()
+    deployed = Deployed(model).eval()
+    example = _example(card.spec, 2)
+    batch = {0: Dim("batch", min=1, max=4096)}
+    names = ["probability", "intensity"][: len(deployed(example))]
+    try:
+        program: Any = torch.onnx.export(
+            deployed,
+            (example,),
+            dynamo=True,
+            dynamic_shapes=(batch,),
+            input_names=["images"],
+            output_names=names,
+            external_data=False,
+            verbose=False,
+        )
+    except (torch.onnx.errors.OnnxExporterError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[0][:200]
+        raise UserError(f"{name_or_path}: cannot be written as ONNX: {reason}") from error
+    for key, value in _metadata(card).items():
+        program.model.metadata_props[key] = value
+    with atomic(out) as file:
+        program.save(file)
+        _compare(deployed, file, card.spec)
+    return out
+
+
+def _example(spec: InputSpec, batch: int) -> Tensor:
+    time = () if spec.clip is None else (spec.clip + 2 * spec.context,)
+    generator = torch.Generator().manual_seed(0)
+    return 255 * torch.rand(batch, *time, 3, spec.size, spec.size, generator=generator)
+
+
+def _metadata(card: Card) -> dict[str, str]:
+    spec = card.spec
+    values = {
+        "model": card.recipe.model.name,
+        "version": version("actionunits"),
+        "aus": card.au_set().columns(),
+        "thresholds": card.thresholds,
+        "size": spec.size,
+        "clip": spec.clip,
+        "context": spec.context,
+        "landmarks": np.round(template(spec.size, spec.align), 3).tolist(),
+    }
+    return {name: json.dumps(value) for name, value in values.items()}
+
+
+def _compare(deployed: nn.Module, file: Path, spec: InputSpec) -> None:
+    """Compare with ONNX Runtime at the exported batch size and at others."""
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    for batch in (1, 2, 3):
+        images = _example(spec, batch)
+        with torch.inference_mode():
+            expected = deployed(images)
+        found = session.run(None, {"images": images.numpy()})
+        for one, two, scale in zip(expected, found, (1, 5), strict=False):
+            difference = float((one - torch.from_numpy(two)).abs().max()) / scale
+            if not difference <= _TOLERANCE:
+                raise UserError(
+                    f"the ONNX file differs from the model by {difference:.2g} at batch {batch}; "
+                    "it was not written"
+                )
