@@ -93,12 +93,14 @@ def test_recipe_upon_another_changes_what_it_names(tmp_path: Path) -> None:
     own = tmp_path / "own.yaml"
     own.write_text(
         "base: renet_synfacs\nepochs: 3\nmodel: {params: {task: both}}\n"
-        "ablations: {mine: {seed: 7}}\n"
+        "schedule: {warmup: null}\nablations: {mine: {seed: 7}, unit_affine: null}\n"
     )
     below, recipe = load_recipe("renet_synfacs"), load_recipe(own)
     assert recipe.model.params == below.model.params | {"task": "both"}
-    assert recipe.model_copy(update={"model": below.model, "epochs": below.epochs}) == below
-    assert list_ablations(own) == [*list_ablations("renet_synfacs"), "mine"]
+    assert recipe.schedule == below.schedule.model_copy(update={"warmup": 0.0})
+    kept = {"model": below.model, "epochs": below.epochs, "schedule": below.schedule}
+    assert recipe.model_copy(update=kept) == below
+    assert set(list_ablations(own)) == {*list_ablations("renet_synfacs"), "mine"} - {"unit_affine"}
     assert load_recipe(own, ablation="mine").seed == 7
     above = tmp_path / "above.yaml"
     above.write_text("base: own.yaml\nbatch: 8\n")

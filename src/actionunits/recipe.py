@@ -293,12 +293,17 @@ def _read(name_or_path: str | Path, *above: str) -> tuple[str, dict[str, Any]]:
 
 
 def _merge(below: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
-    """`values` upon `below`: mappings are merged key by key, anything else is replaced."""
+    """`values` upon `below`: mappings are merged key by key, anything else is replaced.
+
+    What is null is dropped, so that its default holds.
+    """
     merged = dict(below)
     for key, value in values.items():
         old = merged.get(key)
         if isinstance(old, dict) and isinstance(value, dict):
             merged[key] = _merge(old, value)
+        elif value is None:
+            merged.pop(key, None)
         else:
             merged[key] = value
     return merged
