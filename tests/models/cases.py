@@ -5,8 +5,10 @@ QUICK: dict[str, dict[str, object]] = {
     "expression_classes": {"width": 8},
     "expression_similarity": {"width": 8},
     "gtlenet": {"width": 8},
-    "mdhr": {"backbone": "resnet18", "clip": 3, "neighbours": 1, "width": 16},
+    "mdhr": {"backbone": "lcnet_050", "clip": 3, "neighbours": 1, "width": 16},
+    "mgrrnet": {"width": 16, "dim": 64},
     "renet": {"width": 16, "spread": 0.3},
+    "sacl": {"width": 16},
 }
 VARIANTS: dict[str, list[dict[str, object]]] = {
     "gtlenet": [
@@ -21,10 +23,25 @@ VARIANTS: dict[str, list[dict[str, object]]] = {
         {"multi_scale": "concatenation", "stages": [2, 4], "cross_region": "local"},
         {"multi_scale": "none", "regional": False, "auxiliary": False, "cross_region": "none"},
     ],
+    "mgrrnet": [
+        {},
+        {"channel": False, "prior": "random", "layers": 1},
+        {"original": False, "pixel": False},
+        {"graph": False, "original": False, "channel": False, "pixel": False},
+    ],
     "renet": [
         {"relation": "pearson"},
         {"relation": "learnable", "task": "both"},
         {"relation": "identity", "task": "intensity"},
         {"relation": "none", "task": "both"},
+    ],
+    "sacl": [
+        {},
+        {"multi_scale": False, "convolution": "gin", "distance": "manhattan", "stages": 5},
+        {"graph": "statistics", "convolution": "edge", "drop_stages": 1},
+        {"graph": "facs", "convolution": "graphsage", "fusion": "cross_attention"},
+        {"graph": "transformer", "backbone": "pvt_v2_b0"},
+        {"graph": "none"},
+        {"graph": "none", "multi_scale": False},
     ],
 }

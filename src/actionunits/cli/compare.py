@@ -1,0 +1,56 @@
+"""``au compare``."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Metric(StrEnum):
+    """Scores that papers print per AU."""
+
+    F1 = "f1"
+    ACCURACY = "accuracy"
+    AUC = "auc"
+    ICC = "icc"
+    MAE = "mae"
+
+
+def compare(
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN...", help="Folders of au train or au crossval.")
+    ],
+    metric: Annotated[Metric, typer.Option(help="Score to compare.")] = Metric.F1,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print Markdown instead of tables.")
+    ] = False,
+    csv: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also write one line an AU and pair here.")
+    ] = None,
+) -> None:
+    """Put runs beside what their papers print, and beside the first run; say what is not alike."""
+    from actionunits.compare import compare as beside
+    from actionunits.compare.show import grids
+    from actionunits.files import atomic
+
+    comparison = beside(runs, metric.value)
+    if csv is not None:
+        with atomic(csv) as file:
+            comparison.to_frame().to_csv(file, index=False)
+    if json:
+        import json as encoder
+
+        typer.echo(encoder.dumps(comparison.to_dict(), indent=1))
+    elif markdown:
+        typer.echo("\n".join(grid.to_markdown() for grid in grids(comparison)), nl=False)
+    else:
+        from rich.console import Console
+
+        console = Console()
+        for grid in grids(comparison):
+            console.print(grid.to_table())
+            for line in grid.lines:
+                console.print(line, highlight=False, markup=False)
+            console.print()

@@ -1,0 +1,84 @@
+"""``au models`` and ``au export``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from actionunits.complexity import Complexity
+
+
+def models(
+    recipe: Annotated[
+        str | None, typer.Argument(help="Only the model of this recipe, with its ablations.")
+    ] = None,
+    time: Annotated[bool, typer.Option(help="Measure the time, which takes seconds each.")] = True,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """List the models with what they cost, beside the figures of their papers."""
+    from rich.console import Console
+
+    from actionunits.complexity import measure, model_ablations, reference_recipes
+
+    if recipe is None:
+        wanted: list[tuple[str, str | None]] = [(r, None) for r in reference_recipes().values()]
+    else:
+        wanted = [(recipe, ablation) for ablation in model_ablations(recipe)]
+    with Console(stderr=True).status("measuring") as status:
+        measured = []
+        for name, ablation in wanted:
+            status.update(f"measuring {name} {ablation or ''}")
+            measured.append(measure(name, ablation, timed=time))
+    if json:
+        import json as encoder
+
+        typer.echo(encoder.dumps([each.model_dump() for each in measured], indent=1))
+    else:
+        _print(measured)
+
+
+def _print(measured: "list[Complexity]") -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    caption = (
+        "for one face in one frame; multiply-adds of convolutions and matrix products; ms at batch "
+        "8 on this machine; in brackets the paper's own figures"
+    )
+    table = Table(box=box.SIMPLE_HEAD, caption=caption, padding=(0, 1, 0, 0))
+    table.add_column("model", overflow="fold")
+    for heading in ("parameters", "multiply-adds", "size", "clip", "ms"):
+        table.add_column(heading, justify="right")
+    for each in measured:
+        name = f"  {each.ablation}" if each.ablation else each.name
+        theirs = each.published
+        table.add_row(
+            name,
+            f"{each.parameters / 1e6:.1f} M{_theirs(theirs.get('parameters'))}",
+            f"{each.multiply_adds / 1e9:.2f} G{_theirs(theirs.get('multiply_adds'))}",
+            str(each.size),
+            "-" if each.clip is None else str(each.clip),
+            ("-" if each.ms_per_face is None else f"{each.ms_per_face:.1f}")
+            + _theirs(theirs.get("ms_per_image")),
+        )
+    Console().print(table)
+
+
+def _theirs(value: float | None) -> str:
+    return "" if value is None else f" [{value:g}]"
+
+
+def export(
+    checkpoint: Annotated[str, typer.Argument(help="Folder of a run or checkpoint, or `default`.")],
+    out: Annotated[Path, typer.Option(help="The ONNX file to write.")] = Path("model.onnx"),
+) -> None:
+    """Write a model as an ONNX file, and check that ONNX Runtime computes the same."""
+    from rich.console import Console
+
+    from actionunits.export import export as write
+
+    with Console(stderr=True).status("exporting"):
+        write(checkpoint, out)
+    typer.echo(f"written: {out}", err=True)

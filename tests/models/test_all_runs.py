@@ -1,0 +1,135 @@
+"""Every system from its recipe to a reading: trained, stopped, resumed, scored, used, exported."""
+
+import io
+import signal
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pandas as pd
+import pytest
+import torch
+from cases import QUICK, SMALL
+from PIL import Image
+from safetensors.torch import load_file
+
+from actionunits import checkpoint, data
+from actionunits.checkpoint import WEIGHTS
+from actionunits.data.table import FrameTable
+from actionunits.errors import CheckpointError
+from actionunits.evaluate import evaluate
+from actionunits.export import export
+from actionunits.faces.given import Aligned
+from actionunits.models import registry
+from actionunits.predict import load
+from actionunits.recipe import Recipe, list_recipes, load_recipe, parse_recipe
+from actionunits.run import CHECKPOINT, LOG, Run, TrainingError
+from actionunits.train import train
+from builders import write_synfacs
+
+RECIPES = [n for n in list_recipes() if n.endswith("_synfacs") and n != "resnet18_synfacs"]
+AUS = [1, 2, 6, 12]
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_synfacs(tmp_path_factory.mktemp("runs") / "corpus.parquet", 9, 1, 5)
+
+
+def tiny(name: str, corpus: Path) -> Recipe:
+    """The recipe of that name on the tiny corpus with a tiny model; all else is its own."""
+    values = load_recipe(name).model_dump(mode="json")
+    model = values["model"]
+    model["params"] |= SMALL | QUICK.get(model["name"], {})
+    values["data"] |= {"root": str(corpus), "triplets": 40, "workers": 0}
+    if registry.task_of(model["name"]) == "aus":
+        values["data"]["aus"] = AUS
+    values["schedule"] |= {"warmup": 0.5, "warmup_steps": 0}
+    return parse_recipe(values | {"epochs": 2, "batch": 4, "accumulate": 1, "init": None}, name)
+
+
+@pytest.fixture(scope="module", params=RECIPES)
+def run(
+    request: pytest.FixtureRequest, corpus: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    out: Path = tmp_path_factory.mktemp(request.param) / "whole"
+    train(tiny(request.param, corpus), 1, out, show=False)
+    return out
+
+
+def reads_aus(run: Path) -> bool:
+    return bool(checkpoint.read_card(run).aus)
+
+
+def picture(table: FrameTable, row: int) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(table.images.read(row))))
+
+
+def test_stopped_and_resumed_equals_uninterrupted(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = checkpoint.read_card(run).recipe
+    record, passes = Run.record, []
+
+    def press_ctrl_c(self: Run, *loss: object) -> None:
+        record(self, *loss)
+        passes.append(1)
+        if len(passes) == 2:
+            signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "record", press_ctrl_c)
+        with pytest.raises(TrainingError, match="stopped"):
+            train(recipe, 1, tmp_path, show=False)
+    train(recipe, 1, tmp_path, show=False)
+    whole, halves = (load_file(path / CHECKPOINT / WEIGHTS) for path in (run, tmp_path))
+    assert whole.keys() == halves.keys()
+    assert all(torch.equal(whole[name], halves[name]) for name in whole)
+    logs = [pd.read_csv(path / LOG).drop(columns="images_per_second") for path in (run, tmp_path)]
+    pd.testing.assert_frame_equal(*logs, check_exact=True)
+
+
+def test_evaluated_again_scores_the_same(run: Path) -> None:
+    report = evaluate(run, resamples=10)
+    card = checkpoint.read_card(run)
+    assert set(report.scores) == set(card.scores)
+    for name, score in report.scores.items():
+        assert score.mean == pytest.approx(card.scores[name], nan_ok=True), name
+    assert report.to_table().row_count > 0
+
+
+def test_reads_pictures_and_names_what_it_cannot(run: Path, corpus: Path, tmp_path: Path) -> None:
+    if not reads_aus(run):
+        with pytest.raises(CheckpointError, match="reads no AUs: it is a start for other models"):
+            load(run)
+        return
+    table = data.load("synfacs", corpus)
+    for row in (0, 7):
+        Image.fromarray(picture(table, row)).save(tmp_path / f"{row}.png")
+    read = load(run, detector=Aligned()).predict(tmp_path)
+    columns = [f"AU{number:02d}_p" for number in AUS]
+    assert (read["success"] == 1).all()
+    assert read[columns].to_numpy().min() >= 0
+    assert read[columns].to_numpy().max() <= 1
+    assert not read[columns].iloc[0].equals(read[columns].iloc[1])
+
+
+def test_exported_file_computes_the_same_without_the_library(run: Path, tmp_path: Path) -> None:
+    if not reads_aus(run):
+        with pytest.raises(CheckpointError, match="reads no AUs"):
+            export(run, tmp_path / "model.onnx")
+        return
+    file = export(run, tmp_path / "model.onnx")
+    card = checkpoint.read_card(run)
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    shape = [5, *session.get_inputs()[0].shape[1:]]
+    images = np.random.default_rng(0).uniform(0, 255, shape).astype("f4")
+    found = session.run(["probability"], {"images": images})[0]
+    model, _ = checkpoint.load(run)
+    mean, std = (torch.tensor(v)[:, None, None] for v in (card.spec.mean, card.spec.std))
+    with torch.inference_mode():
+        expected = model((torch.from_numpy(images) / 255 - mean) / std).logits.sigmoid()
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    assert session.get_modelmeta().custom_metadata_map["aus"] == (
+        '["AU01", "AU02", "AU06", "AU12"]'
+    )
