@@ -7,11 +7,11 @@ import pytest
 import torch
 from sklearn.metrics import f1_score, roc_auc_score
 
-from actionunits import checkpoint, evaluate
+from actionunits import checkpoint, scoring
 from actionunits.data import splits
 from actionunits.data.dataset import FrameDataset
 from actionunits.errors import CheckpointError, DataError
-from actionunits.evaluate import read_table
+from actionunits.evaluate import evaluate
 from actionunits.run import Result
 from actionunits.train import train
 from runs import tiny_recipe
@@ -24,9 +24,9 @@ def run(synfacs_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Result:
 
 
 def test_equals_scikit_learn_on_the_test_fold(run: Result) -> None:
-    report = evaluate.evaluate(run.checkpoint, batch=5)
+    report = evaluate(run.checkpoint, batch=5)
     model, card = checkpoint.load(run.checkpoint)
-    table = splits.train_test(read_table(card.recipe.data), 1)[1]
+    table = splits.train_test(scoring.read_table(card.recipe.data), 1)[1]
     frames = FrameDataset(table, card.spec)
     with torch.inference_mode():
         out = model(torch.cat([frames[i].images for i in range(len(frames))]))
@@ -49,7 +49,7 @@ def test_equals_scikit_learn_on_the_test_fold(run: Result) -> None:
 def test_equals_the_report_of_the_run_in_any_batches(run: Result) -> None:
     assert run.report is not None
     for batch in (1, 3, 100):
-        report = evaluate.evaluate(run.checkpoint, batch=batch)
+        report = evaluate(run.checkpoint, batch=batch)
         assert report.confusion == run.report.confusion
         for name, score in report.scores.items():
             expected = run.report.scores[name]
@@ -57,36 +57,36 @@ def test_equals_the_report_of_the_run_in_any_batches(run: Result) -> None:
 
 
 def test_other_folds_frames_and_places(run: Result, synfacs_file: Path, tmp_path: Path) -> None:
-    other = evaluate.evaluate(run.checkpoint, fold=2, resamples=0)
+    other = evaluate(run.checkpoint, fold=2, resamples=0)
     assert other.title.endswith("fold 2")
-    assert not set(other.subjects) & set(evaluate.evaluate(run.checkpoint).subjects)
+    assert not set(other.subjects) & set(evaluate(run.checkpoint).subjects)
     moved = tmp_path / "moved.parquet"
     moved.write_bytes(synfacs_file.read_bytes())
-    again = evaluate.evaluate(run.checkpoint, fold=2, root=str(moved), resamples=0)
+    again = evaluate(run.checkpoint, fold=2, root=str(moved), resamples=0)
     assert again.to_json() == other.to_json()
-    table = read_table(tiny_recipe(synfacs_file).data)
-    few = evaluate.evaluate(run.checkpoint, table=table.subset(np.arange(10)), resamples=0)
+    table = scoring.read_table(tiny_recipe(synfacs_file).data)
+    few = evaluate(run.checkpoint, table=table.subset(np.arange(10)), resamples=0)
     assert few.frames == 10
 
 
 def test_what_is_wrong_is_named(run: Result, synfacs_file: Path, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="expected a checkpoint"):
-        evaluate.evaluate(tmp_path)
+        evaluate(tmp_path)
     with pytest.raises(DataError, match="expected fold 1 to 3, got 9"):
-        evaluate.evaluate(run.checkpoint, fold=9)
+        evaluate(run.checkpoint, fold=9)
     with pytest.raises(DataError, match=r"absent\.parquet"):
-        evaluate.evaluate(run.checkpoint, root="absent.parquet")
+        evaluate(run.checkpoint, root="absent.parquet")
     model, card = checkpoint.load(run.checkpoint)
     checkpoint.save(model, card.model_copy(update={"fold": None}), tmp_path / "all")
     with pytest.raises(DataError, match="trained on all subjects"):
-        evaluate.evaluate(tmp_path / "all")
+        evaluate(tmp_path / "all")
 
 
 def test_calibration_never_lowers_f1_on_its_own_frames(run: Result, synfacs_file: Path) -> None:
     model, card = checkpoint.load(run.checkpoint)
-    table = splits.train_test(read_table(card.recipe.data), 1)[0]
-    thresholds = evaluate.calibrate(model, table, card.spec)
+    table = splits.train_test(scoring.read_table(card.recipe.data), 1)[0]
+    thresholds = scoring.calibrate(model, table, card.spec)
     assert thresholds.tolist() == pytest.approx(list(card.thresholds))
-    report = evaluate.score(model, table, card.spec, thresholds=thresholds)
+    report = scoring.score(model, table, card.spec, thresholds=thresholds)
     calibrated, half = report.scores["f1_calibrated"].per_au, report.scores["f1"].per_au
     assert all(c >= h for c, h in zip(calibrated, half, strict=True))

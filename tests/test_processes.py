@@ -10,8 +10,8 @@ import pytest
 import torch
 import torch.multiprocessing as mp
 
-from actionunits import evaluate
 from actionunits.checkpoint import WEIGHTS
+from actionunits.evaluate import evaluate
 from actionunits.metrics import AUC, F1, ICC31, MAE, Accuracy, BestThreshold, SubjectMetric
 from actionunits.run import CHECKPOINT
 from actionunits.train import train
@@ -51,7 +51,7 @@ def both(rank: int, port: int, corpus: Path, folder: Path) -> None:
     recipe = tiny_recipe(corpus, epochs=2)
     result = train(recipe, 1, folder / "two", show=False)  # starts the process group
     assert result.report is not None
-    report = evaluate.evaluate(folder / "one", batch=3)
+    report = evaluate(folder / "one", batch=3)
     found: dict[str, Any] = scores(rank, 2)
     found |= {"evaluated": report.to_json(), "trained": result.report.to_json()}
     torch.save(found, folder / f"{rank}.pt")
@@ -85,7 +85,7 @@ def test_metrics(pair: Path, rank: int) -> None:
 
 @pytest.mark.parametrize("rank", [0, 1])
 def test_evaluation_counts_each_frame_once(pair: Path, rank: int) -> None:
-    one = evaluate.evaluate(pair / "one", batch=3)
+    one = evaluate(pair / "one", batch=3)
     two = type(one).model_validate_json(found(pair, rank)["evaluated"])
     assert two.frames == 16
     assert two.confusion == one.confusion
@@ -100,6 +100,6 @@ def test_evaluation_counts_each_frame_once(pair: Path, rank: int) -> None:
 def test_training_agrees_and_writes_once(pair: Path) -> None:
     assert found(pair, 0)["trained"] == found(pair, 1)["trained"]
     assert (pair / "two" / CHECKPOINT / WEIGHTS).is_file()
-    again = evaluate.evaluate(pair / "two", batch=4)
+    again = evaluate(pair / "two", batch=4)
     trained = type(again).model_validate_json(found(pair, 0)["trained"])
     assert again.confusion == trained.confusion

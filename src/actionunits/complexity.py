@@ -129,11 +129,11 @@ def _milliseconds(model: nn.Module) -> float:
 
 
 def _published(model: str, recipe: str, ablation: str | None) -> dict[str, float]:
-    data = load_recipe(recipe).data.name
+    run = recipe if ablation is None else f"{recipe} --ablation {ablation}"
     return {
         table.metric: row.values[0]
         for table in published.tables()
-        if table.system == model and table.metric in _COSTS and table.data in {data, "any"}
+        if table.system == model and table.metric in _COSTS
         for row in table.rows
-        if row.ablation == (ablation or "")
+        if row.run == run
     }

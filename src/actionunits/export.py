@@ -28,6 +28,9 @@ class Deployed(nn.Module):
         model: an `AUModel`.
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.model = model

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchmetrics.classification import MulticlassAccuracy
 
-from actionunits import data, evaluate
+from actionunits import data, scoring
 from actionunits.aus import AUSet
 from actionunits.data import splits
 from actionunits.data.classes import ClassDataset, ClassTable
@@ -44,7 +44,7 @@ class Settings(NamedTuple):
 
     selection: str  # rule that chose the weights
     batch: int  # samples of one forward pass
-    precision: evaluate.Precision
+    precision: scoring.Precision
     resamples: int = 0  # of the bootstrap over subjects
 
 
@@ -109,7 +109,7 @@ class CodedFrames:
         Raises:
             DataError: the data cannot be read or split.
         """
-        rows = _split(evaluate.read_table(recipe.data), recipe, fold)
+        rows = _split(scoring.read_table(recipe.data), recipe, fold)
         if recipe.data.duplicate:
             twice = duplicate_positives(rows.train, AUSet.of(recipe.data.duplicate))
             rows = rows._replace(train=twice)
@@ -151,7 +151,7 @@ class CodedFrames:
     ) -> Tensor:
         """Probability (A,) at which each AU's F1 is highest."""
         batch, precision = settings.batch, settings.precision
-        return evaluate.calibrate(model, table, spec, batch=batch, precision=precision)
+        return scoring.calibrate(model, table, spec, batch=batch, precision=precision)
 
     def score(
         self,
@@ -165,7 +165,7 @@ class CodedFrames:
         """Score a model in memory on all frames of a table."""
         if thresholds is None:
             thresholds = torch.full((len(table.aus),), 0.5)
-        return evaluate.score(
+        return scoring.score(
             model, table, spec, thresholds=thresholds, title=title, **settings._asdict()
         )
 
@@ -199,7 +199,7 @@ class Triplets(_Expressions):
         Raises:
             DataError: the data cannot be read or split, or gives no triplets.
         """
-        frames = _split(evaluate.read_table(recipe.data), recipe, fold)
+        frames = _split(scoring.read_table(recipe.data), recipe, fold)
         draws = [
             None if part is None else triplets_from_aus(part, recipe.data.triplets, recipe.seed)
             for part in frames
@@ -295,8 +295,8 @@ def _outputs(
     batches = [list(share[start : start + step]) for start in range(0, len(share), step)]
     model.eval()
     for truth in DataLoader(dataset, batch_sampler=batches, collate_fn=collate):
-        with evaluate.autocast(settings.precision, device):
-            out = model(evaluate.place(truth, device).images)
+        with scoring.autocast(settings.precision, device):
+            out = model(scoring.place(truth, device).images)
         yield out, truth
 
 

@@ -21,10 +21,10 @@ from actionunits.aus import AUSet
 from actionunits.data.dataset import collate
 from actionunits.data.transforms import Augment
 from actionunits.errors import RecipeError
-from actionunits.evaluate import autocast, place
 from actionunits.models import registry
 from actionunits.recipe import GroupSpec, OptimiserSpec, Recipe, ScheduleSpec
 from actionunits.run import Result, Run, is_finished, read_result
+from actionunits.scoring import autocast, place
 from actionunits.tasks import TASKS, Samples
 from actionunits.types import AUModel
 

@@ -74,7 +74,7 @@ class ClassDataset(PictureDataset[ClassBatch]):
     ) -> None:
         numbers = table.rows["image"].to_numpy(np.int64)[:, None]
         super().__init__(table.images, numbers, spec, augment or Augment(), seed, cache)
-        self._labels = torch.from_numpy(table.rows["label"].to_numpy(np.int64))
+        self._labels = torch.tensor(table.rows["label"].to_numpy(np.int64))
 
     def _batch(self, images: Tensor, samples: np.ndarray, keys: tuple[str, ...]) -> ClassBatch:
         return ClassBatch(images, self._labels[samples], keys)

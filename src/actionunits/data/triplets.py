@@ -167,7 +167,7 @@ class TripletDataset(PictureDataset[TripletBatch]):
         cache: bool = False,
     ) -> None:
         super().__init__(table.images, table.numbers(), spec, augment or Augment(), seed, cache)
-        self._margin = torch.from_numpy(table.rows["margin"].to_numpy(np.float32))
+        self._margin = torch.from_numpy(table.rows["margin"].to_numpy(np.float32, copy=True))
 
     def _batch(self, images: Tensor, samples: np.ndarray, keys: tuple[str, ...]) -> TripletBatch:
-        return TripletBatch(images.unflatten(0, (-1, 3)), self._margin[samples], keys)
+        return TripletBatch(images.view(-1, 3, *images.shape[1:]), self._margin[samples], keys)

@@ -1,0 +1,172 @@
+"""Scores of a model in memory on the coded frames of a table."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import Any, Literal
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from actionunits import data, metrics
+from actionunits.aus import AUSet
+from actionunits.data.dataset import BatchKind, ClipDataset, FrameDataset, collate
+from actionunits.data.table import FrameTable
+from actionunits.device import fast_dtype
+from actionunits.metrics import AUC, F1, ICC31, MAE, Accuracy, BestThreshold, SubjectMetric
+from actionunits.recipe import DataSpec
+from actionunits.report import Report, Score
+from actionunits.types import Batch, InputSpec, Output
+
+Precision = Literal["auto", "fp32", "bf16"]
+
+
+def read_table(spec: DataSpec) -> FrameTable:
+    """Read the data set of a recipe, with the recipe's AUs and threshold.
+
+    Raises:
+        DataError: the data set cannot be read or does not code the AUs.
+    """
+    table = data.load(spec.name, spec.root)
+    if spec.threshold is not None:
+        table = replace(table, threshold=spec.threshold)
+    return table if spec.aus is None else table.select(AUSet.of(spec.aus))
+
+
+def score(
+    model: nn.Module,
+    table: FrameTable,
+    spec: InputSpec,
+    *,
+    thresholds: Tensor,
+    selection: str = "last",
+    title: str = "",
+    batch: int = 64,
+    precision: Precision = "auto",
+    resamples: int = 0,
+) -> Report:
+    """Score a model in memory on all frames of a table.
+
+    Args:
+        model: on any device; it is put in evaluation mode.
+        table: with the AUs of the model, in their order.
+        spec: of the model's input.
+        thresholds: (A,) calibrated probabilities, for ``f1_calibrated``.
+        selection: rule that chose the weights, for the report.
+        title: of the report.
+        batch: frames of one forward pass.
+        precision: number format of the forward pass.
+        resamples: of the bootstrap over subjects; 0 leaves the intervals out.
+    """
+    size = (len(table.aus), len(table.subjects()))
+    f1 = F1(*size)
+    occurrence: dict[str, SubjectMetric] = {
+        "f1": f1,
+        "f1_calibrated": F1(*size, thresholds=thresholds),
+        "accuracy": Accuracy(*size),
+        "auc": AUC(*size),
+    }
+    intensity: dict[str, SubjectMetric] = {"icc": ICC31(*size), "mae": MAE(*size)}
+    read_intensity = False
+    for out, truth, subject in predict(model, table, spec, batch, precision):
+        for metric in occurrence.values():
+            metric.update(out.logits.double().sigmoid(), truth.labels, truth.known, subject)
+        if out.intensity is not None and truth.intensity is not None:
+            read_intensity = True
+            for metric in intensity.values():
+                metric.update(out.intensity, truth.intensity, truth.known, subject)
+    measured = occurrence | intensity if read_intensity else occurrence
+    counts = f1.by_subject().long().tolist()
+    return Report(
+        title=title,
+        selection=selection,
+        aus=table.aus.numbers,
+        subjects=tuple(table.subjects()),
+        frames=len(table),
+        thresholds=tuple(thresholds.tolist()),
+        scores={name: summary(metric, resamples) for name, metric in measured.items()},
+        confusion=counts,
+    )
+
+
+def summary(metric: SubjectMetric, resamples: int) -> Score:
+    """Score of a metric per AU and on average, with intervals if there are `resamples`."""
+    per_au = metric.compute()
+    if not resamples:
+        return Score(per_au=per_au.tolist(), mean=per_au.nanmean().item())
+    samples = metric.bootstrap(resamples)
+    return Score(
+        per_au=per_au.tolist(),
+        mean=per_au.nanmean().item(),
+        intervals=metrics.interval(samples).tolist(),
+        mean_interval=metrics.interval(samples.nanmean(-1)).tolist(),
+    )
+
+
+def calibrate(
+    model: nn.Module,
+    table: FrameTable,
+    spec: InputSpec,
+    *,
+    batch: int = 64,
+    precision: Precision = "auto",
+) -> Tensor:
+    """Probability (A,) at which each AU's F1 is highest on a table; give it training subjects."""
+    best = BestThreshold(len(table.aus), len(table.subjects()))
+    for out, truth, subject in predict(model, table, spec, batch, precision):
+        best.update(out.logits.double().sigmoid(), truth.labels, truth.known, subject)
+    return best.compute()
+
+
+@torch.inference_mode()
+def predict(
+    model: nn.Module, table: FrameTable, spec: InputSpec, batch: int, precision: Precision
+) -> Iterator[tuple[Output, Batch, Tensor]]:
+    """Run a model over this process' share of a table: every process' frames, each once, are all.
+
+    Args:
+        model: on any device; it is put in evaluation mode.
+        table: with the AUs of the model, in their order.
+        spec: of the model's input.
+        batch: frames of one forward pass.
+        precision: number format of the forward pass.
+
+    Yields:
+        Output and batch, on the CPU, and (B, [T]) index of each frame's subject among the sorted
+        subjects of the table.
+    """
+    device = next(model.parameters()).device
+    rank, world = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
+    number = {subject: index for index, subject in enumerate(table.subjects())}
+    dataset = (FrameDataset if spec.clip is None else ClipDataset)(table, spec)
+    share = range(rank, len(dataset), world)  # without padding: each sample counts once
+    batches = [list(share[start : start + batch]) for start in range(0, len(share), batch)]
+    model.eval()
+    for truth in DataLoader(dataset, batch_sampler=batches, collate_fn=collate):
+        with autocast(precision, device):
+            out = model(place(truth, device).images)
+        subject = torch.tensor([number[key.partition("/")[0]] for key in truth.keys])
+        intensity = None if out.intensity is None else out.intensity.cpu()
+        yield (
+            Output(out.logits.cpu(), intensity),
+            truth,
+            subject.view(truth.labels.shape[:-1]),
+        )
+
+
+def place(batch: BatchKind, device: torch.device) -> BatchKind:
+    """Move a batch to a device, pictures laid out with channels last, which convolves faster."""
+    values: Any = (v.to(device, non_blocking=True) if isinstance(v, Tensor) else v for v in batch)
+    placed = type(batch)(*values)
+    if placed.images.ndim > 4:
+        return placed
+    images = placed.images.contiguous(memory_format=torch.channels_last)
+    return placed._replace(images=images)
+
+
+def autocast(precision: Precision, device: torch.device) -> AbstractContextManager[object]:
+    """Context in which a forward pass computes in the number format that was asked for."""
+    asked = {"auto": fast_dtype(device), "fp32": torch.float32, "bf16": torch.bfloat16}[precision]
+    return torch.autocast(device.type, torch.bfloat16, enabled=asked == torch.bfloat16)

@@ -1,0 +1,72 @@
+"""Folders named after expressions, and an encoder trained on them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from actionunits import data
+from actionunits.data.affectnet import EXPRESSIONS, read
+from actionunits.errors import DataError
+from actionunits.evaluate import evaluate
+from actionunits.recipe import load_recipe, parse_recipe
+from actionunits.report import PlainReport
+from actionunits.train import train
+
+
+def tree(root: Path, folders: dict[str, int], pictures: int = 3) -> Path:
+    """Pictures of each class in a shade of its own; `folders` gives the class of each folder."""
+    rng = np.random.default_rng(0)
+    for part in ("train", "val"):
+        for folder, label in folders.items():
+            path = root / part / folder
+            path.mkdir(parents=True)
+            for number in range(pictures):
+                shade = 30 * label + rng.integers(0, 10, (40, 40, 3))
+                Image.fromarray(shade.astype(np.uint8)).save(path / f"{number}.png")
+    return root
+
+
+def test_names_spellings_and_numbers_are_the_same(tmp_path: Path) -> None:
+    named = tree(tmp_path / "named", {name: i for i, name in enumerate(EXPRESSIONS)})
+    spelled = ("Neutral", "happiness", "Sadness", "surprised", "fear", "Disgust", "angry")
+    other = tree(tmp_path / "other", {name: i for i, name in enumerate(spelled)})
+    numbers = tree(tmp_path / "numbers", {str(i): i for i in range(8)})  # 7 is contempt
+    for root in (named, other, numbers):
+        train_table, test_table = read(root)
+        assert len(train_table) == len(test_table) == 21
+        labels = train_table.rows["label"].tolist()
+        for row, label in enumerate(labels):
+            file = train_table.images.name(row)
+            assert np.asarray(Image.open(file)).mean() // 30 == label
+        assert train_table.names == EXPRESSIONS
+
+
+def test_what_is_missing_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="does not come with the package"):
+        data.load_classes("affectnet")
+    with pytest.raises(DataError, match="expected a folder train or train_set"):
+        data.load_classes("affectnet", tmp_path)
+    tree(tmp_path, {"happy": 1, "sad": 2})
+    with pytest.raises(DataError, match="expected pictures of neutral, surprise, fear"):
+        data.load_classes("affectnet", tmp_path)
+    with pytest.raises(DataError, match="known: affectnet"):
+        data.load_classes("fer", tmp_path)
+
+
+def test_an_encoder_learns_the_classes(tmp_path: Path) -> None:
+    root = tree(tmp_path / "faces", {name: i for i, name in enumerate(EXPRESSIONS)}, pictures=6)
+    values = load_recipe("expression_affectnet").model_dump(mode="json")
+    values["model"]["params"] |= {"width": 8, "size": 64, "align": 72}
+    values["data"] |= {"root": str(root), "workers": 0}
+    values |= {"optimiser": {"lr": 0.003}, "schedule": {}, "epochs": 6, "batch": 14}
+    recipe = parse_recipe(values, "test")
+    report = train(recipe, None, tmp_path / "run", show=False).report
+    assert isinstance(report, PlainReport)
+    assert report.count == 42
+    assert report.scores["accuracy"].mean > 0.5  # chance is a seventh
+    with pytest.raises(DataError, match="test pictures of its own: leave the fold out"):
+        train(recipe, 1, tmp_path / "fold", show=False)
+    again = evaluate(tmp_path / "run")
+    assert again.scores == report.scores
