@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from actionunits.cli import detect, learn, models, synth
+from actionunits.cli import compare, detect, learn, models, synth
 
 app = typer.Typer(
     name="au",
@@ -23,6 +23,7 @@ app.command()(learn.train)
 app.command()(learn.crossval)
 app.command()(learn.evaluate)
 app.command()(learn.recipes)
+app.command()(compare.compare)
 app.command()(models.models)
 app.command()(models.export)
 app.command()(detect.demo)

@@ -1,0 +1,177 @@
+"""Comparisons as tables for the terminal and for Markdown."""
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from rich import box
+from rich.table import Table
+
+from actionunits import published
+from actionunits.aus import ALL
+from actionunits.compare import Comparison
+from actionunits.compare.beside import Beside
+from actionunits.compare.measured import Measured
+from actionunits.published import MEAN
+from actionunits.report import HEADINGS, SELECTION
+
+_ROOMY = 3  # as many runs leave room for an interval an AU
+_MOST = 6  # runs in a table of 100 columns
+_NAMES = {au.column: f"{au.number:2d} {au.name}" for au in ALL}
+
+
+class Grid(NamedTuple):
+    """A table of text."""
+
+    title: str
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    """The last is the mean; below it may stand its interval."""
+    lines: tuple[str, ...]
+    """What to read below the table."""
+
+    def to_table(self) -> Table:
+        """For a terminal, at most 100 columns wide."""
+        table = Table(title=self.title, title_justify="left", box=box.SIMPLE_HEAD, padding=0)
+        table.add_column(self.headings[0], overflow="ellipsis", no_wrap=True, min_width=4)
+        for heading in self.headings[1:]:
+            table.add_column(heading, justify="right", no_wrap=True)
+        means = [row[0] for row in self.rows].index(MEAN)
+        for position, row in enumerate(self.rows, start=1):
+            table.add_row(*row, end_section=position == means)
+        return table
+
+    def to_markdown(self) -> str:
+        """The same, with its title and lines."""
+        headings = [heading.replace("\n", " ") for heading in self.headings]
+        rule = ["---", *["---:"] * (len(headings) - 1)]
+        table = [f"| {' | '.join(cells)} |" for cells in (headings, rule, *self.rows)]
+        notes = [f"- {line}" for line in self.lines]
+        return "\n".join([f"**{self.title}**", "", *table, "", *notes]) + "\n"
+
+
+def grids(comparison: Comparison) -> Iterator[Grid]:
+    """Several runs side by side, then each beside its paper where that prints it."""
+    runs = comparison.runs
+    for start in range(1, len(runs), _MOST - 1):
+        yield _side_by_side(comparison, range(start, min(start + _MOST - 1, len(runs))))
+    for run, pair in zip(runs, comparison.papers, strict=True):
+        if pair.reference is not None or len(runs) == 1:
+            yield _beside_paper(run, pair)
+
+
+def _beside_paper(run: Measured, pair: Beside) -> Grid:
+    metric = _heading(pair.metric)
+    headings = ["AU", f"ours {metric} [95 %]"]
+    if pair.reference is not None:
+        headings += ["published", "difference"]
+    rows = []
+    for au in map(str, pair.frame.index):
+        line = _line(pair, au)
+        cells = [_NAMES.get(au, au), _measured(line, pair.metric)]
+        if pair.reference is not None:
+            outside = line["reference"] < line["low"] or line["reference"] > line["high"]
+            cells += [
+                _number(line["reference"], pair.metric),
+                _signed(line["difference"], pair.metric, outside),
+            ]
+        rows.append(tuple(cells))
+    lines = [_about(run)]
+    if pair.reference is None:
+        lines += pair.unlike
+    else:
+        lines += ["* the published value lies outside our 95 % interval over subjects"]
+        lines += [f"not like for like: {reason}" for reason in pair.unlike]
+        lines += [f"{pair.reference}: {remark}" for remark in pair.remarks]
+    title = f"{run.name} beside {pair.reference}" if pair.reference else run.name
+    return Grid(title, tuple(headings), tuple(rows), tuple(lines))
+
+
+def _side_by_side(comparison: Comparison, others: range) -> Grid:
+    """The first run and these others, with the differences."""
+    metric, runs = comparison.metric, comparison.runs
+    shown = [(i + 1, comparison.together[i]) for i in (0, *others)]
+    roomy = len(shown) <= _ROOMY
+    headings = ["AU"]
+    for number, _ in shown:
+        headings.append(f"{number}\n{runs[number - 1].recipe.model.name}")
+        headings += [f"{number} - 1\n"] * (number > 1)
+    rows = []
+    for au in map(str, shown[0][1].frame.index):
+        cells = [_NAMES.get(au, au) if roomy else au]
+        for number, pair in shown:
+            line = _line(pair, au)
+            cells.append(_measured(line, metric, ends=roomy))
+            cells += [_difference(line, metric)] * (number > 1)
+        rows.append(tuple(cells))
+    cells = ["95 %"]
+    for number, pair in shown:
+        line = _line(pair, MEAN)
+        cells.append("" if roomy else _ends(line, "low", "high", metric))
+        cells += [_ends(line, "difference_low", "difference_high", metric, int(roomy))] * (
+            number > 1
+        )
+    rows.append(tuple(cells))
+    lines = [f"{number}: {_about(runs[number - 1])}" for number, _ in shown]
+    lines.append("* the 95 % interval of the difference, over the same subjects, leaves 0 out")
+    apart = [(n, f"not like for like: {why}") for n, pair in shown for why in pair.unlike]
+    papers = [(n, comparison.papers[n - 1]) for n, _ in shown]
+    apart += [(n, why) for n, paper in papers if paper.reference is None for why in paper.unlike]
+    for reason in dict.fromkeys(why for _, why in apart):
+        numbers = [str(number) for number, why in apart if why == reason]
+        lines.append(f"{', '.join(numbers)}: {reason}")
+    return Grid(f"{_heading(metric)} side by side", tuple(headings), tuple(rows), tuple(lines))
+
+
+def _line(pair: Beside, au: str) -> dict[str, float]:
+    """Numbers of one row."""
+    frame = pair.frame
+    return dict(zip(frame.columns, frame.loc[[au]].to_numpy()[0].tolist(), strict=True))
+
+
+def _about(run: Measured) -> str:
+    facts = run.facts()
+    settings = f", changed: {', '.join(facts['changed'])}" if facts["changed"] else ""
+    folds = f"{facts['folds']} fold{'s' * (facts['folds'] > 1)}"
+    named = f"{run.variant}{settings}" if run.variant else f"{facts['model']} on {facts['data']}"
+    return (
+        f"{run.folder}: {named}; {folds}, {facts['frames']} frames of {facts['subjects']} "
+        f"subjects; {SELECTION[facts['selection']]}"
+    )
+
+
+def _heading(metric: str) -> str:
+    unit = published.UNITS[metric]
+    return HEADINGS[metric] + (f" ({unit})" if unit else "")
+
+
+def _decimals(metric: str) -> int:
+    return 1 if published.UNITS[metric] == "%" else 2
+
+
+def _number(value: float, metric: str) -> str:
+    return "-" if math.isnan(value) else f"{value:.{_decimals(metric)}f}"
+
+
+def _signed(value: float, metric: str, marked: bool) -> str:
+    sign = "*" * marked
+    return "-" if math.isnan(value) else f"{sign}{value:+.{_decimals(metric)}f}"
+
+
+def _ends(line: dict[str, float], low: str, high: str, metric: str, places: int = 0) -> str:
+    """``[61 69]``, rounded to what fits and means something."""
+    if math.isnan(line[low]):
+        return ""
+    places = max(places, 2 * (published.UNITS[metric] != "%"))
+    return f"[{line[low]:.{places}f} {line[high]:.{places}f}]"
+
+
+def _measured(line: dict[str, float], metric: str, ends: bool = True) -> str:
+    value = _number(line["value"], metric)
+    interval = _ends(line, "low", "high", metric) if ends else ""
+    return f"{value} {interval}".rstrip() if interval else value
+
+
+def _difference(line: dict[str, float], metric: str) -> str:
+    apart = line["difference_low"] > 0 or line["difference_high"] < 0
+    return _signed(line["difference"], metric, apart)
