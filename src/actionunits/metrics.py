@@ -375,11 +375,11 @@ class TripletAccuracy(Metric):
 
     def compute(self) -> Tensor:
         """Share of all triplets, scalar float64."""
-        right, all_triplets = self.counts.sum(1)
-        return right / all_triplets
+        share: Tensor = self.counts[0].sum() / self.counts[1].sum()
+        return share
 
     def per_kind(self) -> Tensor:
         """Share of the triplets of each kind over all processes, (K,) float64."""
         with self.sync_context():
-            right, triplets = self.counts
-            return right / triplets
+            shares: Tensor = self.counts[0] / self.counts[1]
+        return shares

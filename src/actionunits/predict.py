@@ -43,6 +43,14 @@ class _Chunk(NamedTuple):
     still: bool
 
 
+class Found(NamedTuple):
+    """Consecutive frames with the faces that were found on them."""
+
+    frames: list[Frame]
+    faces: list[tuple[Face, ...]]  # of each frame, by track number
+    crops: Tensor  # (F, 3, size, size) uint8, aligned, as the model wants them, frame by frame
+
+
 class Predictor:
     """Reads AUs off pictures, folders, videos and cameras.
 
@@ -124,8 +132,22 @@ class Predictor:
         Yields:
             One reading a frame.
         """
-        source, tracker = None, Tracker()
         run = reader(self._model, len(self.aus), self._device)
+        with closing(self.faces(paths, report)) as parts:
+            for part in parts:
+                yield from map(self._reading, run.push(*part))
+            yield from map(self._reading, run.finish())
+
+    def faces(
+        self, paths: Iterable[PathLike], report: Callable[[UserError], None]
+    ) -> Generator[Found, None, None]:
+        """Find, follow and align the faces, a few frames at a time, at constant memory.
+
+        Args:
+            paths: as for `readings`.
+            report: as for `readings`.
+        """
+        source, tracker = None, Tracker()
         with closing(_ahead(_chunks(paths, report))) as chunks:
             for chunk in chunks:
                 found = self._detector(chunk.frames, self._sides[chunk.still])
@@ -135,8 +157,7 @@ class Predictor:
                         source, tracker = frame.source, Tracker()
                     faces.append(_faces(frame, detections, tracker))
                 crops = [self._crops(*pair) for pair in zip(chunk.frames, faces, strict=True)]
-                yield from map(self._reading, run.push(chunk.frames, faces, torch.cat(crops)))
-            yield from map(self._reading, run.finish())
+                yield Found(chunk.frames, faces, torch.cat(crops))
 
     def _reading(self, read: Read) -> Reading:
         probability, intensity = read.values

@@ -184,7 +184,7 @@ class Recipe(_Section):
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     init: str | None = None
     """Start of the weights: a name that the model offers, such as ``imagenet``; a file of weights;
-    or a checkpoint, in whose path ``{fold}`` stands for the number of the fold."""
+    or a checkpoint, in whose path ``fold{fold}`` stands for the fold, or ``all``."""
 
 
 def list_recipes() -> list[str]:

@@ -136,10 +136,8 @@ def start(model: nn.Module, recipe: Recipe, fold: int | None, aus: tuple[int, ..
 
 
 def _path(source: str, fold: int | None) -> str:
-    """`source` with the number of the fold; a run on all subjects has none in its name."""
-    if fold is None:
-        return source.replace("-fold{fold}", "").replace("{fold}", "")
-    return source.replace("{fold}", str(fold))
+    """`source` with the number of the fold, as `au train` names the folders of its runs."""
+    return source.replace("fold{fold}", "all" if fold is None else f"fold{fold}")
 
 
 def weigh(terms: dict[str, Tensor], weights: dict[str, float]) -> Tensor:

@@ -2,13 +2,11 @@
 
 from pathlib import Path
 
-import onnxruntime
 import pytest
 import torch
 from safetensors.torch import save_file
 from tests.nn.test_inception_resnet import published
 from torch import nn
-from torch.export import Dim
 
 from actionunits import aus
 from actionunits.aus import AUSet
@@ -148,33 +146,6 @@ def test_loss_leaves_out_what_is_not_coded_and_the_picture_that_is_not_made() ->
     term = loss(out, part)["occurrence"]
     part.labels[:, 1] = 1 - part.labels[:, 1]
     assert torch.equal(loss(out, part)["occurrence"], term)
-
-
-@pytest.mark.parametrize("settings", ROWS)
-def test_onnx_runtime_reads_the_same_at_any_batch(
-    settings: dict[str, object], tmp_path: Path
-) -> None:
-    model = gtlenet(**settings)
-    model(IMAGES)
-    model.eval()
-
-    class Logits(nn.Module):
-        def forward(self, images: torch.Tensor) -> torch.Tensor:
-            logits: torch.Tensor = model(images).logits
-            return logits
-
-    file = tmp_path / "model.onnx"
-    torch.onnx.export(
-        Logits(), (IMAGES,), file, dynamo=True, dynamic_shapes=({0: Dim("batch")},), verbose=False
-    )
-    session = onnxruntime.InferenceSession(file)
-    (name,) = (node.name for node in session.get_inputs())
-    for count in (1, 3):
-        images = torch.randn(count, 3, 32, 32)
-        with torch.inference_mode():
-            expected = model(images).logits
-        (values,) = session.run(None, {name: images.numpy()})
-        torch.testing.assert_close(torch.from_numpy(values), expected, atol=1e-4, rtol=1e-3)
 
 
 def test_what_cannot_be_is_refused_by_name() -> None:

@@ -57,7 +57,7 @@ def crossval(
     chosen = load_recipe(recipe, settings or [], ablation)
     from actionunits.crossval import crossval as run
 
-    folder = out or _folder(recipe, ablation, None)
+    folder = out or _folds(recipe, ablation)
     _print(run(chosen, folder), json)
     typer.echo(f"runs: {folder}", err=True)
 
@@ -110,8 +110,13 @@ def recipes(json: Json = False) -> None:
 
 
 def _folder(recipe: str, ablation: str | None, fold: int | None) -> Path:
-    parts = [Path(recipe).stem, ablation, fold and f"fold{fold}"]
-    return Path("runs", "-".join(str(part) for part in parts if part).replace(":", "_"))
+    """Folder of a run: that of its fold lies where `crossval` looks for it."""
+    return _folds(recipe, ablation) / ("all" if fold is None else f"fold{fold}")
+
+
+def _folds(recipe: str, ablation: str | None) -> Path:
+    parts = [Path(recipe).stem, ablation]
+    return Path("runs", "-".join(part for part in parts if part).replace(":", "_"))
 
 
 def _print(report: "AnyReport | CrossReport", json: bool) -> None:

@@ -110,7 +110,8 @@ class ExpressionSimilarity(_ExpressionModel):
         Returns:
             ``vectors`` (B, 3, D) of unit length.
         """
-        return Embedding(self.embed(images.flatten(0, 1)).unflatten(0, (-1, 3)))
+        vectors = self.embed(images.flatten(0, 1))
+        return Embedding(vectors.view(-1, 3, vectors.shape[-1]))
 
     def embed(self, images: Tensor) -> Tensor:
         """Embed single faces, (N, 3, size, size) to (N, D) of unit length in float32."""

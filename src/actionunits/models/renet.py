@@ -160,7 +160,8 @@ class RENet(nn.Module):
             ``logits`` (B, A), and with intensity ``intensity`` (B, A) and ``aux["levels"]``
             (B, A, 6). ``aux["trained"]`` (K,) are the positions that the loss may read: the AUs
             drawn for this batch in training, else all that are not held out. In training the
-            outputs of AUs that were not drawn are NaN.
+            outputs of AUs that were not drawn are NaN. ``aux["embeddings"]`` (B, K, D) are what the
+            head reads; K is 1 for a model with shared norms.
         """
         mix = self.mixing()
         rows = self._draw() if self.training else torch.arange(len(mix), device=mix.device)
@@ -173,10 +174,9 @@ class RENet(nn.Module):
             blank = values.new_full((values.shape[0], len(self.aus), self.outputs), torch.nan)
             values = blank.index_copy(1, rows, values)
         trained = rows if self.training and self.heads == 1 else self.trained
-        return self._output(values, trained)
+        return self._output(values, {"trained": trained, "embeddings": features})
 
-    def _output(self, values: Tensor, trained: Tensor) -> Output:
-        aux = {"trained": trained}
+    def _output(self, values: Tensor, aux: dict[str, Tensor]) -> Output:
         if not self.intensity:
             return Output(values[..., 0], aux=aux)
         levels = aux["levels"] = values[..., -LEVELS:]
@@ -223,6 +223,16 @@ class RENet(nn.Module):
         if self.training and self.relation.requires_grad:
             self._check_divisors(omega)
         return omega / omega.sum(1, keepdim=True)
+
+    def relations(self) -> Tensor:
+        """Return omega of Eq. (5): (1, C, C), before its rows are divided by their sums.
+
+        Raises:
+            RecipeError: the model relates no AUs.
+        """
+        if self.heads > 1:
+            raise RecipeError("a model with relation=none relates no AUs")
+        return self._omega()[None]
 
     def _check_divisors(self, omega: Tensor) -> None:
         sums = omega.sum(1)

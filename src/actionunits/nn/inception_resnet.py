@@ -16,6 +16,7 @@ from actionunits.errors import RecipeError
 
 _LEAST_WIDTH = 8  # PyTorch's CPU kernels were seen to corrupt memory below that, channels last
 Kernel = int | tuple[int, int]
+Branch = Sequence[tuple[int, Kernel]]  # of each convolution the channels and the kernel
 
 
 class ConvNorm(nn.Sequential):
@@ -36,7 +37,7 @@ class Residual(nn.Module):
 
     Args:
         channels: of x.
-        branches: for each branch its convolutions, as (channels, kernel).
+        branches: that see x side by side.
         scale: of the residual; small ones keep the training of many blocks stable.
         relu: False leaves the sum as it is, which is how the last block ends.
     """
@@ -44,7 +45,7 @@ class Residual(nn.Module):
     def __init__(
         self,
         channels: int,
-        branches: Sequence[Sequence[tuple[int, Kernel]]],
+        branches: Sequence[Branch],
         scale: float,
         *,
         relu: bool = True,
@@ -67,10 +68,10 @@ class Reduction(nn.Module):
 
     Args:
         channels: of the input; the output has as many more as the branches end with.
-        branches: for each branch its convolutions, as (channels, kernel); the last has the stride.
+        branches: whose last convolution has the stride.
     """
 
-    def __init__(self, channels: int, branches: Sequence[Sequence[tuple[int, Kernel]]]) -> None:
+    def __init__(self, channels: int, branches: Sequence[Branch]) -> None:
         super().__init__()
         self.branches = nn.ModuleList(_chain(channels, branch, stride=2) for branch in branches)
 
@@ -109,10 +110,10 @@ class InceptionEncoder(nn.Module):
             ConvNorm(5 * w // 2, 6 * w, 3),
             ConvNorm(6 * w, 8 * w, 3, 2),
         )
-        narrow = [[(w, 1)], [(w, 1), (w, 3)], [(w, 1), (w, 3), (w, 3)]]
+        narrow: list[Branch] = [[(w, 1)], [(w, 1), (w, 3)], [(w, 1), (w, 3), (w, 3)]]
         self.blocks35 = nn.Sequential(*(Residual(8 * w, narrow, 0.17) for _ in range(5)))
         self.reduction = Reduction(8 * w, [[(12 * w, 3)], [(6 * w, 1), (6 * w, 3), (8 * w, 3)]])
-        wide = [[(4 * w, 1)], [(4 * w, 1), (4 * w, (1, 7)), (4 * w, (7, 1))]]
+        wide: list[Branch] = [[(4 * w, 1)], [(4 * w, 1), (4 * w, (1, 7)), (4 * w, (7, 1))]]
         self.blocks17 = nn.Sequential(*(Residual(28 * w, wide, 0.1) for _ in range(10)))
         he_normal(self)
 
@@ -149,7 +150,7 @@ class InceptionTail(nn.Module):
                 [(8 * w, 1), (8 * w, 3), (8 * w, 3)],
             ],
         )
-        branches = [[(6 * w, 1)], [(6 * w, 1), (6 * w, (1, 3)), (6 * w, (3, 1))]]
+        branches: list[Branch] = [[(6 * w, 1)], [(6 * w, 1), (6 * w, (1, 3)), (6 * w, (3, 1))]]
         self.blocks8 = nn.Sequential(
             *(Residual(56 * w, branches, 0.2) for _ in range(5)),
             Residual(56 * w, branches, 1.0, relu=False),
@@ -223,9 +224,7 @@ def published_name(name: str) -> str | None:
     return f"{_PARTS[part]}.{rest.replace('conv2d.', 'up.')}"
 
 
-def _chain(
-    inside: int, convolutions: Sequence[tuple[int, Kernel]], stride: int = 1
-) -> nn.Sequential:
+def _chain(inside: int, convolutions: Branch, stride: int = 1) -> nn.Sequential:
     """Convolutions one after the other; the last has the stride."""
     chain = nn.Sequential()
     for position, (out, kernel) in enumerate(convolutions, 1):
