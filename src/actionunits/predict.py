@@ -186,11 +186,24 @@ def load(
 
     Raises:
         CheckpointError: there is no such checkpoint, or it is damaged.
+        UserError: there is no such device.
     """
     model, card = checkpoint.load(weights.locate(name_or_path))
-    if device is None:
-        device = torch.accelerator.current_accelerator(check_available=True) or "cpu"
-    return Predictor(model, card.au_set(), card.thresholds, detector=detector, device=device)
+    aus, found = card.au_set(), _device(device)
+    return Predictor(model, aus, card.thresholds, detector=detector, device=found)
+
+
+def _device(wanted: str | torch.device | None) -> torch.device:
+    best = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
+    if wanted is None:
+        return best
+    try:
+        device = torch.device(wanted)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:  # PyTorch asserts that it knows CUDA
+        reason = str(error).splitlines()[0].partition(".")[0][:60]
+        raise UserError(f"device {wanted}: not to be had here ({reason}); try {best}") from None
+    return device
 
 
 def _faces(frame: Frame, found: Detections, tracker: Tracker) -> tuple[Face, ...]:

@@ -34,6 +34,9 @@ def detect(
     boxes: Annotated[
         Path | None, typer.Option(help="CSV of known faces: source, frame, x, y, width, height.")
     ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="cpu, cuda, mps; by default the fastest there is.")
+    ] = None,
     aligned: Annotated[bool, typer.Option("--aligned", help="Same as --detector aligned.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print rows as JSON.")] = False,
 ) -> None:
@@ -51,7 +54,7 @@ def detect(
     if boxes is not None and (aligned or detector != "centerface"):
         raise UserError("--boxes already says where the faces are; leave out the other detector")
     found = build("aligned" if aligned else detector) if boxes is None else BoxesFile(boxes)
-    predictor = load(model, detector=found)
+    predictor = load(model, detector=found, device=device)
     _read(predictor, paths, [] if out is None else [out], overlay, json)
 
 

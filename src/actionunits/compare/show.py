@@ -94,7 +94,7 @@ def _side_by_side(comparison: Comparison, others: range) -> Grid:
     roomy = len(shown) <= _ROOMY
     headings = ["AU"]
     for number, _ in shown:
-        headings.append(f"{number}\n{runs[number - 1].recipe.model.name}")
+        headings.append(f"{number}\n{_short(runs[number - 1].name, 16 if roomy else 8)}")
         headings += [f"{number} - 1\n"] * (number > 1)
     rows = []
     for au in map(str, shown[0][1].frame.index):
@@ -121,6 +121,11 @@ def _side_by_side(comparison: Comparison, others: range) -> Grid:
         numbers = [str(number) for number, why in apart if why == reason]
         lines.append(f"{', '.join(numbers)}: {reason}")
     return Grid(f"{_heading(metric)} side by side", tuple(headings), tuple(rows), tuple(lines))
+
+
+def _short(name: str, most: int) -> str:
+    """Name of a run for the head of a column; recipes have the system before the data set."""
+    return name if len(name) <= most else name.partition("_")[0][:most]
 
 
 def _line(pair: Beside, au: str) -> dict[str, float]:
