@@ -4,6 +4,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from actionunits.aus import AUSet
+from actionunits.errors import DataError
+
 LEVELS = 6  # FACS intensity: 0 and A to E
 
 
@@ -47,17 +50,22 @@ def mean_where(values: Tensor, known: Tensor) -> Tensor:
     return torch.where(known, values, 0.0).sum(0) / known.sum(0).clamp(min=1)
 
 
-def balance_weights(rate: Tensor) -> Tensor:
+def balance_weights(aus: AUSet, rate: Tensor) -> Tensor:
     """Weight of each AU against imbalance: ``A (1 / r_i) / sum_j (1 / r_j)``, (A,) with mean 1.
 
     Args:
-        rate: (A,) share of the training frames in which the AU occurs, above 0.
+        aus: label axis.
+        rate: (A,) share of the training frames in which the AU occurs.
 
     Raises:
-        ValueError: an AU never occurs.
+        DataError: an AU never occurs, so that its weight would be infinite.
     """
-    if rate.min() <= 0:
-        raise ValueError(f"expected rates above 0, got {rate.tolist()}")
+    absent = [c for c, r in zip(aus.columns(), rate.tolist(), strict=True) if r <= 0]
+    if absent:
+        raise DataError(
+            f"{', '.join(absent)} never occurs in the training rows, so that its weight in the "
+            "loss would be infinite: leave it out (data.aus) or train on more subjects"
+        )
     return len(rate) / rate / (1 / rate).sum()
 
 

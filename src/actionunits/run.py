@@ -23,6 +23,7 @@ from accelerate import Accelerator
 from accelerate.utils import broadcast
 from pydantic import ValidationError
 from rich import progress
+from rich.console import Console
 from torch import Tensor, nn
 
 from actionunits import checkpoint
@@ -111,6 +112,7 @@ class Run:
             progress.BarColumn(bar_width=20),
             progress.TextColumn("{task.fields[terms]}  {task.fields[speed]:.0f} images/s"),
             progress.TimeRemainingColumn(),
+            console=Console(stderr=True),  # standard output is the report's
             disable=not (show and accelerator.is_main_process),
         )
         self._context = ExitStack()

@@ -103,7 +103,7 @@ def test_losses_are_equations_10_and_11_over_what_is_known(model: MDHR) -> None:
     out = Output(torch.randn(2, T, A), aux={"combination": scores})
     terms = MDHRLoss(VOCABULARY, blank_stats(A)._replace(rate=rate))(out, batch)
 
-    p, weights, occurrence = out.logits.sigmoid(), balance_weights(rate), 0.0
+    p, weights, occurrence = out.logits.sigmoid(), balance_weights(VOCABULARY, rate), 0.0
     for n in range(A):  # Eq. (10)
         places = known[..., n].nonzero().tolist()
         for b, t in places:

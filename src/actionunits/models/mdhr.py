@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from actionunits.aus import AUSet
-from actionunits.errors import DataError, RecipeError
+from actionunits.errors import RecipeError
 from actionunits.losses import asymmetric_cross_entropy, balance_weights, mean_where
 from actionunits.models.registry import register
 from actionunits.nn.backbone import IMAGENET_MEAN, IMAGENET_STD, Pyramid, load_mapped, read_state
@@ -72,14 +72,8 @@ class MDHRLoss:
         auxiliary: bool = True,
         region_heads: RegionHeads = "split",
     ) -> None:
-        absent = [c for c, rate in zip(aus.columns(), stats.rate, strict=True) if rate <= 0]
-        if absent:
-            raise DataError(
-                f"expected every AU in the training rows, {', '.join(absent)} never occurs: "
-                "leave it out of data.aus, or choose other folds"
-            )
         self.terms = ("occurrence", "combination") if auxiliary else ("occurrence",)
-        self._weights = balance_weights(stats.rate)
+        self._weights = balance_weights(aus, stats.rate)
         self._groups = combination_groups(aus, region_heads)
 
     def __call__(self, out: Output, batch: Batch) -> dict[str, Tensor]:

@@ -41,13 +41,7 @@ class MGRRNetLoss:
     terms = ("occurrence", "landmarks")
 
     def __init__(self, aus: AUSet, stats: LabelStats) -> None:
-        absent = [c for c, r in zip(aus.columns(), stats.rate.tolist(), strict=True) if r <= 0]
-        if absent:
-            raise DataError(
-                f"{', '.join(absent)} in no training frame, so that the loss has no balance weight "
-                "for it: leave it out (data.aus) or train on frames that show it"
-            )
-        self.weights = balance_weights(stats.rate.float())
+        self.weights = balance_weights(aus, stats.rate)
 
     def __call__(self, out: Output, batch: Batch) -> dict[str, Tensor]:
         """Return the scalar terms.

@@ -54,13 +54,7 @@ class SACLLoss:
 
     def __init__(self, aus: AUSet, stats: LabelStats, *, graph: Graph = "self_adjusting") -> None:
         self.terms = ("asymmetric", "dice") + (("landmarks",) if graph != "none" else ())
-        absent = [c for c, rate in zip(aus.columns(), stats.rate, strict=True) if rate <= 0]
-        if absent:
-            raise DataError(
-                f"{', '.join(absent)} never occurs in the training rows, so that its weight in the "
-                "loss would be infinite: leave it out (data.aus) or train on more subjects"
-            )
-        self.weights = balance_weights(stats.rate)
+        self.weights = balance_weights(aus, stats.rate)
 
     def __call__(self, out: Output, batch: Batch) -> dict[str, Tensor]:
         """Return the scalar terms, averaged over the AUs.
@@ -163,6 +157,7 @@ class SACL(nn.Module):
         self.correlation: Correlation | Transformer | None = None
         if graph != "none":
             self.nodes = Nodes(aus, channels[0], size)
+            self.roi_side = self.nodes.extent * self.nodes.scale  # pixels of the crop
             regions = self.nodes.centres.regions
             ends = self.nodes.size, dim
             if graph == "transformer":
