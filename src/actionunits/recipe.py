@@ -193,13 +193,22 @@ def list_recipes() -> list[str]:
     return sorted(f.name[:-5] for f in folder.iterdir() if f.name.endswith(".yaml"))
 
 
+def ablations(name_or_path: str | Path) -> dict[str, dict[str, Any]]:
+    """Variants that a recipe file offers, in its order, with the dotted keys that they change.
+
+    Raises:
+        RecipeError: there is no such recipe, or its file is not a YAML mapping.
+    """
+    return _split(*_read(name_or_path))[1]
+
+
 def list_ablations(name_or_path: str | Path) -> list[str]:
     """Names of the variants that a recipe file offers, in its order.
 
     Raises:
         RecipeError: there is no such recipe, or its file is not a YAML mapping.
     """
-    return list(_split(*_read(name_or_path))[1])
+    return list(ablations(name_or_path))
 
 
 def load_recipe(
@@ -218,15 +227,15 @@ def load_recipe(
             message names the key, the file and what would be allowed.
     """
     source, content = _read(name_or_path)
-    values, ablations = _split(source, content)
+    values, variants = _split(source, content)
     changes: list[tuple[str, Any]] = []
     if ablation is not None:
-        if ablation not in ablations:
+        if ablation not in variants:
             raise RecipeError(
-                f"{source} has no ablation {ablation!r}{_hint(ablation, ablations)}; "
-                f"it has {', '.join(ablations) or 'none'}"
+                f"{source} has no ablation {ablation!r}{_hint(ablation, variants)}; "
+                f"it has {', '.join(variants) or 'none'}"
             )
-        changes += ablations[ablation].items()
+        changes += variants[ablation].items()
     changes += [_override(text) for text in overrides]
     for key, value in changes:
         _set(values, key, value, source)
@@ -311,10 +320,10 @@ def _merge(below: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
 
 def _split(source: str, content: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The recipe itself, and its ablations."""
-    ablations = content.pop("ablations", {})
-    if not isinstance(ablations, dict) or not all(isinstance(a, dict) for a in ablations.values()):
+    variants = content.pop("ablations", {})
+    if not isinstance(variants, dict) or not all(isinstance(v, dict) for v in variants.values()):
         raise RecipeError(f"{source}: ablations must map names to mappings of dotted keys")
-    return content, ablations
+    return content, variants
 
 
 def _override(text: str) -> tuple[str, Any]:

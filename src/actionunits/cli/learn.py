@@ -87,25 +87,37 @@ def evaluate(
     _print(score(path, fold=fold, table=table, root=root), json)
 
 
-def recipes(json: Json = False) -> None:
-    """List the recipes and their ablations."""
-    from actionunits.recipe import list_ablations, list_recipes, load_recipe
+def recipes(
+    recipe: Annotated[
+        str | None, typer.Argument(help="Only this one, with what its ablations change.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """List the recipes, or the ablations of one."""
+    from actionunits.recipe import ablations, list_recipes, load_recipe
 
-    listed = {
-        name: {"about": load_recipe(name).about, "ablations": list_ablations(name)}
-        for name in list_recipes()
-    }
+    names = list_recipes() if recipe is None else [recipe]
+    listed = {n: {"about": load_recipe(n).about, "ablations": ablations(n)} for n in names}
     if json:
         import json as encoder
 
         typer.echo(encoder.dumps(listed, indent=1))
         return
+    from rich import box
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("recipe", "about", "ablations (--ablation NAME)")
-    for name, facts in listed.items():
-        table.add_row(name, str(facts["about"]), ", ".join(facts["ablations"]))
+    if recipe is None:
+        table = Table("recipe", "about", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+        table.caption = "au recipes NAME lists the ablations of one"
+        table.add_column("ablations", justify="right")
+        for name, facts in listed.items():
+            table.add_row(name, str(facts["about"]), str(len(facts["ablations"]) or ""))
+    else:
+        about = str(listed[recipe]["about"])
+        table = Table("--ablation", "changes", title=about, box=box.SIMPLE_HEAD)
+        for name, changes in ablations(recipe).items():
+            table.add_row(name, ", ".join(f"{key}={value}" for key, value in changes.items()))
     Console().print(table)
 
 
