@@ -9,8 +9,6 @@ heads of a mask, N classifiers.
 """
 
 import argparse
-import statistics
-import time
 from collections.abc import Callable
 
 import torch
@@ -20,6 +18,7 @@ from actionunits import aus
 from actionunits.models.gtlenet import COLOURS, AUClassifiers, GTLENet
 from actionunits.models.registry import blank_stats
 from actionunits.nn.grouped import GroupedConv2d
+from timing import milliseconds
 
 COUNT = len(aus.BP4D12)
 
@@ -64,18 +63,6 @@ def separate_classifiers(classifiers: AUClassifiers) -> nn.ModuleList:
         )
         apart.append(nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), last, nn.Flatten()))
     return apart
-
-
-def milliseconds(cases: dict[str, Callable[[], Tensor]], repeats: int) -> dict[str, float]:
-    """Median time of each case; the cases take turns, so that a busy moment meets them all."""
-    times: dict[str, list[float]] = {name: [] for name in cases}
-    for turn in range(repeats + 2):
-        for name, case in cases.items():
-            start = time.perf_counter()
-            case()
-            if turn >= 2:  # the first two turns choose kernels
-                times[name].append(1000 * (time.perf_counter() - start))
-    return {name: statistics.median(values) for name, values in times.items()}
 
 
 def compare(

@@ -10,33 +10,16 @@ are; cut into independent clips, each brings its neighbours along.
 """
 
 import argparse
-import statistics
-import sys
-import time
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
+import mdhr_literal as literal
 from actionunits import aus
 from actionunits.models.mdhr import MDHR
 from actionunits.models.registry import blank_stats
-
-sys.path.insert(0, str(Path(__file__).parent))
-import mdhr_literal as literal
-
-
-def milliseconds(cases: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
-    """Median time of each case; the cases take turns, so that a busy moment meets them all."""
-    times: dict[str, list[float]] = {name: [] for name in cases}
-    for turn in range(repeats + 1):
-        for name, case in cases.items():
-            start = time.perf_counter()
-            case()
-            if turn:  # the first turn chooses kernels
-                times[name].append(1000 * (time.perf_counter() - start))
-    return {name: statistics.median(values) for name, values in times.items()}
+from timing import milliseconds
 
 
 def with_ends(features: Tensor, context: int) -> Tensor:

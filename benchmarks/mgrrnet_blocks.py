@@ -9,8 +9,6 @@ blocks against them too.
 """
 
 import argparse
-import statistics
-import time
 from collections.abc import Callable
 
 import torch
@@ -21,6 +19,7 @@ from actionunits import aus
 from actionunits.models.mgrrnet import GatedFusion, MGRRNet, RegionGraph
 from actionunits.models.registry import blank_stats
 from actionunits.nn.region import AUPatches
+from timing import milliseconds
 
 
 def patches(block: AUPatches, original: Tensor, landmarks: Tensor) -> Tensor:
@@ -80,18 +79,6 @@ def fuse(gates: list[GatedFusion], pixel: Tensor, channel: Tensor, o: Tensor, v:
             fused.append(fuse_two(gates[2], feature, fuse_two(gates[1], o[b], inner)))
         faces.append(torch.stack(fused))
     return torch.stack(faces)
-
-
-def milliseconds(cases: dict[str, Callable[[], Tensor]], repeats: int) -> dict[str, float]:
-    """Median time of each case; the cases take turns, so that a busy moment meets them all."""
-    times: dict[str, list[float]] = {name: [] for name in cases}
-    for turn in range(repeats + 1):
-        for name, case in cases.items():
-            start = time.perf_counter()
-            case()
-            if turn:  # the first turn chooses kernels
-                times[name].append(1000 * (time.perf_counter() - start))
-    return {name: statistics.median(values) for name, values in times.items()}
 
 
 def main() -> None:

@@ -9,9 +9,6 @@ its own batch norms; one of them alone is what a single pass costs.
 """
 
 import argparse
-import statistics
-import time
-from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +18,7 @@ from actionunits import aus
 from actionunits.device import fast_dtype
 from actionunits.models.registry import blank_stats
 from actionunits.models.renet import RENet
+from timing import milliseconds
 
 COUNT = len(aus.BP4D12)
 
@@ -42,18 +40,6 @@ def network_of(model: RENet, position: int) -> nn.Module:
             state[f"{name}.num_batches_tracked"] = torch.zeros((), dtype=torch.int64)
     network.load_state_dict(state, assign=True)
     return network.eval()
-
-
-def milliseconds(cases: dict[str, Callable[[], Tensor]], repeats: int) -> dict[str, float]:
-    """Median time of each case; the cases take turns, so that a busy moment meets them all."""
-    times: dict[str, list[float]] = {name: [] for name in cases}
-    for turn in range(repeats + 2):
-        for name, case in cases.items():
-            start = time.perf_counter()
-            case()
-            if turn >= 2:  # the first two turns choose kernels
-                times[name].append(1000 * (time.perf_counter() - start))
-    return {name: statistics.median(values) for name, values in times.items()}
 
 
 def measure(model: RENet, image: Tensor, dtype: torch.dtype, repeats: int) -> None:

@@ -9,8 +9,6 @@ The loops are also what the tests compare the shipped blocks with.
 
 import argparse
 import math
-import statistics
-import time
 from collections.abc import Callable
 
 import timm
@@ -22,6 +20,7 @@ from actionunits.models.registry import blank_stats
 from actionunits.models.sacl import SACL
 from actionunits.nn.graph import GIN, Convolution, Distance, Edge, GraphBlock, NearestNeighbours
 from actionunits.nn.roi import regions_about
+from timing import milliseconds
 
 
 def literal_regions(features: Tensor, centres: Tensor, extent: float, bins: int) -> Tensor:
@@ -109,18 +108,6 @@ def literal_block(
             after.append(block.second(gelu(block.first(x))) + x)
         pictures.append(torch.stack(after))
     return torch.stack(pictures)
-
-
-def milliseconds(cases: dict[str, Callable[[], Tensor]], repeats: int) -> dict[str, float]:
-    """Median time of each case; the cases take turns, so that a busy moment meets them all."""
-    times: dict[str, list[float]] = {name: [] for name in cases}
-    for turn in range(repeats + 1):
-        for name, case in cases.items():
-            start = time.perf_counter()
-            case()
-            if turn:  # the first turn chooses kernels
-                times[name].append(1000 * (time.perf_counter() - start))
-    return {name: statistics.median(values) for name, values in times.items()}
 
 
 def compare(name: str, loops: Callable[[], Tensor], ours: Callable[[], Tensor], times: int) -> None:

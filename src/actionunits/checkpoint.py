@@ -21,6 +21,7 @@ from actionunits.aus import AUSet
 from actionunits.errors import CheckpointError, RecipeError
 from actionunits.files import atomic
 from actionunits.models import registry
+from actionunits.nn.backbone import check_fit
 from actionunits.recipe import Recipe
 from actionunits.types import InputSpec
 
@@ -159,19 +160,7 @@ def load_weights(model: nn.Module, tensors: Mapping[str, Tensor], file: Path) ->
     Raises:
         CheckpointError: names or shapes differ; `file` is named.
     """
-    wanted = model.state_dict()
-    absent, extra = sorted(wanted.keys() - tensors.keys()), sorted(tensors.keys() - wanted.keys())
-    if absent or extra:
-        raise CheckpointError(
-            f"{file}: the weights are those of another model: {len(absent)} tensors are missing "
-            f"({', '.join(absent[:3])}), {len(extra)} are unknown ({', '.join(extra[:3])})"
-        )
-    for name, tensor in wanted.items():
-        if tensors[name].shape != tensor.shape:
-            raise CheckpointError(
-                f"{file}: {name} should have the shape {tuple(tensor.shape)}, "
-                f"it has {tuple(tensors[name].shape)}"
-            )
+    check_fit(model.state_dict(), tensors, file)
     model.load_state_dict(dict(tensors))
 
 

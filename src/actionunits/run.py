@@ -187,7 +187,8 @@ class Run:
         """Watch the score if the recipe chooses by it, keep the weights if it is the best, log."""
         at, selection = self.at, self.recipe.selection
         self._agree_on_buffers()
-        line: dict[str, float] = {"epoch": at.epoch + 1, "lr": self.optimiser.param_groups[0]["lr"]}
+        group = self.optimiser.param_groups[0]
+        line: dict[str, float] = {"epoch": at.epoch + 1, "lr": group["lr"] / group["factor"]}
         line |= {name: self._mean(value) / self.passes for name, value in at.sums.items()}
         line["images_per_second"] = self._speed()
         if self._watched is not None:

@@ -196,7 +196,7 @@ def test_starts_from_a_file_of_a_classifier(kind: str, tmp_path: Path) -> None:
     model = mdhr(backbone="resnet18")
     model.start_from_file(tmp_path / "weights.safetensors")
     assert torch.equal(model.backbone.net.conv1.weight, classifier.conv1.weight)
-    with pytest.raises(CheckpointError, match="weights of another architecture"):
+    with pytest.raises(CheckpointError, match="those of another architecture"):
         mdhr().start_from_file(tmp_path / "weights.safetensors")
 
 

@@ -1,21 +1,18 @@
 """GTLE-Net against Eq. (1) to (11) written out: a module and a loop pass for every AU."""
 
 import math
-import runpy
-from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+import gtlenet_heads as literal
 from actionunits import aus
 from actionunits.models.expression import TripletLoss
 from actionunits.models.gtlenet import AUClassifiers, GTLENet, GTLENetLoss
 from actionunits.models.registry import blank_stats
 from actionunits.types import Batch, Embedding, TripletBatch
 
-BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "gtlenet_heads.py"
-LITERAL = runpy.run_path(str(BENCHMARK))  # the modules of single AUs that it is timed against
 COUNT = 8
 
 
@@ -41,11 +38,11 @@ def test_forward_is_equations_2_to_8_au_by_au(model: GTLENet) -> None:
         h = model.encoder(IMAGES)  # Eq. (2)
         trunk_a, heads_a, _ = model.map_extractor
         trunk_m, heads_m, _ = model.mask_extractor
-        f = [head(trunk_a(h)).tanh() for head in LITERAL["separate_heads"](heads_a, 3)]  # Eq. (3)
-        m = [head(trunk_m(h)).sigmoid() for head in LITERAL["separate_heads"](heads_m, 1)]  # (4)
+        f = [head(trunk_a(h)).tanh() for head in literal.separate_heads(heads_a, 3)]  # Eq. (3)
+        m = [head(trunk_m(h)).sigmoid() for head in literal.separate_heads(heads_m, 1)]  # (4)
         c = [m[k] * f[k] for k in range(COUNT + 1)]  # Eq. (5)
         reconstruction = model.reconstruction(torch.cat(c, 1))  # Eq. (6)
-        g = LITERAL["separate_classifiers"](model.classifiers).eval()
+        g = literal.separate_classifiers(model.classifiers).eval()
         y = torch.cat([g[i](c[i]) for i in range(COUNT)], 1)  # Eq. (7)
         out = model(IMAGES)
     torch.testing.assert_close(out.aux["masks"], torch.cat(m, 1))
@@ -57,7 +54,7 @@ def test_without_masks_the_maps_are_classified(model: GTLENet) -> None:
     with torch.inference_mode():
         f = model.map_extractor(model.encoder(IMAGES)).split(3, 1)
         model.mask_extractor = None
-        g = LITERAL["separate_classifiers"](model.classifiers).eval()
+        g = literal.separate_classifiers(model.classifiers).eval()
         y = torch.cat([g[i](f[i]) for i in range(COUNT)], 1)
         torch.testing.assert_close(model(IMAGES).logits, y, atol=1e-5, rtol=1e-5)
 
@@ -66,7 +63,7 @@ def test_without_masks_the_maps_are_classified(model: GTLENet) -> None:
 def test_classifiers_train_as_networks_of_their_own(shared: bool) -> None:
     torch.manual_seed(4)
     together = AUClassifiers(3, 8, 8, shared=shared).train()
-    apart = LITERAL["separate_classifiers"](together).train()
+    apart = literal.separate_classifiers(together).train()
     features = torch.randn(4, 8 if shared else 24, 32, 32)
     parts = [features] * 3 if shared else features.split(8, 1)
     embeddings = [nn.Sequential(*g[:-2])(x).flatten(1) for g, x in zip(apart, parts, strict=True)]

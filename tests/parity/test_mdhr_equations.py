@@ -1,23 +1,16 @@
 """MDHR against its equations written out in ``benchmarks/mdhr_literal.py``."""
 
-import importlib.util
-from pathlib import Path
-
 import pytest
 import torch
 from torch import Tensor, nn
 
+import mdhr_literal as literal
 from actionunits import aus
 from actionunits.losses import balance_weights
 from actionunits.models.mdhr import MDHR, MDHRLoss
 from actionunits.models.registry import blank_stats
 from actionunits.nn.face_regions import combination_groups
 from actionunits.types import Batch, Output
-
-FILE = Path(__file__).parents[2] / "benchmarks" / "mdhr_literal.py"
-SPEC = importlib.util.spec_from_file_location("mdhr_literal", FILE)
-literal = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(literal)
 
 VOCABULARY = aus.BP4D12
 A, K, T = len(VOCABULARY), 2, 3

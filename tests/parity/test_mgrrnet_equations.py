@@ -1,33 +1,17 @@
 """MGRR-Net against its equations written out, term by term."""
 
-import importlib.util
 import math
-from pathlib import Path
-from types import ModuleType
 
 import pytest
 import torch
 from torch.nn import functional
 
+import mgrrnet_blocks as literal
 from actionunits import aus
 from actionunits.models.mgrrnet import MGRRNet, MGRRNetLoss, label_prior, mean_logit
 from actionunits.nn.attention import GraphAttention
 from actionunits.nn.region import AUPatches, RegionConv, RegionLayer
 from actionunits.types import Batch, LabelStats
-
-
-def load_literal() -> ModuleType:
-    """The loops that the benchmark times."""
-    path = Path(__file__).parents[2] / "benchmarks" / "mgrrnet_blocks.py"
-    spec = importlib.util.spec_from_file_location("mgrrnet_blocks", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-LITERAL = load_literal()
 
 
 @pytest.fixture
@@ -77,7 +61,7 @@ def test_patches_are_the_map_under_two_windows_and_a_convolution(side: int, size
     landmarks = torch.rand(3, 49, 2) * 1.4 * size - 0.2 * size  # some leave the crop
     landmarks[0] = landmarks[0] * 0.1 + size / 2  # windows that overlap
     torch.testing.assert_close(
-        block(x, landmarks), LITERAL.patches(block, x, landmarks), rtol=1e-4, atol=1e-5
+        block(x, landmarks), literal.patches(block, x, landmarks), rtol=1e-4, atol=1e-5
     )
 
 
@@ -114,7 +98,7 @@ def test_attention_is_equations_3_to_5_put_right() -> None:
 
 def test_graph_is_equation_6(model: MGRRNet) -> None:
     v, graph = torch.randn(2, 8, 32, 5, 5), model.layers[0].graph
-    torch.testing.assert_close(graph(v), LITERAL.relate(graph, v), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(graph(v), literal.relate(graph, v), rtol=1e-4, atol=1e-4)
 
 
 def test_fusion_is_equations_7_to_9(model: MGRRNet) -> None:
@@ -122,7 +106,7 @@ def test_fusion_is_equations_7_to_9(model: MGRRNet) -> None:
     pixel, channel, original = (torch.randn(2, 32, 5, 5) for _ in range(3))
     v = torch.randn(2, 8, 32, 5, 5)
     v[:, :, :, :2] = 0  # as away from the windows
-    expected = LITERAL.fuse(list(layer.gates), pixel, channel, original, v)
+    expected = literal.fuse(list(layer.gates), pixel, channel, original, v)
     actual = layer.fuse([pixel[:, None], channel[:, None], original[:, None], v])
     torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-5)
 
@@ -133,11 +117,11 @@ def test_layers_refine_the_patches_one_after_the_other(model: MGRRNet) -> None:
     with torch.inference_mode():
         original = model.stem(images)
         _, landmarks = model.alignment(original)
-        v = LITERAL.patches(model.patches, original, landmarks)
+        v = literal.patches(model.patches, original, landmarks)
         for layer in model.layers:
             pixel, channel = layer.sources[0](original), layer.sources[1](original)
-            v = LITERAL.relate(layer.graph, v)
-            v = LITERAL.fuse(list(layer.gates), pixel, channel, original, v)
+            v = literal.relate(layer.graph, v)
+            v = literal.fuse(list(layer.gates), pixel, channel, original, v)
         _, local = model.local(v)
         out = model(images)
     torch.testing.assert_close(out.aux["local"], local, rtol=1e-4, atol=1e-5)

@@ -1,13 +1,12 @@
 """SACL's blocks and losses against its equations written out, in loops."""
 
-import importlib.util
 import math
-from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
+import sacl_blocks as literal
 from actionunits import aus
 from actionunits.models.registry import blank_stats
 from actionunits.models.sacl import SACL, Correlation, SACLLoss
@@ -16,13 +15,6 @@ from actionunits.nn.rest import ResT
 from actionunits.nn.roi import regions_about
 from actionunits.nn.tokens import CrossAttentionHead, MultiScale, TokenHead
 from actionunits.types import Batch, Output
-
-FILE = Path(__file__).parents[2] / "benchmarks" / "sacl_blocks.py"
-_spec = importlib.util.spec_from_file_location("sacl_blocks", FILE)
-assert _spec is not None
-assert _spec.loader is not None
-literal = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(literal)
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ trains the encoder on the similarity of expressions, and a recipe's `init` hands
 """
 
 from pathlib import Path
-from typing import Literal, Self, get_args
+from typing import Literal, Self
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,7 @@ from actionunits.aus import AUSet
 from actionunits.errors import RecipeError
 from actionunits.losses import occurrence_cross_entropy
 from actionunits.models.expression import HALF
-from actionunits.models.registry import register
+from actionunits.models.registry import choose, register
 from actionunits.nn.backbone import load_mapped, read_state
 from actionunits.nn.grouped import GroupedConv2d
 from actionunits.nn.inception_resnet import InceptionEncoder, he_normal, published_name
@@ -287,8 +287,7 @@ def _plain_trunk(inside: int, width: int) -> nn.Sequential:
 
 
 def _check(masks: bool, maps: str, size: int, align: int) -> None:
-    if maps not in get_args(Maps):
-        raise RecipeError(f"maps: expected one of {', '.join(get_args(Maps))}, got {maps!r}")
+    choose("maps", maps, Maps)
     if masks and maps == "none":
         raise RecipeError("masks: without maps there is nothing to mask; set masks to false")
     if not 32 <= size <= align or size % 16:

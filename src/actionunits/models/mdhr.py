@@ -7,7 +7,7 @@ Facial Action Units Recognition* (CVPR 2024). Equation, table and section number
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar, Literal, get_args
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,7 @@ from torch.nn import functional
 from actionunits.aus import AUSet
 from actionunits.errors import RecipeError
 from actionunits.losses import asymmetric_cross_entropy, balance_weights, mean_where
-from actionunits.models.registry import register
+from actionunits.models.registry import choose, register
 from actionunits.nn.backbone import IMAGENET_MEAN, IMAGENET_STD, Pyramid, load_mapped, read_state
 from actionunits.nn.face_regions import (
     REGIONS,
@@ -162,9 +162,9 @@ class MDHR(nn.Module):
         align: int = 224,
     ) -> None:
         super().__init__()
-        _choose("multi_scale", multi_scale, MultiScale)
-        _choose("cross_region", cross_region, CrossRegion)
-        _choose("region_heads", region_heads, RegionHeads)
+        choose("multi_scale", multi_scale, MultiScale)
+        choose("cross_region", cross_region, CrossRegion)
+        choose("region_heads", region_heads, RegionHeads)
         _check_numbers(clip, neighbours, width, stages, size, align)
         _check_parts(regional, auxiliary, cross_region)
         self.aus = aus
@@ -319,11 +319,6 @@ def _reach(regions: Sequence[int], cross_region: CrossRegion) -> Tensor:
     place = torch.tensor(regions)
     same = place[:, None] == place
     return {"local": same, "fully_connected": torch.ones_like(same)}.get(cross_region, ~same)
-
-
-def _choose(name: str, value: str, allowed: object) -> None:
-    if value not in get_args(allowed):
-        raise RecipeError(f"{name}: expected one of {', '.join(get_args(allowed))}, got {value!r}")
 
 
 def _check_numbers(

@@ -4,7 +4,7 @@ Ge, Jose, Xu, Liu and Han, *MGRR-Net: Multi-level Graph Relational Reasoning Net
 Action Units Detection*. Equation, table and section numbers are the paper's.
 """
 
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ from torch.nn import functional
 from actionunits.aus import AUSet
 from actionunits.errors import DataError, RecipeError
 from actionunits.losses import balance_weights, landmark_error, occurrence_cross_entropy
-from actionunits.models.registry import register
+from actionunits.models.registry import choose, register
 from actionunits.nn.attention import GraphAttention
 from actionunits.nn.landmarks import LandmarkPredictor
 from actionunits.nn.region import AUPatches, RegionLayer
@@ -375,8 +375,7 @@ def mean_logit(first: Tensor, second: Tensor) -> Tensor:
 def _check(
     graph: bool, prior: str, layers: int, size: int, align: int, width: int, dim: int, heads: int
 ) -> None:
-    if prior not in get_args(Prior):
-        raise RecipeError(f"prior: expected one of {', '.join(get_args(Prior))}, got {prior!r}")
+    choose("prior", prior, Prior)
     if prior == "random" and not graph:
         raise RecipeError("prior: random needs graph=true; without a graph nothing starts from it")
     if layers < 1:

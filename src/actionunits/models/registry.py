@@ -11,6 +11,7 @@ from typing import (
     NamedTuple,
     Protocol,
     TypeVar,
+    get_args,
     get_type_hints,
     runtime_checkable,
 )
@@ -125,6 +126,21 @@ def task_of(name: str) -> Task:
         RecipeError: there is no such model.
     """
     return _entry(name).task
+
+
+def choose(name: str, value: str, allowed: object) -> None:
+    """Check a setting that has one of a few values, for models that no recipe builds.
+
+    Args:
+        name: of the setting.
+        value: given.
+        allowed: a ``Literal`` type.
+
+    Raises:
+        RecipeError: it is none of them.
+    """
+    if value not in get_args(allowed):
+        raise RecipeError(f"{name}: expected one of {', '.join(get_args(allowed))}, got {value!r}")
 
 
 def create(name: str, aus: AUSet | None, stats: LabelStats | None, **settings: Any) -> nn.Module:

@@ -5,7 +5,7 @@ Yang and Yin, *RE-Net: A Relation Embedded Deep Model for AU Occurrence and Inte
 """
 
 from collections.abc import Sequence
-from typing import ClassVar, Literal, get_args
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from actionunits.aus import AUSet
 from actionunits.errors import DataError, RecipeError, UserError
 from actionunits.losses import LEVELS, intensity_cross_entropy, occurrence_cross_entropy
-from actionunits.models.registry import register
+from actionunits.models.registry import choose, register
 from actionunits.nn.backbone import IMAGENET_MEAN, IMAGENET_STD
 from actionunits.nn.resnet import ConditionalResNet18, Conditions
 from actionunits.types import Batch, InputSpec, LabelStats, Output
@@ -122,10 +122,10 @@ class RENet(nn.Module):
         spread: float = 0.0,
     ) -> None:
         super().__init__()
-        _choose("relation", relation, Relation)
-        _choose("task", task, Task)
-        _choose("train_aus", train_aus, TrainAUs)
-        _choose("prediction", prediction, Prediction)
+        choose("relation", relation, Relation)
+        choose("task", task, Task)
+        choose("train_aus", train_aus, TrainAUs)
+        choose("prediction", prediction, Prediction)
         _check(aus, relation, held_out, size, align, width)
         if not 1 <= threshold < LEVELS:
             raise RecipeError(f"threshold: expected 1 to {LEVELS - 1}, got {threshold}")
@@ -311,11 +311,6 @@ class RENet(nn.Module):
                 f"({error}): connect once, or train without them"
             ) from error
         self.backbone.load_torchvision(state)
-
-
-def _choose(name: str, value: str, allowed: object) -> None:
-    if value not in get_args(allowed):
-        raise RecipeError(f"{name}: expected one of {', '.join(get_args(allowed))}, got {value!r}")
 
 
 def _check(

@@ -5,7 +5,7 @@ Facial Action Unit Detection*. Equation, section, table and figure numbers are t
 """
 
 from pathlib import Path
-from typing import ClassVar, Literal, NamedTuple, get_args
+from typing import ClassVar, Literal, NamedTuple
 
 import torch
 from timm.models.vision_transformer import Block
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from actionunits.aus import AUSet
 from actionunits.errors import DataError, RecipeError
 from actionunits.losses import asymmetric_cross_entropy, balance_weights, dice, landmark_error
-from actionunits.models.registry import register
+from actionunits.models.registry import choose, register
 from actionunits.nn.backbone import IMAGENET_MEAN, IMAGENET_STD, Pyramid, load_mapped, read_state
 from actionunits.nn.graph import (
     Convolution,
@@ -135,10 +135,10 @@ class SACL(nn.Module):
         width: int = 64,
     ) -> None:
         super().__init__()
-        _choose("graph", graph, Graph)
-        _choose("distance", distance, Distance)
-        _choose("convolution", convolution, Convolution)
-        _choose("fusion", fusion, Fusion)
+        choose("graph", graph, Graph)
+        choose("distance", distance, Distance)
+        choose("convolution", convolution, Convolution)
+        choose("fusion", fusion, Fusion)
         _check_scales(multi_scale, drop_stages, size, align, width)
         _check_graph(graph, fusion, knn, stages)
         self.aus = aus
@@ -368,11 +368,6 @@ class Transformer(nn.Module):
     def forward(self, nodes: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Map (B, R, d_1) nodes to (B, R, D); no neighbours."""
         return self.expand(self.blocks(self.embed(nodes))), {}
-
-
-def _choose(name: str, value: str, allowed: object) -> None:
-    if value not in get_args(allowed):
-        raise RecipeError(f"{name}: expected one of {', '.join(get_args(allowed))}, got {value!r}")
 
 
 def _check_scales(multi_scale: bool, drop_stages: int, size: int, align: int, width: int) -> None:

@@ -115,16 +115,28 @@ def load_mapped(
         CheckpointError: a tensor is missing, has another shape, or nobody wants it.
     """
     found = {new: value for old, value in state.items() if (new := rename(old)) is not None}
-    wanted = {
-        name: tensor
-        for name, tensor in module.state_dict().items()
-        if not name.endswith("num_batches_tracked")
-    }
-    found = {n: v for n, v in found.items() if not n.endswith("num_batches_tracked")}
+    counter = "num_batches_tracked"  # older files lack it, and nothing here depends on it
+    found = {name: value for name, value in found.items() if not name.endswith(counter)}
+    wanted = {n: v for n, v in module.state_dict().items() if not n.endswith(counter)}
+    check_fit(wanted, found, file)
+    module.load_state_dict(found, strict=False)
+
+
+def check_fit(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor], file: Path) -> None:
+    """Compare names and shapes of tensors.
+
+    Args:
+        wanted: of a model.
+        found: in a file.
+        file: for messages.
+
+    Raises:
+        CheckpointError: they differ.
+    """
     absent, extra = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())
     if absent or extra:
         raise CheckpointError(
-            f"{file}: these are weights of another architecture: {len(absent)} tensors are missing "
+            f"{file}: the weights are those of another architecture: {len(absent)} tensors are missing "
             f"({', '.join(absent[:3])}), {len(extra)} are unknown ({', '.join(extra[:3])})"
         )
     for name, tensor in wanted.items():
@@ -133,4 +145,3 @@ def load_mapped(
                 f"{file}: {name} should have the shape {tuple(tensor.shape)}, "
                 f"it has {tuple(found[name].shape)}"
             )
-    module.load_state_dict(found, strict=False)
