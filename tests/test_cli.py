@@ -92,6 +92,40 @@ def test_train_then_evaluate_then_detect(au: Au, run: Path, portrait: Path, tmp_
         assert image.width > 512  # the panel stands beside the picture
 
 
+def test_a_run_is_compared_exported_and_drawn(au: Au, run: Path, tmp_path: Path) -> None:
+    said = au("compare", run, run, "--json")
+    assert said.code == 0, said.err
+    json.loads(said.out)
+    file = tmp_path / "model.onnx"
+    assert au("export", run, "--out", file).code == 0
+    assert file.stat().st_size > 10_000
+    picture = tmp_path / "relation.png"
+    assert au("figure", "relation", run, "--aus", "1,2,12", "--out", picture).code == 0
+    with Image.open(picture) as image:
+        assert image.width > 300
+    assert au("figure", "masks", run, "--out", picture).code == 2
+
+
+def test_a_device_that_is_not_there_is_named(au: Au, portrait: Path) -> None:
+    said = au("detect", portrait, "--device", "abacus")
+    assert said.code == 2
+    assert "device abacus: not to be had here" in said.err
+
+
+def test_models_are_listed_with_their_costs(au: Au) -> None:
+    rows = json.loads(au("models", "--no-time", "--json").out)
+    assert {"renet", "mgrrnet", "gtlenet", "sacl", "mdhr"} <= {row["name"] for row in rows}
+    assert all(row["parameters"] > 1e6 and row["multiply_adds"] > 1e8 for row in rows)
+    said = au("models", "renet_synfacs", "--no-time").out
+    assert "relation=none" in said
+
+
+def test_ablations_of_a_recipe_are_listed(au: Au) -> None:
+    said = au("recipes", "sacl_bp4d").out
+    assert "knn=5" in said
+    assert "model.params.knn=5" in said
+
+
 def test_finished_runs_are_not_trained_again(au: Au, run: Path) -> None:
     before = (run / "checkpoint" / "model.safetensors").stat().st_mtime_ns
     assert au("train", "renet_synfacs", "--fold", "1", "--out", run, *TINY).code == 0

@@ -1,11 +1,7 @@
 """Costs of models against known figures."""
 
-import json
-
 import pytest
-from typer.testing import CliRunner
 
-from actionunits.cli import app
 from actionunits.complexity import measure, model_ablations, reference_recipes
 from actionunits.models import registry
 
@@ -44,11 +40,3 @@ def test_a_clip_model_is_counted_by_the_frame() -> None:
     assert found.clip is not None
     assert found.ms_per_face is not None
     assert found.ms_per_face > 0
-
-
-def test_command_prints_json() -> None:
-    result = CliRunner().invoke(app, ["models", "renet_synfacs", "--no-time", "--json"])
-    assert result.exit_code == 0, result.output
-    rows = json.loads(result.stdout)
-    assert {"name", "parameters", "multiply_adds", "size", "clip"} <= set(rows[0])
-    assert rows[0]["name"] == "renet"

@@ -50,7 +50,7 @@ def reference_recipes() -> dict[str, str]:
         name = load_recipe(recipe).model.name
         if name not in found or recipe == f"{name}_bp4d":
             found[name] = recipe
-    return found
+    return dict(sorted(found.items()))
 
 
 def model_ablations(recipe: str) -> list[str | None]:
@@ -73,17 +73,17 @@ def measure(name: str, ablation: str | None = None, *, timed: bool = True) -> Co
         RecipeError: there is no such recipe or ablation.
     """
     recipe = load_recipe(name, ablation=ablation)
-    model = _build(recipe)
+    model, task = _build(recipe), registry.task_of(recipe.model.name)
     spec = cast(AUModel, model).spec
     return Complexity(
         name=recipe.model.name,
         recipe=name,
         ablation=ablation,
         parameters=sum(p.numel() for p in model.parameters()),
-        multiply_adds=_multiply_adds(model),
+        multiply_adds=_multiply_adds(model, task),
         size=spec.size,
         clip=spec.clip,
-        ms_per_face=_milliseconds(model) if timed else None,
+        ms_per_face=_milliseconds(model, task) if timed else None,
         published=_published(recipe.model.name, name, ablation),
     )
 
@@ -95,9 +95,13 @@ def _build(recipe: Recipe) -> nn.Module:
 
 
 @torch.inference_mode()
-def _pass(model: nn.Module, count: int) -> int:
-    """Read `count` faces; return how many were read."""
+def _pass(model: nn.Module, count: int, task: registry.Task) -> int:
+    """Read `count` faces, or a few more; return how many were read."""
     spec = cast(AUModel, model).spec
+    if task == "triplets":
+        triplets = -(-count // 3)
+        model(torch.zeros(triplets, 3, 3, spec.size, spec.size))
+        return 3 * triplets
     images = torch.zeros(count, 3, spec.size, spec.size)
     images = images.contiguous(memory_format=torch.channels_last)
     if not isinstance(model, ClipModel):
@@ -105,25 +109,25 @@ def _pass(model: nn.Module, count: int) -> int:
         return count
     features = model.encode(images)
     # as in a video, where each frame is encoded once and the first and last are repeated
-    ends = [0] * spec.context, [count - 1] * spec.context
-    model.read(features[[*ends[0], *range(count), *ends[1]]][None])
+    places = torch.arange(-spec.context, count + spec.context).clamp(0, count - 1)
+    model.read(features[places][None])
     return count
 
 
-def _multiply_adds(model: nn.Module) -> int:
+def _multiply_adds(model: nn.Module, task: registry.Task) -> int:
     with FlopCounterMode(display=False) as counter:
-        count = _pass(model, 1)
+        count = _pass(model, 1, task)
     return int(counter.get_total_flops()) // (2 * count)
 
 
-def _milliseconds(model: nn.Module) -> float:
+def _milliseconds(model: nn.Module, task: registry.Task) -> float:
     model = model.to(memory_format=torch.channels_last)
     dtype, times = fast_dtype(), []
     with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
-        _pass(model, 1)
+        _pass(model, 1, task)
         for _ in range(_REPEATS):
             start = time.perf_counter()
-            count = _pass(model, _BATCH)
+            count = _pass(model, _BATCH, task)
             times.append(1000 * (time.perf_counter() - start) / count)
     return statistics.median(times)
 

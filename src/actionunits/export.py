@@ -1,6 +1,7 @@
 """A checkpoint as one ONNX file, for programs without PyTorch."""
 
 import json
+import warnings
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
@@ -73,28 +74,33 @@ def export(name_or_path: str | Path, out: Path | str) -> Path:
     card.au_set()
     deployed = Deployed(model).eval()
     example = _example(card.spec, 2)
-    batch = {0: Dim("batch", min=1, max=4096)}
-    names = ["probability", "intensity"][: len(deployed(example))]
-    try:
-        program: Any = torch.onnx.export(
-            deployed,
-            (example,),
-            dynamo=True,
-            dynamic_shapes=(batch,),
-            input_names=["images"],
-            output_names=names,
-            external_data=False,
-            verbose=False,
-        )
-    except (torch.onnx.errors.OnnxExporterError, RuntimeError) as error:
-        reason = str(error).strip().splitlines()[0][:200]
-        raise UserError(f"{name_or_path}: cannot be written as ONNX: {reason}") from error
+    program = _trace(deployed, example, str(name_or_path))
     for key, value in _metadata(card).items():
         program.model.metadata_props[key] = value
     with atomic(out) as file:
         program.save(file)
         _compare(deployed, file, card.spec)
     return out
+
+
+def _trace(deployed: nn.Module, example: Tensor, name: str) -> Any:
+    with warnings.catch_warnings():
+        # It says that an option is dropped which is not set; what comes out is compared anyway.
+        warnings.filterwarnings("ignore", "ONNX export for RoIAlign", UserWarning)
+        try:
+            return torch.onnx.export(
+                deployed,
+                (example,),
+                dynamo=True,
+                dynamic_shapes=({0: Dim("batch", min=1, max=4096)},),
+                input_names=["images"],
+                output_names=["probability", "intensity"][: len(deployed(example))],
+                external_data=False,
+                verbose=False,
+            )
+        except (torch.onnx.errors.OnnxExporterError, RuntimeError) as error:
+            reason = str(error).strip().splitlines()[0][:200]
+            raise UserError(f"{name}: cannot be written as ONNX: {reason}") from error
 
 
 def _example(spec: InputSpec, batch: int) -> Tensor:

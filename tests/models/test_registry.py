@@ -28,7 +28,9 @@ def test_a_name_is_given_once() -> None:
 
 
 def test_models_say_what_they_can_start_from() -> None:
-    with pytest.raises(RecipeError, match="cannot start from 'vggface'.*by name it offers: imagenet"):
+    with pytest.raises(
+        RecipeError, match="cannot start from 'vggface'.*by name it offers: imagenet"
+    ):
         registry.initialise("renet", registry.create("renet", aus.DISFA8, STATS), "vggface")
     with pytest.raises(RecipeError, match="it offers: none"):
         registry.initialise("other", nn.Linear(1, 1), "imagenet")

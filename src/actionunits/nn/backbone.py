@@ -136,8 +136,8 @@ def check_fit(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor], file: P
     absent, extra = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())
     if absent or extra:
         raise CheckpointError(
-            f"{file}: the weights are those of another architecture: {len(absent)} tensors are missing "
-            f"({', '.join(absent[:3])}), {len(extra)} are unknown ({', '.join(extra[:3])})"
+            f"{file}: the weights are those of another architecture: {len(absent)} tensors are "
+            f"missing ({', '.join(absent[:3])}), {len(extra)} unknown ({', '.join(extra[:3])})"
         )
     for name, tensor in wanted.items():
         if found[name].shape != tensor.shape:
