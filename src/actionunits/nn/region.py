@@ -106,7 +106,7 @@ class AUPatches(nn.Module):
         y = y.unflatten(1, (self.count, -1)).unflatten(0, (-1, 2))  # (B, 2, A, C, w + 2, w + 2)
         around = self._cells(starts - 1, self.window + 2).to(y.dtype)
         across = torch.einsum("bhacij,bahjx->bahcix", y, around[..., 0, :, :])
-        return functional.relu(torch.einsum("bahiy,bahcix->bacyx", around[..., 1, :, :], across))
+        return functional.relu_(torch.einsum("bahiy,bahcix->bacyx", around[..., 1, :, :], across))
 
     def starts(self, landmarks: Tensor) -> Tensor:
         """Return the first column and row of the windows, (B, A, 2, 2) whole float32 numbers."""
