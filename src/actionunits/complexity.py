@@ -55,10 +55,11 @@ def reference_recipes() -> dict[str, str]:
 
 def model_ablations(recipe: str) -> list[str | None]:
     """None for the recipe itself, then its ablations that change the model, each change once."""
-    found: dict[str, str | None] = {}
-    for ablation in (None, *list_ablations(recipe)):
-        found.setdefault(load_recipe(recipe, ablation=ablation).model.model_dump_json(), ablation)
-    return list(found.values())
+    found: dict[str, str] = {}  # of several with the same model the one with the shortest name
+    for ablation in ("", *list_ablations(recipe)):
+        model = load_recipe(recipe, ablation=ablation or None).model.model_dump_json()
+        found[model] = min(found.get(model, ablation), ablation, key=len)
+    return [ablation or None for ablation in found.values()]
 
 
 def measure(name: str, ablation: str | None = None, *, timed: bool = True) -> Complexity:
