@@ -241,6 +241,16 @@ def test_what_does_not_fit_is_named_before_training(synfacs_file: Path, tmp_path
         run(init="facenet")
 
 
+def test_a_run_that_could_not_begin_does_not_bind_its_folder(
+    synfacs_file: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(RecipeError, match="cannot start from 'facenet'"):
+        train(tiny_recipe(synfacs_file, init="facenet"), 1, tmp_path, show=False)
+    train(tiny_recipe(synfacs_file, epochs=1), 1, tmp_path, show=False)
+    with pytest.raises(RecipeError, match="another recipe"):
+        train(tiny_recipe(synfacs_file, epochs=2), 1, tmp_path, show=False)
+
+
 def test_loss_that_is_no_number_stops_with_advice(synfacs_file: Path, tmp_path: Path) -> None:
     recipe = tiny_recipe(synfacs_file, optimiser={"name": "sgd", "lr": 1e30})
     with pytest.raises(TrainingError, match=r"the loss is (nan|inf) in epoch 1.*optimiser\.lr"):

@@ -125,7 +125,7 @@ class PlainReport(BaseModel):
     def to_table(self) -> Table:
         """Table for the terminal."""
         caption = f"{self.count} {self.unit}; {SELECTION[self.selection]}"
-        table = Table("score", title=self.title, caption=caption, box=box.SIMPLE_HEAD)
+        table = Table("score", title=self.title, caption=caption, box=box.SIMPLE_HEAD, min_width=48)
         table.add_column("", justify="right")
         for name, score in self.scores.items():
             table.add_row(name.replace("_", " "), cell(score.mean))

@@ -303,7 +303,8 @@ def is_finished(
         RecipeError: it holds a run of another recipe or fold.
     """
     if accelerator.is_main_process:
-        if not resume:
+        begun = (out / STATE).is_file() or (out / CHECKPOINT / checkpoint.CARD).is_file()
+        if not (resume and begun):  # a run that failed before its first step binds nobody
             for name in (STATE, REPORT, RECIPE, LOG):
                 (out / name).unlink(missing_ok=True)
         if not (out / RECIPE).is_file():

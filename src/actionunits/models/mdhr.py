@@ -231,9 +231,10 @@ class MDHR(nn.Module):
             features: (B, c + T + c, 1 + S, ...), T from 1 on; c is ``spec.context``.
 
         Returns:
-            ``logits`` (B, T, A). In ``aux``, where the model has the part: ``weights``
-            (B, T, S, h, w) of the scales, ``combination`` (B, T, K) logits of all auxiliary heads,
-            head after head, and ``edges`` (B, T, A, A) bool of the graph.
+            ``logits`` (B, T, A). In ``aux`` the AUs' ``embeddings`` (B, T, A, b) and, where the
+            model has the part: ``weights`` (B, T, S, h, w) of the scales, ``combination``
+            (B, T, K) logits of all auxiliary heads, head after head, and ``edges`` (B, T, A, A)
+            bool of the graph.
 
         Raises:
             ValueError: there are too few frames for one reading.
@@ -263,7 +264,7 @@ class MDHR(nn.Module):
             v = self.temporal(v)
             margin = _KERNEL // 2
             aux = {name: value[:, margin:-margin] for name, value in aux.items()}
-        return Output(self._logits(v), aux=aux)
+        return Output(self._logits(v), aux=aux | {"embeddings": v})
 
     def _edges(self, v: Tensor, aux: dict[str, Tensor]) -> Tensor:
         """Links of the nodes (B, T, A, A), each to itself and to those in its reach."""

@@ -65,9 +65,8 @@ def _create(name: str, size: int, pretrained: bool) -> nn.Module:
         )
     except OSError as error:
         raise UserError(
-            f"the ImageNet weights of {name} are not on disk and cannot be downloaded "
-            f"({' '.join(str(error).split())[:80]}): connect once, give a local file as init, or "
-            "train without them"
+            f"the ImageNet weights of {name} are not on disk and cannot be downloaded: connect "
+            "once, give a local file as init, or train without them"
         ) from error
     except (RuntimeError, AssertionError, AttributeError, IndexError, TypeError, ValueError) as bad:
         raise RecipeError(f"backbone: {name} cannot be cut into four stages ({bad})") from bad
