@@ -95,9 +95,9 @@ def test_aux_has_what_figures_show() -> None:
     torch.testing.assert_close(out.aux["weights"].sum(2), torch.ones(2, 4, 2, 2))
     assert out.aux["combination"].shape == (2, 4, 8 + 4 + 8)
     assert out.aux["edges"].shape == (2, 4, A, A)
-    assert not mdhr(regional=False, auxiliary=False, cross_region="none", multi_scale="none")(
-        noise(2, 8)
-    ).aux
+    assert out.aux["embeddings"].shape[:3] == (2, 4, A)
+    plain = mdhr(regional=False, auxiliary=False, cross_region="none", multi_scale="none")
+    assert set(plain(noise(2, 8)).aux) == {"embeddings"}
 
 
 @pytest.mark.parametrize(
