@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 from torchmetrics.classification import MulticlassAccuracy
 
 from actionunits import data, scoring
@@ -237,9 +237,15 @@ class ExpressionClasses(_Expressions):
 
         Raises:
             DataError: they cannot be read, or a fold is asked for.
+            RecipeError: subjects are to be held out.
         """
         if fold is not None:
             raise DataError(f"{recipe.data.name} has test pictures of its own: leave the fold out")
+        if recipe.selection.share:
+            raise RecipeError(
+                "selection.share: pictures of classes come without subjects that could be held "
+                "out; leave it out"
+            )
         train, test = data.load_classes(recipe.data.name, recipe.data.root)
         return Rows(train, None, test)
 
@@ -285,12 +291,12 @@ def _split(table: FrameTable, recipe: Recipe, fold: int | None) -> Rows:
 
 @torch.inference_mode()
 def _outputs(
-    model: nn.Module, dataset: Dataset[Any], settings: Settings
+    model: nn.Module, dataset: TripletDataset | ClassDataset, settings: Settings
 ) -> Iterator[tuple[Any, Any]]:
     """Outputs and batches of this process' share of a data set, each sample once."""
     device = next(model.parameters()).device
     rank, world = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
-    share = range(rank, len(dataset), world)  # type: ignore[arg-type]
+    share = range(rank, len(dataset), world)
     step = settings.batch
     batches = [list(share[start : start + step]) for start in range(0, len(share), step)]
     model.eval()

@@ -8,9 +8,9 @@ from PIL import Image
 
 from actionunits import data
 from actionunits.data.affectnet import EXPRESSIONS, read
-from actionunits.errors import DataError
+from actionunits.errors import DataError, RecipeError
 from actionunits.evaluate import evaluate
-from actionunits.recipe import load_recipe, parse_recipe
+from actionunits.recipe import SelectionSpec, load_recipe, parse_recipe
 from actionunits.report import PlainReport
 from actionunits.train import train
 
@@ -68,5 +68,8 @@ def test_an_encoder_learns_the_classes(tmp_path: Path) -> None:
     assert report.scores["accuracy"].mean > 0.5  # chance is a seventh
     with pytest.raises(DataError, match="test pictures of its own: leave the fold out"):
         train(recipe, 1, tmp_path / "fold", show=False)
+    held_out = recipe.model_copy(update={"selection": SelectionSpec(rule="inner", share=0.1)})
+    with pytest.raises(RecipeError, match="without subjects that could be held out"):
+        train(held_out, None, tmp_path / "inner", show=False)
     again = evaluate(tmp_path / "run")
     assert again.scores == report.scores

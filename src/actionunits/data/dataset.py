@@ -6,7 +6,7 @@ Both hand over whole batches: ``DataLoader(dataset, batch_size=..., collate_fn=c
 import io
 from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from actionunits.errors import DataError
 from actionunits.types import Batch, ClassBatch, InputSpec, TripletBatch
 
 BatchKind = TypeVar("BatchKind", Batch, TripletBatch, ClassBatch)
+AnyBatch = TypeVar("AnyBatch", bound=tuple[object, ...])
 
 
 def decode(content: bytes, side: int, name: str) -> np.ndarray:
@@ -83,7 +84,41 @@ class Faces:
         return pixels
 
 
-class _Samples(Dataset[Batch], ABC):
+class RandomSamples(Dataset[AnyBatch], Generic[AnyBatch], ABC):
+    """Samples that are handed over as whole batches, and change at random with the epoch.
+
+    Args:
+        count: of the samples.
+        seed: of their random numbers.
+    """
+
+    def __init__(self, count: int, seed: int) -> None:
+        self._count, self._seed = count, seed
+        # Workers that live on through epochs must see the next one too.
+        self._epoch = torch.zeros((), dtype=torch.int64)
+        self._epoch.share_memory_()  # type: ignore[no-untyped-call]
+
+    def __len__(self) -> int:
+        return self._count
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch, from 0, whose random numbers the augmentation takes."""
+        self._epoch.fill_(epoch)
+
+    def __getitem__(self, index: int) -> AnyBatch:
+        """Return sample `index` as a batch of one."""
+        return self.__getitems__([index])[0]
+
+    @abstractmethod
+    def __getitems__(self, indices: list[int]) -> list[AnyBatch]:
+        """Return these samples as one batch, in a list for `collate`."""
+
+    def _uniforms(self, places: np.ndarray) -> dict[str, Tensor]:
+        """Random numbers of this epoch at these places, (N,) int."""
+        return uniforms(self._seed, int(self._epoch), places)
+
+
+class _Samples(RandomSamples[Batch], ABC):
     """What frames and clips have in common: sample i is made of the rows ``windows[i]``.
 
     The first and last `spec.context` rows of a window are pictures only, without labels.
@@ -99,15 +134,12 @@ class _Samples(Dataset[Batch], ABC):
         seed: int,
         cache: bool,
     ) -> None:
+        super().__init__(len(windows), seed)
         self._windows, self._repeated = windows, repeated  # (samples, c + T + c), (samples, T)
         self._read = slice(spec.context, windows.shape[1] - spec.context)
         numbers = table.rows["image"].to_numpy(np.int64)
         self._faces = Faces(table.images, numbers, spec.align, cache=cache)
         self._transform = Transform(spec, augment)
-        self._seed = seed
-        # Workers that live on through epochs must see the next one too.
-        self._epoch = torch.zeros((), dtype=torch.int64)
-        self._epoch.share_memory_()  # type: ignore[no-untyped-call]
         occurrence, intensity = table.occurrence(), table.intensity()
         self._known = torch.from_numpy(~np.isnan(occurrence))
         self._labels = torch.from_numpy(np.nan_to_num(occurrence))
@@ -123,24 +155,13 @@ class _Samples(Dataset[Batch], ABC):
             )
         ]
 
-    def __len__(self) -> int:
-        return len(self._windows)
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch, from 0, whose random numbers the augmentation takes."""
-        self._epoch.fill_(epoch)
-
-    def __getitem__(self, index: int) -> Batch:
-        """Return sample `index` as a batch of one."""
-        return self.__getitems__([index])[0]
-
     def __getitems__(self, indices: list[int]) -> list[Batch]:
         """Return these samples as one batch, in a list for `collate`."""
         samples = np.asarray(indices)
         windows = self._windows[samples]  # (B, c + T + c)
         seen, rows = windows.flatten(), windows[:, self._read].flatten()
         # A clip moves as one: its frames share their random numbers.
-        u = uniforms(self._seed, int(self._epoch), samples.repeat(windows.shape[1]))
+        u = self._uniforms(samples.repeat(windows.shape[1]))
         points = None if self._landmarks is None else self._landmarks[seen]
         images, points = self._transform(self._faces(seen), points, u)
         if points is not None:

@@ -1,24 +1,19 @@
 """What data sets have in common whose samples are one or more whole pictures, without AUs."""
 
 from abc import ABC, abstractmethod
-from typing import Generic, TypeVar
 
 import numpy as np
 import pandas as pd
-import torch
 from torch import Tensor
-from torch.utils.data import Dataset
 
-from actionunits.data.dataset import Faces
+from actionunits.data.dataset import AnyBatch, Faces, RandomSamples
 from actionunits.data.table import ImageStore
-from actionunits.data.transforms import Augment, Transform, uniforms
+from actionunits.data.transforms import Augment, Transform
 from actionunits.errors import DataError
 from actionunits.types import InputSpec
 
-AnyBatch = TypeVar("AnyBatch", bound=tuple[object, ...])
 
-
-class PictureDataset(Dataset[AnyBatch], Generic[AnyBatch], ABC):
+class PictureDataset(RandomSamples[AnyBatch], ABC):
     """Samples of P pictures each, every one augmented on its own, handed over as whole batches.
 
     Args:
@@ -39,30 +34,17 @@ class PictureDataset(Dataset[AnyBatch], Generic[AnyBatch], ABC):
         seed: int,
         cache: bool,
     ) -> None:
-        self._store, self._numbers, self._seed = images, numbers, seed
+        super().__init__(len(numbers), seed)
+        self._store, self._numbers = images, numbers
         self._faces = Faces(images, numbers.flatten(), spec.align, cache=cache)
         self._transform = Transform(spec, augment)
-        # Workers that live on through epochs must see the next one too.
-        self._epoch = torch.zeros((), dtype=torch.int64)
-        self._epoch.share_memory_()  # type: ignore[no-untyped-call]
-
-    def __len__(self) -> int:
-        return len(self._numbers)
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch, from 0, whose random numbers the augmentation takes."""
-        self._epoch.fill_(epoch)
-
-    def __getitem__(self, index: int) -> AnyBatch:
-        """Return sample `index` as a batch of one."""
-        return self.__getitems__([index])[0]
 
     def __getitems__(self, indices: list[int]) -> list[AnyBatch]:
         """Return these samples as one batch, in a list for `collate`."""
         samples = np.asarray(indices)
         wide = self._numbers.shape[1]
         places = (samples[:, None] * wide + np.arange(wide)).flatten()  # (B * P,)
-        u = uniforms(self._seed, int(self._epoch), places)
+        u = self._uniforms(places)
         images, _ = self._transform(self._faces(places), None, u)
         keys = tuple(self._store.name(n) for n in self._numbers[samples].flatten().tolist())
         return [self._batch(images, samples, keys)]
