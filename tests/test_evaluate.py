@@ -24,7 +24,7 @@ def run(synfacs_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Result:
 
 
 def test_equals_scikit_learn_on_the_test_fold(run: Result) -> None:
-    report = evaluate(run.checkpoint, batch=5)
+    report = evaluate(run.checkpoint, batch=5, precision="fp32")
     model, card = checkpoint.load(run.checkpoint)
     table = splits.train_test(scoring.read_table(card.recipe.data), 1)[1]
     frames = FrameDataset(table, card.spec)
