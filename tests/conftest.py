@@ -7,6 +7,9 @@ import torch
 
 from builders import write_synfacs
 
+# Files of this name have no doctests; looked for there, two of them in one run would clash.
+collect_ignore_glob = ["*conftest.py"]
+
 # The tests' inputs are tiny: more threads than one cost more than they give.
 torch.set_num_threads(1)
 

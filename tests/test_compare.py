@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -223,6 +224,25 @@ def test_runs_stand_beside_the_first(tmp_path: Path) -> None:
     assert (frame["difference"] < frame["difference_high"]).all()
     same = compare([first, write_crossval(tmp_path / "again", of)]).together[1].frame
     assert (same[["difference", "difference_low", "difference_high"]] == 0).all(axis=None)
+
+
+def test_all_scores_of_runs_are_averaged_over_their_common_aus(tmp_path: Path) -> None:
+    auc = Score(per_au=[0.5, 0.75, math.nan, 0.25], mean=0.5)
+    write_run(tmp_path / "one", recipe(), report(1, (1, 2, 4, 6), auc=auc))
+    write_run(tmp_path / "two", recipe(), report(1, (2, 4, 6, 12)))
+    comparison = compare([tmp_path / "one", tmp_path / "two"])
+    means = comparison.means()
+    assert means.loc["one", "auc"] == 0.5  # of AUs 2 and 6; AU 4 has none
+    expected = np.mean(report(1, (1, 2, 4, 6)).scores["f1"].per_au[1:])
+    assert means.loc["one", "f1"] == pytest.approx(expected)
+    assert math.isnan(means.loc["two", "auc"])
+    assert means["icc"].isna().all()
+    assert comparison.to_dict()["means"][1].keys() == {"f1"}
+    text = shown([tmp_path / "one", tmp_path / "two"])
+    lines = [line for line in text.splitlines() if line.startswith((" 1 one", " 2 two"))]
+    assert "Means over 3 AUs" in text
+    assert "ICC" not in text
+    assert [line.split()[-1] for line in lines] == [".500", "-"]
 
 
 def test_runs_on_other_subjects_have_no_paired_interval(tmp_path: Path) -> None:

@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from actionunits import published
 from actionunits.compare.beside import Beside, beside_paper, side_by_side
 from actionunits.compare.measured import Measured, read_run
 from actionunits.errors import RecipeError
+from actionunits.report import HEADINGS
 
 METRICS = ("f1", "accuracy", "auc", "icc", "mae")
 
@@ -33,6 +35,23 @@ class Comparison:
     """One a run."""
     together: tuple[Beside, ...]
     """One a run, over the AUs that all read; none for a single run."""
+
+    def means(self) -> pd.DataFrame:
+        """Mean over the AUs that all runs read: a row a run, a column a score, NaN if not measured.
+
+        In the units of the reports. The mean of each AU over the folds comes first.
+        """
+        common = set.intersection(*(set(run.aus) for run in self.runs))
+        rows = [
+            {
+                metric: np.nanmean(run.score(metric)[[number in common for number in run.aus]])
+                for metric in HEADINGS
+                if run.has(metric)
+            }
+            for run in self.runs
+        ]
+        names = [run.name for run in self.runs]
+        return pd.DataFrame(rows, index=names, columns=list(HEADINGS), dtype=float)
 
     def to_frame(self) -> pd.DataFrame:
         """One line an AU of each pair."""
@@ -59,6 +78,7 @@ class Comparison:
             "metric": self.metric,
             "unit": published.UNITS[self.metric],
             "runs": [run.facts() for run in self.runs],
+            "means": [_known(row) for _, row in self.means().iterrows()],
             "published": [pair.to_dict() for pair in self.papers],
             "side_by_side": [pair.to_dict() for pair in self.together],
         }
@@ -80,3 +100,7 @@ def compare(folders: Sequence[Path | str], metric: str = "f1") -> Comparison:
     runs = tuple(read_run(folder) for folder in folders)
     together = side_by_side(runs, metric) if len(runs) > 1 else ()
     return Comparison(metric, runs, tuple(beside_paper(run, metric) for run in runs), together)
+
+
+def _known(row: "pd.Series[float]") -> dict[str, float]:
+    return {str(name): float(value) for name, value in row.items() if not np.isnan(value)}

@@ -79,6 +79,10 @@ class Measured:
         ]
         return min(found, key=lambda variant: len(variant.changed), default=None)
 
+    def has(self, metric: str) -> bool:
+        """Tell whether the metric was measured in all folds."""
+        return all(metric in fold.scores for fold in self.folds)
+
     def score(self, metric: str) -> NDArray[np.float64]:
         """Mean over the folds that have the score of an AU, (A,); NaN where none has.
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from itertools import zip_longest
 from typing import NamedTuple
 
 from rich import box
@@ -13,7 +14,7 @@ from actionunits.compare import Comparison
 from actionunits.compare.beside import Beside
 from actionunits.compare.measured import Measured
 from actionunits.published import MEAN
-from actionunits.report import HEADINGS, SELECTION
+from actionunits.report import HEADINGS, SELECTION, cell
 
 _ROOMY = 3  # as many runs leave room for an interval an AU
 _MOST = 6  # runs in a table of 100 columns
@@ -26,7 +27,7 @@ class Grid(NamedTuple):
     title: str
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-    """The last is the mean; below it may stand its interval."""
+    """Below a line of means, if there is one, may stand its interval."""
     lines: tuple[str, ...]
     """What to read below the table."""
 
@@ -36,9 +37,8 @@ class Grid(NamedTuple):
         table.add_column(self.headings[0], overflow="ellipsis", no_wrap=True, min_width=4)
         for heading in self.headings[1:]:
             table.add_column(heading, justify="right", no_wrap=True)
-        means = [row[0] for row in self.rows].index(MEAN)
-        for position, row in enumerate(self.rows, start=1):
-            table.add_row(*row, end_section=position == means)
+        for row, below in zip_longest(self.rows, self.rows[1:]):
+            table.add_row(*row, end_section=below is not None and below[0] == MEAN)
         return table
 
     def to_markdown(self) -> str:
@@ -51,8 +51,10 @@ class Grid(NamedTuple):
 
 
 def grids(comparison: Comparison) -> Iterator[Grid]:
-    """Several runs side by side, then each beside its paper where that prints it."""
+    """Means of several runs, their AUs side by side, then each run beside its paper."""
     runs = comparison.runs
+    if len(runs) > 1:
+        yield _means(comparison)
     for start in range(1, len(runs), _MOST - 1):
         yield _side_by_side(comparison, range(start, min(start + _MOST - 1, len(runs))))
     for run, pair in zip(runs, comparison.papers, strict=True):
@@ -85,6 +87,26 @@ def _beside_paper(run: Measured, pair: Beside) -> Grid:
         lines += [f"{pair.reference}: {remark}" for remark in pair.remarks]
     title = f"{run.name} beside {pair.reference}" if pair.reference else run.name
     return Grid(title, tuple(headings), tuple(rows), tuple(lines))
+
+
+def _means(comparison: Comparison) -> Grid:
+    """A line a run: the metric with its interval and its difference to the first, other scores."""
+    means = comparison.means().dropna(axis=1, how="all")
+    metric = comparison.metric
+    others = [name for name in means.columns if name != metric]
+    headings = ("run", f"{_heading(metric)} [95 %]", "- 1 [95 %]", *(HEADINGS[o] for o in others))
+    rows = []
+    for number, (pair, scores) in enumerate(
+        zip(comparison.together, means[others].to_numpy(), strict=True), start=1
+    ):
+        line = _line(pair, MEAN)
+        difference = f"{_difference(line, metric)} " * (number > 1)
+        difference += _ends(line, "difference_low", "difference_high", metric)
+        rows.append(
+            (f"{number} {pair.run}", _measured(line, metric), difference, *map(cell, scores))
+        )
+    aus = len(comparison.together[0].frame) - 1
+    return Grid(f"Means over {aus} AUs", headings, tuple(rows), ())
 
 
 def _side_by_side(comparison: Comparison, others: range) -> Grid:
