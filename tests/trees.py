@@ -19,11 +19,13 @@ from scipy.io import savemat
 
 from actionunits import aus
 from actionunits.aus import AUSet
+from actionunits.data.raw import RawTable
 from builders import SIDE, landmarks49, picture
 
 Face = Callable[[pd.Series], tuple[np.ndarray, np.ndarray]]
 """A row to its picture (H, W, 3) RGB uint8 and the 49 points (49, 2) in its pixels."""
 
+KEY = ["subject", "task", "frame"]
 BP4D_AUS = AUSet.of((1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 24))
 STRANGE = (11, 13, 16, 18)  # AUs in the tables that the library does not know
 _SHRINK = 4
@@ -130,7 +132,7 @@ def disfa(
     """
     rng = np.random.default_rng(seed)
     keys = [(s, "left", f) for s in subjects for f in range(1, frames + 3)]
-    rows = pd.DataFrame(keys, columns=["subject", "task", "frame"])
+    rows = pd.DataFrame(keys, columns=KEY)
     columns = [f"{column}_intensity" for column in aus.DISFA12.columns()]
     rows[columns] = rng.integers(0, 6, (len(rows), len(columns))).astype(float)
     coded = []
@@ -169,6 +171,14 @@ def write_video(file: Path, images: list[np.ndarray], rate: int = 20) -> None:
         container.mux(stream.encode())
 
 
+def assert_same(table: RawTable, truth: pd.DataFrame) -> None:
+    """Check that a reader found all that a builder wrote, and nothing else."""
+    assert table.label_columns() == [c for c in truth.columns if c.startswith("AU")]
+    columns = [*KEY, "file", "position", *table.label_columns()]
+    found, expected = table.rows[columns], truth[columns].reset_index(drop=True)
+    pd.testing.assert_frame_equal(found, expected, check_dtype=False, check_index_type=False)
+
+
 def rewrite(file: Path, line: int, cell: int, value: object) -> None:
     """Replace one cell of a table; lines and cells are counted from 0."""
     lines = file.read_text().splitlines()
@@ -184,7 +194,7 @@ def _rows(
     """Draw codes; of AU 5 a third is not coded, and so are AU 17's intensities."""
     rng = np.random.default_rng(seed)
     keys = [(s, t, first + f) for s in subjects for t in tasks for f in range(frames)]
-    rows = pd.DataFrame(keys, columns=["subject", "task", "frame"])
+    rows = pd.DataFrame(keys, columns=KEY)
     rows[BP4D_AUS.columns()] = rng.integers(0, 2, (len(rows), len(BP4D_AUS))).astype(float)
     columns = _level_columns()
     rows[columns] = rng.integers(0, 6, (len(rows), len(columns))).astype(float)

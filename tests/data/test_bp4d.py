@@ -4,7 +4,6 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,16 +15,6 @@ from actionunits.data.bp4d import PART, read
 from actionunits.data.raw import RawTable
 from actionunits.errors import DataError
 
-KEY = ["subject", "task", "frame"]
-
-
-def assert_same(table: RawTable, truth: pd.DataFrame) -> None:
-    assert table.label_columns() == [c for c in truth.columns if c.startswith("AU")]
-    columns = [*KEY, "file", "position", *table.label_columns()]
-    pd.testing.assert_frame_equal(
-        table.rows[columns], truth[columns], check_dtype=False, check_index_type=False
-    )
-
 
 def reasons(table: RawTable) -> dict[str, tuple[int, str]]:
     return {each.what: (each.frames, each.reason) for each in table.excluded}
@@ -34,7 +23,7 @@ def reasons(table: RawTable) -> dict[str, tuple[int, str]]:
 def test_every_label_arrives(tmp_path: Path) -> None:
     truth = trees.bp4d(tmp_path)
     table = read(tmp_path)
-    assert_same(table, truth)
+    trees.assert_same(table, truth)
     assert table.excluded == ()
     assert table.intensity == aus.BP4D_INTENSITY5
     assert table.rows["part"].tolist() == [PART[s] for s in truth["subject"]]
@@ -61,7 +50,7 @@ def test_every_label_arrives(tmp_path: Path) -> None:
 )
 def test_copies_of_all_forms_read_the_same(tmp_path: Path, form: dict[str, object]) -> None:
     truth = trees.bp4d(tmp_path, ("F001", "M003"), ("T1",), **form)
-    assert_same(read(tmp_path), truth)
+    trees.assert_same(read(tmp_path), truth)
 
 
 @given(frames=st.integers(1, 4), seed=st.integers(0, 1000), digits=st.integers(1, 6))
@@ -72,14 +61,14 @@ def test_any_codes_arrive(
     root = tmp_path_factory.mktemp("bp4d")
     truth = trees.bp4d(root, ("M018",), ("T8",), frames, digits=digits, seed=seed)
     truth = truth.drop(columns=[c for c in truth if c.startswith("AU") and truth[c].isna().all()])
-    assert_same(read(root), truth)
+    trees.assert_same(read(root), truth)
 
 
 def test_subjects_are_one_however_they_are_spelled(tmp_path: Path) -> None:
     truth = trees.bp4d(tmp_path, ("F001", "F003"), ("T1",))
     tables = tmp_path / "AUCoding/AU_OCC"
     (tables / "F001_T1.csv").rename(tables / "f1_t01.CSV")
-    assert_same(read(tmp_path), truth)
+    trees.assert_same(read(tmp_path), truth)
 
 
 def test_9_and_999_are_not_coded(tmp_path: Path) -> None:
@@ -88,13 +77,13 @@ def test_9_and_999_are_not_coded(tmp_path: Path) -> None:
     trees.rewrite(table, 1, 1, 9)
     trees.rewrite(table, 2, 1, 999)
     truth.loc[[0, 1], "AU01"] = np.nan
-    assert_same(read(tmp_path), truth)
+    trees.assert_same(read(tmp_path), truth)
 
 
 def test_an_au_that_is_never_coded_is_not_one_of_the_data_set(tmp_path: Path) -> None:
     truth = trees.bp4d(tmp_path, ("F001",), ("T1",), fera=True)
     assert 43 not in read(tmp_path).occurrence.numbers
-    assert_same(read(tmp_path), truth)
+    trees.assert_same(read(tmp_path), truth)
 
 
 def test_what_is_broken_is_listed_and_the_rest_is_read(tmp_path: Path) -> None:
@@ -110,7 +99,7 @@ def test_what_is_broken_is_listed_and_the_rest_is_read(tmp_path: Path) -> None:
     table = read(tmp_path)
     kept = (truth["subject"] == "F001") & (truth["task"] == "T1")
     kept |= (truth["subject"] == "F004") & (truth["task"] == "T2") & (truth["frame"] != 721)
-    assert_same(table, truth[kept].reset_index(drop=True))
+    trees.assert_same(table, truth[kept])
     said = reasons(table)
     assert said.keys() == {"F001/T2", "F003/T1", "F003/T2", "F004/T1", "F004/T2"} | {
         f"M001/{task}" for task in ("T1", "T2")
@@ -155,7 +144,7 @@ def test_two_that_differ_are_not_guessed_between(tmp_path: Path) -> None:
     shutil.copy(pictures / "F001/T3/721.jpg", pictures / "F001/T3/0721.jpg")
     table = read(tmp_path)
     kept = (truth["task"] == "T3") & (truth["frame"] != 721)
-    assert_same(table, truth[kept].reset_index(drop=True))
+    trees.assert_same(table, truth[kept])
     said = reasons(table)
     assert "differ: keep the right one" in said["F001/T1"][1]
     assert "keep one of them" in said["F001/T2"][1]
@@ -172,7 +161,7 @@ def test_a_missing_intensity_file_costs_only_its_labels(tmp_path: Path) -> None:
     truth.loc[truth["task"] == "T1", ["AU06_intensity", "AU10_intensity"]] = np.nan
     truth.loc[0, "AU12_intensity"] = np.nan
     table = read(tmp_path)
-    assert_same(table, truth)
+    trees.assert_same(table, truth)
     said = [(each.what, each.reason) for each in table.excluded]
     assert said[0] == ("F001/T1 AU06_intensity", "not coded: there is no file")
     assert "found 6 for AU10_intensity at frame 720" in said[1][1]
