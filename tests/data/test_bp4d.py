@@ -119,7 +119,7 @@ def test_what_is_broken_is_listed_and_the_rest_is_read(tmp_path: Path) -> None:
         (lambda text: "\n".join(text.splitlines()[1:]), "begins with 0"),
         (lambda text: text.replace("0,1,2,4,", "0,1,1,4,"), "names an AU twice"),
         (lambda text: text.replace("0,1,2,4,", "0,1,2,"), "names 19 columns of 20"),
-        (lambda text: text.replace("\n720,", "\nx,"), "expected a table of numbers"),
+        (lambda text: text.replace("\n720,", "\nx,"), "cannot be read as a table"),
         (lambda text: text.replace("\n720,", "\n720.5,"), "a whole number first"),
         (lambda text: text.splitlines()[0], "lists no frames"),
         (lambda text: "", "lists no frames"),

@@ -43,13 +43,31 @@ def walk(root: Path, subject: re.Pattern[str]) -> Iterator[tuple[Path, list[str]
         folders[:] = [] if deepest else [f for f in folders if not subject.fullmatch(f)]
 
 
+@contextmanager
+def opened(file: Path) -> Iterator[TextIO]:
+    """Open a table of comma-separated values for reading.
+
+    Raises:
+        DataError: the file cannot be read or what the block makes of it is no table.
+    """
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as lines:
+            yield lines
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read: {error.strerror}") from error
+    except pd.errors.EmptyDataError:
+        raise DataError(f"{file}: lists no frames") from None
+    except ValueError as error:  # of pandas and of decoding
+        raise DataError(f"{file}: cannot be read as a table: {str(error).strip()}") from error
+
+
 def only(files: list[Path]) -> Path:
     """Return the one of these files, or the first if all have the same content.
 
     Raises:
         DataError: they differ.
     """
-    if len({file.read_bytes() for file in files}) > 1:
+    if len(files) > 1 and len({file.read_bytes() for file in files}) > 1:
         raise DataError(f"{files[0]} and {files[1]} differ: keep the right one")
     return files[0]
 
@@ -82,7 +100,7 @@ def read_occurrence(file: Path) -> pd.DataFrame:
         DataError: the file cannot be read, is cut short, names no AU or one twice, lists a frame
             twice or has a code that is none of its codes.
     """
-    with _opened(file) as lines:
+    with opened(file) as lines:
         header = next(csv.reader([lines.readline()]), [])
         body = _numbers(lines)
     if not header or header[0].strip().lower() not in {"0", "frame"}:
@@ -108,26 +126,12 @@ def read_intensity(file: Path, au: AU) -> "pd.Series[float]":
         DataError: the file cannot be read, is cut short, lists a frame twice or has a code that is
             none of its codes.
     """
-    with _opened(file) as lines:
+    with opened(file) as lines:
         body = _numbers(lines)
     if body.shape[1] != 2:
         raise DataError(f"{file}: expected frame,intensity in every line, found {body.shape[1]}")
     name = f"{au.column}_intensity"
     return _codes(file, body, {1: name}, top=5)[name]
-
-
-@contextmanager
-def _opened(file: Path) -> Iterator[TextIO]:
-    """Open a table; what cannot be read of it becomes a `DataError` that names the file."""
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as lines:
-            yield lines
-    except OSError as error:
-        raise DataError(f"{file}: cannot be read: {error.strerror}") from error
-    except pd.errors.EmptyDataError:
-        raise DataError(f"{file}: lists no frames") from None
-    except ValueError as error:  # pandas, decoding: all that is no table of numbers
-        raise DataError(f"{file}: expected a table of numbers: {str(error).strip()}") from error
 
 
 def _numbers(lines: TextIO) -> pd.DataFrame:

@@ -77,13 +77,12 @@ class RawTable:
             raise DataError(
                 f"{self.root}: {twice.sum()} frames are listed more than once, the first is {first}"
             )
-        for aus, suffix, top in ((self.occurrence, "", 1), (self.intensity, "_intensity", 5)):
-            for column in [] if aus is None else [c + suffix for c in aus.columns()]:
-                self._check_code(column, top)
+        for column in self.label_columns():
+            self._check_code(column)
 
-    def _check_code(self, column: str, top: int) -> None:
-        codes = self.rows[column]
-        wrong = codes.notna() & ~codes.isin(range(top + 1))
+    def _check_code(self, column: str) -> None:
+        codes, top = self.rows[column], 5 if column.endswith("_intensity") else 1
+        wrong = codes.notna() & ~(codes.between(0, 5) if top == 5 else codes.isin((0, 1)))
         if wrong.any():
             frame = "/".join(str(v) for v in self.rows.loc[wrong, _KEY].iloc[0])
             raise DataError(
