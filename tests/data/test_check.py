@@ -2,6 +2,7 @@
 
 import json
 import sys
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -35,8 +36,9 @@ POSITIVES = {
 }
 
 
-def known_table(name: str, leave_out: dict[str, int] | None = None) -> RawTable:
-    """A table with the known counts, less some frames of some sequences or subjects."""
+@cache
+def known_rows(name: str) -> pd.DataFrame:
+    """Rows with the known counts of frames and positives."""
     facts = known()[name]
     part = bp4d.PART if name == "bp4d" else disfa.PART
     rows = []
@@ -51,13 +53,19 @@ def known_table(name: str, leave_out: dict[str, int] | None = None) -> RawTable:
     within = table.groupby("part").cumcount().to_numpy()
     counts = np.array(POSITIVES[name])[table["part"] - 1]  # (N, A)
     table[columns] = np.where(within[:, None] < counts, level, level - 1)
+    return table
+
+
+def known_table(name: str, leave_out: dict[str, int] | None = None) -> RawTable:
+    """The whole data set, less some frames of some sequences or subjects."""
+    table = known_rows(name).copy()
     for what, lost in (leave_out or {}).items():
         subject, _, task = what.partition("/")
         where = table.index[
             (table["subject"] == subject) & ((task == "") | (table["task"] == task))
         ]
         table = table.drop(where[:lost])
-    coded = aus.AUSet.of(facts.aus)
+    coded = aus.AUSet.of(known()[name].aus)
     return RawTable(
         name,
         Path("somewhere"),

@@ -117,6 +117,7 @@ class Check(BaseModel):
 def check(table: RawTable) -> Check:
     """Count what a data set holds and compare it with what is known of it."""
     facts = known().get(table.name)
+    counts = table.rows.groupby(["subject", "task"]).size()
     occurrence = _occurrence(table)
     aus = AUSet.of(au.number for au in ALL if au.column in occurrence)
     labels = occurrence.to_numpy()
@@ -133,7 +134,7 @@ def check(table: RawTable) -> Check:
         usual = np.isin(aus.numbers, facts.aus) if facts else np.ones(len(aus), bool)
         weights = np.where(usual, _weights(np.where(usual, fold_rates[:, 0], np.inf)), np.nan)
     if facts:
-        matches, differences = _compare(table, facts, aus, weights)
+        matches, differences = _compare(counts, facts, aus, weights)
     else:
         matches, differences = "", []
         remarks.append(f"there are no published figures of {table.name} to compare with")
@@ -144,8 +145,8 @@ def check(table: RawTable) -> Check:
     return Check(
         name=table.name,
         root=str(table.root),
-        subjects=table.rows["subject"].nunique(),
-        sequences=len(table.rows.drop_duplicates(["subject", "task"])),
+        subjects=counts.index.get_level_values("subject").nunique(),
+        sequences=len(counts),
         frames=len(table),
         parts=sizes,
         aus=aus.numbers,
@@ -188,12 +189,17 @@ def _weights(rates: np.ndarray) -> np.ndarray:
 
 
 def _compare(
-    table: RawTable, facts: Facts, aus: AUSet, weights: np.ndarray
+    frames: "pd.Series[int]", facts: Facts, aus: AUSet, weights: np.ndarray
 ) -> tuple[str, list[str]]:
-    """Name of the published list that a table is, and sentences on what is not as published."""
+    """Compare the frames of each subject and task, and the class weights, with the known ones.
+
+    Returns:
+        The name of the published list that a table is, empty if it is none, and sentences on what
+        is not as published.
+    """
     said = []
-    subjects = set(table.rows["subject"])
-    sequences = set(zip(table.rows["subject"], table.rows["task"], strict=True))
+    counts = frames.groupby("subject").sum()
+    subjects, sequences = set(counts.index), set(frames.index)
     if len(subjects) < facts.people:
         absent = sorted(facts.frames.keys() - subjects)
         said.append(
@@ -208,7 +214,6 @@ def _compare(
         said.append(f"{', '.join(uncoded)} of the usual protocol are not coded")
     if not facts.lists:
         return "", said
-    counts = table.rows.groupby("subject").size()
     for name in facts.lists:
         if counts.to_dict() == facts.frames_of(name):
             if name == "full" and not uncoded:

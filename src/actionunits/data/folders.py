@@ -144,23 +144,23 @@ def _codes(file: Path, body: pd.DataFrame, columns: dict[int, str], top: int) ->
     Returns:
         The columns by frame number, NaN where not coded.
     """
-    frames, codes = body[0], body[list(columns)].rename(columns=columns)
-    if frames.isna().any() or (frames % 1).any():
+    numbers = body[0].to_numpy()
+    codes = body[list(columns)].to_numpy(copy=True)  # (N, C)
+    if not (numbers % 1 == 0).all():  # nor is NaN
         raise DataError(f"{file}: expected a whole number first in every line, the frame")
-    codes.index = pd.Index(frames.astype(int), name="frame")
-    twice = codes.index.duplicated()
-    if twice.any():
-        first = codes.index[twice][0]
-        raise DataError(f"{file}: {twice.sum()} frames are listed twice, the first is {first}")
-    short = codes.isna().any(axis=1)
+    frames = pd.Index(numbers.astype(int), name="frame")
+    if not frames.is_unique:
+        twice = frames[frames.duplicated()]
+        raise DataError(f"{file}: {len(twice)} frames are listed twice, the first is {twice[0]}")
+    short = np.isnan(codes).any(1)
     if short.any():
-        raise DataError(f"{file}: the line of frame {short.idxmax()} is cut short")
-    codes = codes.mask(codes.isin(NOT_CODED))
-    wrong = codes.notna() & ~codes.isin(range(top + 1))
-    if wrong.to_numpy().any():
-        row, place = np.argwhere(wrong.to_numpy())[0]
+        raise DataError(f"{file}: the line of frame {frames[short][0]} is cut short")
+    codes[np.isin(codes, NOT_CODED)] = np.nan
+    wrong = ~np.isnan(codes) & ~np.isin(codes, np.arange(top + 1))
+    if wrong.any():
+        row, place = np.argwhere(wrong)[0]
         raise DataError(
-            f"{file}: expected 0 to {top}, or 9 for not coded; found {codes.iloc[row, place]:g} "
-            f"for {codes.columns[place]} at frame {codes.index[row]}"
+            f"{file}: expected 0 to {top}, or 9 for not coded; found {codes[row, place]:g} "
+            f"for {list(columns.values())[place]} at frame {frames[row]}"
         )
-    return codes
+    return pd.DataFrame(codes, frames, list(columns.values()))

@@ -117,6 +117,7 @@ def read_sequences(found: Files, tasks: tuple[str, ...], shift: int) -> Coded:
         tasks: that are coded.
         shift: to be added to the number of a frame for that of its picture.
     """
+    levels = found.intensities()
     sequences: list[pd.DataFrame] = []
     excluded: list[Excluded] = []
     for key in sorted({*found.occurrence, *(key for key in found.pictures if key.task in tasks)}):
@@ -125,7 +126,7 @@ def read_sequences(found: Files, tasks: tuple[str, ...], shift: int) -> Coded:
         except DataError as error:
             excluded.append(Excluded(str(key), 0, str(error)))
             continue
-        intensity, gaps = _intensity(found, key, table.index)
+        intensity, gaps = _intensity(found, key, levels, table.index)
         files, reason = _pictures(found, key)
         named = files.reindex(table.index + shift).to_numpy()
         seen = pd.notna(named)
@@ -148,11 +149,11 @@ def _occurrence(found: Files, key: Key) -> pd.DataFrame:
 
 
 def _intensity(
-    found: Files, key: Key, frames: "pd.Index[int]"
+    found: Files, key: Key, aus: AUSet | None, frames: "pd.Index[int]"
 ) -> tuple[pd.DataFrame, list[Excluded]]:
     """Intensities of one sequence by frame number, and where they are missing."""
     levels, gaps = pd.DataFrame(index=frames), []
-    for au in found.intensities() or ():
+    for au in aus or ():
         column = f"{au.column}_intensity"
         what = f"{key} {column}"
         try:
