@@ -1,4 +1,4 @@
-"""Fixtures for all tests; `builders` beside this file is importable from any test."""
+"""Fixtures for all tests; `builders` and `trees` beside this file are importable from any test."""
 
 from pathlib import Path
 

@@ -27,8 +27,9 @@ class Excluded:
     """Frames that the data set lists and that cannot be used."""
 
     what: str
-    """Which, as ``F041/T7`` or ``SN010``."""
+    """Which, as ``F041/T7`` or ``SN010``; ``SN010 AU04`` where only labels are missing."""
     frames: int
+    """How many; 0 where nobody knows, or where they are kept without a label."""
     reason: str
 
 
@@ -44,9 +45,10 @@ class RawTable:
             ``position`` (int, which frame of a video from 0; 0 for a picture), ``part`` (int 1..3,
             where the data set has agreed folds), and the label columns; NaN = not coded.
         occurrence: AUs coded 0 and 1, in columns such as ``AU04``; None where there are none.
-        intensity: AUs coded 0..5, in columns such as ``AU04_intensity``; None where there are none.
+        intensity: AUs coded 0..5, whole levels or between, in columns such as ``AU04_intensity``;
+            None where there are none.
         threshold: an AU occurs from this intensity on, where only intensities are coded.
-        excluded: what is listed in the data set and not in `rows`.
+        excluded: what is listed in the data set and not in `rows`, or there without a label.
         landmarks: reads the data set's own landmarks, sequence by sequence; None where it has none.
     """
 
@@ -77,13 +79,12 @@ class RawTable:
             raise DataError(
                 f"{self.root}: {twice.sum()} frames are listed more than once, the first is {first}"
             )
-        for aus, suffix, top in ((self.occurrence, "", 1), (self.intensity, "_intensity", 5)):
-            for column in [] if aus is None else [c + suffix for c in aus.columns()]:
-                self._check_code(column, top)
+        for column in self.label_columns():
+            self._check_code(column)
 
-    def _check_code(self, column: str, top: int) -> None:
-        codes = self.rows[column]
-        wrong = codes.notna() & ~codes.isin(range(top + 1))
+    def _check_code(self, column: str) -> None:
+        codes, top = self.rows[column], 5 if column.endswith("_intensity") else 1
+        wrong = codes.notna() & ~(codes.between(0, 5) if top == 5 else codes.isin((0, 1)))
         if wrong.any():
             frame = "/".join(str(v) for v in self.rows.loc[wrong, _KEY].iloc[0])
             raise DataError(

@@ -3,13 +3,14 @@
 import numpy as np
 import pandas as pd
 
+from actionunits.data.raw import RawTable
 from actionunits.data.table import FrameTable
 from actionunits.errors import DataError
 
 FOLDS = 3
 
 
-def parts(table: FrameTable) -> np.ndarray:
+def parts(table: FrameTable | RawTable) -> np.ndarray:
     """Return the part, 1 to 3, of every row: (N,) int.
 
     The table's own parts, or where it has none its sorted subjects dealt out in turn.
@@ -18,8 +19,9 @@ def parts(table: FrameTable) -> np.ndarray:
         DataError: there are too few subjects, a part is none of 1 to 3 or a subject is in two.
     """
     subject = table.rows["subject"]
+    subjects = sorted(subject.unique())
     if "part" not in table.rows.columns:
-        numbers = subject.map({s: i % FOLDS + 1 for i, s in enumerate(table.subjects())})
+        numbers = subject.map({s: i % FOLDS + 1 for i, s in enumerate(subjects)})
     else:
         numbers = table.rows["part"]
         spread = numbers.groupby(subject).nunique()
@@ -29,7 +31,7 @@ def parts(table: FrameTable) -> np.ndarray:
     if sorted(pd.unique(numbers)) != expected:
         raise DataError(
             f"three folds need subjects in parts {expected}, "
-            f"found {len(table.subjects())} subjects in parts {sorted(pd.unique(numbers))}"
+            f"found {len(subjects)} subjects in parts {sorted(pd.unique(numbers))}"
         )
     return numbers.to_numpy(np.int64)
 

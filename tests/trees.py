@@ -1,0 +1,262 @@
+"""Small trees in the form in which data sets are handed out, from drawn faces.
+
+A builder writes a tree and returns what a faithful reader finds in it: one row a frame in the order
+subject, task, frame, with ``file``, ``position`` and the label columns, NaN where not coded. Tests
+then spoil the tree as its users do: delete, rename, or `rewrite` a cell.
+
+A face is a function of a row: `small_face` is 64 px and carries the signal of the labels; give
+another one, such as a rendered face with its landmarks, where the picture matters.
+"""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import av
+import numpy as np
+import pandas as pd
+from PIL import Image
+from scipy.io import savemat
+
+from actionunits import aus
+from actionunits.aus import AUSet
+from actionunits.data.raw import RawTable
+from builders import SIDE, landmarks49, picture
+
+Face = Callable[[pd.Series], tuple[np.ndarray, np.ndarray]]
+"""A row to its picture (H, W, 3) RGB uint8 and the 49 points (49, 2) in its pixels."""
+
+KEY = ["subject", "task", "frame"]
+BP4D_AUS = AUSet.of((1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 24))
+STRANGE = (11, 13, 16, 18)  # AUs in the tables that the library does not know
+_SHRINK = 4
+
+
+def small_face(row: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Draw a 64 px stand-in whose patches carry the labels; the same row gives the same picture."""
+    levels = np.zeros(len(aus.ALL))
+    for place, au in enumerate(aus.ALL):
+        coded = row.get(f"{au.column}_intensity", 3 * row.get(au.column, 0.0))
+        levels[place] = 0 if np.isnan(coded) else coded
+    name = f"{row['subject']}{row['task']}".encode()
+    base = np.array([30 + sum(name) % 60, 40 + name[-1] % 30, 50.0])
+    drawn = picture(levels, base, np.random.default_rng(int(row["frame"])))
+    return drawn[::_SHRINK, ::_SHRINK], landmarks49() / _SHRINK
+
+
+SMALL = SIDE // _SHRINK
+
+
+def bp4d(
+    root: Path,
+    subjects: Iterable[str] = ("F001", "F003", "F004", "M001"),
+    tasks: Iterable[str] = ("T1", "T2"),
+    frames: int = 3,
+    *,
+    tables: str = "AUCoding/AU_OCC",
+    levels: str | None = "AUCoding/AU_INT",
+    pictures: str = "2D+3D",
+    digits: int = 4,
+    fera: bool = False,
+    face: Face = small_face,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Write a tree of BP4D's form.
+
+    Args:
+        root: folder to fill.
+        subjects: as their files are to be named.
+        tasks: of each subject.
+        frames: coded in each sequence; the pictures go on for two more at either end.
+        tables: folder of the occurrence tables.
+        levels: folder of the intensity files; None: there are none.
+        pictures: folder of the subjects' folders.
+        digits: to which the names of the pictures are padded.
+        fera: columns for AUs 1 to 46 without gaps, 9 where not coded, then one for occlusion.
+        face: draws the pictures.
+        seed: same seed, same codes.
+    """
+    rows = _rows(subjects, tasks, frames, first=720, seed=seed)
+    _write_tables(root / tables, rows, fera)
+    if levels is not None:
+        _write_levels(root / levels, rows)
+    else:
+        rows = rows.drop(columns=_level_columns())
+    rows["file"] = _write_pictures(root / pictures, rows, face, shift=0, digits=digits)
+    return rows
+
+
+def bp4d_plus(
+    root: Path,
+    subjects: Iterable[str] = ("F001", "F002", "F003", "M001"),
+    tasks: Iterable[str] = ("T1", "T6"),
+    frames: int = 3,
+    *,
+    face: Face = small_face,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Write a tree of BP4D+'s form: the picture of frame f is f - 1, landmarks in ``2DFeatures``.
+
+    The face of the last frame of each sequence is lost to the tracker.
+    """
+    rows = _rows(subjects, tasks, frames, first=31, seed=seed)
+    _write_tables(root / "AUCoding/AU_OCC", rows, fera=False)
+    _write_levels(root / "AUCoding/AU_INT", rows)
+    rows["file"] = _write_pictures(root / "2D+3D", rows, face, shift=-1, digits=4)
+    for (subject, task), part in rows.groupby(["subject", "task"]):
+        _write_fit(root / "2DFeatures" / f"{subject}_{task}.mat", part, face)
+    return rows
+
+
+def disfa(
+    root: Path,
+    subjects: Iterable[str] = ("SN001", "SN003", "SN006"),
+    frames: int = 4,
+    *,
+    labels: str = "ActionUnit_Labels",
+    videos: str = "Videos_{}Camera",
+    landmarks: str | None = "tmp_frame_lm/{subject}_{frame:04d}_lm.mat",
+    face: Face = small_face,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Write a tree of DISFA's form; the rows returned are those of the left camera.
+
+    Args:
+        root: folder to fill.
+        subjects: as their files are to be named.
+        frames: coded of each; the videos go on for two more.
+        labels: folder of the label files.
+        videos: folder of the videos, with a place for the camera.
+        landmarks: name of a landmark file below the subject's folder; None: there are none.
+        face: draws the pictures; the right camera sees them mirrored.
+        seed: same seed, same codes.
+    """
+    rng = np.random.default_rng(seed)
+    keys = [(s, "left", f) for s in subjects for f in range(1, frames + 3)]
+    rows = pd.DataFrame(keys, columns=KEY)
+    columns = [f"{column}_intensity" for column in aus.DISFA12.columns()]
+    rows[columns] = rng.integers(0, 6, (len(rows), len(columns))).astype(float)
+    coded = []
+    for subject, seen in rows.groupby("subject", sort=False):
+        part = seen[:frames].copy()
+        for au, column in zip(aus.DISFA12, columns, strict=True):
+            file = root / labels / subject / f"{subject}_au{au.number}.txt"
+            _write_csv(file, part[["frame", column]])
+        faces = [face(row) for _, row in seen.iterrows()]
+        left = root / videos.format("Left") / f"LeftVideo{subject}_comp.avi"
+        right = root / videos.format("Right") / f"RightVideo{subject}_Comp.avi"
+        write_video(left, [image for image, _ in faces])
+        write_video(right, [image[:, ::-1] for image, _ in faces])
+        for number, (_, points) in enumerate(faces[:frames]):
+            if landmarks is not None:
+                name = landmarks.format(subject=subject, frame=number)
+                file = root / "Landmark_Points" / subject / name
+                file.parent.mkdir(parents=True, exist_ok=True)
+                # Its tracker has the jaw besides, and counts pixels from 1.
+                jaw = np.linspace((1, 1), (SMALL, 1), 17)
+                savemat(file, {"pts": np.concatenate([jaw, points + 0.5])})
+        coded.append(part.assign(file=str(left), position=part["frame"] - 1))
+    return pd.concat(coded, ignore_index=True)
+
+
+def write_video(file: Path, images: list[np.ndarray], rate: int = 20) -> None:
+    """Write (H, W, 3) RGB uint8 pictures as a video of small losses."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(file), "w") as container:
+        stream = container.add_stream("mjpeg", rate=rate)
+        stream.height, stream.width = images[0].shape[:2]
+        stream.pix_fmt = "yuvj444p"
+        for image in images:
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+
+
+def assert_same(table: RawTable, truth: pd.DataFrame) -> None:
+    """Check that a reader found all that a builder wrote, and nothing else."""
+    assert table.label_columns() == [c for c in truth.columns if c.startswith("AU")]
+    columns = [*KEY, "file", "position", *table.label_columns()]
+    found, expected = table.rows[columns], truth[columns].reset_index(drop=True)
+    pd.testing.assert_frame_equal(found, expected, check_dtype=False, check_index_type=False)
+
+
+def rewrite(file: Path, line: int, cell: int, value: object) -> None:
+    """Replace one cell of a table; lines and cells are counted from 0."""
+    lines = file.read_text().splitlines()
+    cells = lines[line].split(",")
+    cells[cell] = str(value)
+    lines[line] = ",".join(cells)
+    file.write_text("\n".join(lines) + "\n")
+
+
+def _rows(
+    subjects: Iterable[str], tasks: Iterable[str], frames: int, first: int, seed: int
+) -> pd.DataFrame:
+    """Draw codes; of AU 5 a third is not coded, and so are AU 17's intensities."""
+    rng = np.random.default_rng(seed)
+    keys = [(s, t, first + f) for s in subjects for t in tasks for f in range(frames)]
+    rows = pd.DataFrame(keys, columns=KEY)
+    rows[BP4D_AUS.columns()] = rng.integers(0, 2, (len(rows), len(BP4D_AUS))).astype(float)
+    columns = _level_columns()
+    rows[columns] = rng.integers(0, 6, (len(rows), len(columns))).astype(float)
+    rows.loc[rng.random(len(rows)) < 1 / 3, ["AU05", "AU17_intensity"]] = np.nan
+    return rows.assign(position=0)
+
+
+def _level_columns() -> list[str]:
+    return [f"{column}_intensity" for column in aus.BP4D_INTENSITY5.columns()]
+
+
+def _write_tables(folder: Path, rows: pd.DataFrame, fera: bool) -> None:
+    rng = np.random.default_rng(1)
+    codes = rows[BP4D_AUS.columns()].rename(columns=lambda column: int(column[2:])).fillna(9)
+    if fera:
+        codes = codes.reindex(columns=range(1, 47), fill_value=9).assign(**{"100": 0})
+        codes["100"] = rng.integers(0, 2, len(codes))  # occlusion
+    else:
+        for number in STRANGE:
+            codes[number] = rng.choice([0, 1, 9, 999], len(codes))
+        codes = codes[sorted(codes.columns)]
+    codes.insert(0, "0", rows["frame"])
+    for (subject, task), part in codes.groupby([rows["subject"], rows["task"]]):
+        _write_csv(folder / f"{subject}_{task}.csv", part, header=True)
+
+
+def _write_levels(folder: Path, rows: pd.DataFrame) -> None:
+    for (subject, task), part in rows.fillna(9).groupby(["subject", "task"]):
+        for column in _level_columns():
+            au = column[:4]
+            file = folder / au / f"{subject}_{task}_{au}.csv"
+            _write_csv(file, part[["frame", column]])
+
+
+def _write_pictures(
+    folder: Path, rows: pd.DataFrame, face: Face, shift: int, digits: int
+) -> list[str]:
+    """Write the pictures of coded frames and, as many more are, two at either end."""
+    files = []
+    for (subject, task), part in rows.groupby(["subject", "task"], sort=False):
+        inside = folder / subject / task
+        inside.mkdir(parents=True)
+        for _, row in part.iterrows():
+            files.append(str(inside / f"{row['frame'] + shift:0{digits}d}.jpg"))
+            Image.fromarray(face(row)[0]).save(files[-1], quality=95)
+        blank = Image.new("RGB", (SMALL, SMALL))
+        for number in (-2, -1, len(part), len(part) + 1):
+            blank.save(inside / f"{part['frame'].iloc[0] + number + shift:0{digits}d}.jpg")
+    return files
+
+
+def _write_fit(file: Path, part: pd.DataFrame, face: Face) -> None:
+    """Landmarks as the tracker left them: pixels counted from 1, nothing for a lost face."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    fit = np.empty((1, len(part)), [("frame", object), ("pts_2d", object), ("headPose", object)])
+    for place, (_, row) in enumerate(part.iterrows()):
+        lost = place == len(part) - 1
+        points = np.zeros((0, 0)) if lost else face(row)[1] + 0.5
+        fit[0, place] = (int(row["frame"]), points, np.zeros(0 if lost else 3))
+    savemat(file, {"fit": fit})
+
+
+def _write_csv(file: Path, rows: pd.DataFrame, header: bool = False) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    rows.astype(int).to_csv(file, header=header, index=False)
