@@ -1,4 +1,4 @@
-"""One canonical position for every face: similarity of five points onto one template.
+"""Where a face goes: least-squares maps of its points onto a template, and the crops they show.
 
 Points are x (right) and y (down) in continuous pixel coordinates: an image spans [0, W] x [0, H]
 and the centre of its first pixel is (0.5, 0.5). The five points are the centre of the eye on the
@@ -27,18 +27,19 @@ _MIRRORED = np.array([1.0, 0.0]) + _MEASURED[[1, 0, 2, 4, 3]] * np.array([-1.0, 
 TEMPLATE: FloatArray = (_MEASURED + _MIRRORED) / 2
 
 
-def template(size: int, align: int | None = None) -> FloatArray:
+def template(size: int, align: int | None = None, five: FloatArray = TEMPLATE) -> FloatArray:
     """Template in pixels of the centre crop of `size` out of an aligned face of `align` pixels.
 
     Args:
         size: side of the crop.
         align: side of the aligned face; `size` where not given.
+        five: (5, 2) places of the five points in the unit square.
 
     Returns:
         (5, 2) points.
     """
     align = size if align is None else align
-    return TEMPLATE * align - (align - size) / 2
+    return five * align - (align - size) / 2
 
 
 def five_points(landmarks: FloatArray) -> FloatArray:
@@ -82,6 +83,34 @@ def similarity(points: FloatArray, target: FloatArray) -> FloatArray:
     cosine = (p * q).sum(axis=(-2, -1)) / spread
     sine = (p[..., 0] * q[..., 1] - p[..., 1] * q[..., 0]).sum(axis=-1) / spread
     linear = np.stack([np.stack([cosine, -sine], -1), np.stack([sine, cosine], -1)], -2)
+    shift = target_mean - (linear @ source_mean[..., None])[..., 0]
+    return np.concatenate([linear, shift[..., None]], axis=-1)
+
+
+def affine(points: FloatArray, target: FloatArray) -> FloatArray:
+    """Least-squares affine map of points onto a target.
+
+    Args:
+        points: (..., P, 2).
+        target: (P, 2), or a shape that broadcasts against `points`.
+
+    Returns:
+        (..., 2, 3) matrices that map points onto the target.
+
+    Raises:
+        ValueError: the points of a face lie on one line, or one is not finite.
+    """
+    points = np.asarray(points, dtype=np.float64)
+    target = np.asarray(target, dtype=np.float64)
+    source_mean, target_mean = points.mean(axis=-2), target.mean(axis=-2)
+    p = points - source_mean[..., None, :]
+    q = target - target_mean[..., None, :]
+    moments = p.swapaxes(-1, -2) @ p
+    spread = np.trace(moments, axis1=-2, axis2=-1)
+    # Points on a line still leave a speck of area to rounding.
+    if not (np.linalg.det(moments) > 1e-12 * spread**2).all():
+        raise ValueError("an affine map needs finite points that are not on one line")
+    linear = np.linalg.solve(moments, p.swapaxes(-1, -2) @ q).swapaxes(-1, -2)
     shift = target_mean - (linear @ source_mean[..., None])[..., 0]
     return np.concatenate([linear, shift[..., None]], axis=-1)
 
