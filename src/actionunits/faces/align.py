@@ -154,12 +154,20 @@ def warp(image: NDArray[np.uint8], matrices: FloatArray, size: int) -> torch.Ten
     for factor in np.unique(finer):
         chosen = torch.from_numpy(np.flatnonzero(finer == factor))
         side = size * int(factor)
-        grid = F.affine_grid(theta[chosen], [len(chosen), 3, side, side], align_corners=False)
+        grid = _grid(theta[chosen], side)
         fine = F.grid_sample(
             region.expand(len(chosen), -1, -1, -1), grid, padding_mode="border", align_corners=False
         )
         crops[chosen] = F.avg_pool2d(fine, int(factor)).round_().clamp_(0, 255).byte()
     return crops
+
+
+def _grid(theta: torch.Tensor, side: int) -> torch.Tensor:
+    """What ``F.affine_grid`` gives for squares, (N, side, side, 2), in a quarter of the time."""
+    at = (2 * torch.arange(side) + 1) / side - 1
+    rows = theta[:, None, :, 1] * at[:, None] + theta[:, None, :, 2]  # (N, side, 2)
+    columns = theta[:, None, :, 0] * at[:, None]
+    return rows[:, :, None] + columns[:, None]
 
 
 def _region(
