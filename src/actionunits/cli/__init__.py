@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from actionunits.cli import compare, detect, figure, learn, models, synth
+from actionunits.cli import compare, data, detect, figure, learn, models, synth
 
 app = typer.Typer(
     name="au",
@@ -27,6 +27,7 @@ app.command()(compare.compare)
 app.command()(models.models)
 app.command()(models.export)
 app.command()(detect.demo)
+app.add_typer(data.app, name="data")
 app.add_typer(figure.app, name="figure")
 app.add_typer(synth.app, name="synth")
 

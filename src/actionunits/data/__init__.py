@@ -1,14 +1,20 @@
-"""Data sets by name: each is one ``read(root) -> FrameTable``."""
+"""Data sets by name.
+
+One that comes with the package is a function ``read(root) -> FrameTable``; one that its owners hand
+out is a function ``read(root) -> RawTable``, and becomes a `FrameTable` when it has been prepared.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
 
-from actionunits.data import affectnet, synfacs
+from actionunits.data import affectnet, prepared, synfacs
 from actionunits.data.classes import ClassTable
-from actionunits.data.table import FrameTable
+from actionunits.data.raw import RawTable
+from actionunits.data.table import Coding, FrameTable
 from actionunits.errors import DataError
 
 _READERS: dict[str, Callable[[Path | None], FrameTable]] = {"synfacs": synfacs.read}
+_RAW: dict[str, Callable[[Path], RawTable]] = {}
 _CLASSES: dict[str, Callable[[Path | None], tuple[ClassTable, ClassTable]]] = {
     "affectnet": affectnet.read
 }
@@ -16,22 +22,51 @@ _CLASSES: dict[str, Callable[[Path | None], tuple[ClassTable, ClassTable]]] = {
 
 def list_datasets() -> list[str]:
     """Return the names of all data sets, sorted."""
-    return sorted(_READERS)
+    return sorted({**_READERS, **_RAW})
 
 
-def load(name: str, root: Path | str | None = None) -> FrameTable:
-    """Read a data set.
+def load(name: str, root: Path | str | None = None, coding: Coding | None = None) -> FrameTable:
+    """Read a data set that can be trained on.
 
     Args:
         name: one of `list_datasets`.
-        root: its file or folder; None for one that comes with the package.
+        root: its file or folder, as `actionunits.data.prepare` wrote it; None for one that comes
+            with the package.
+        coding: which of its labels; None takes occurrence where it is coded, else intensity.
+
+    Raises:
+        DataError: there is no such data set, it is not what it should be or has not these labels.
+    """
+    _check_name(name, list_datasets())
+    folder = None if root is None else Path(root)
+    if name in _RAW:
+        return prepared.read(name, folder, coding)
+    table = _READERS[name](folder)
+    if coding not in (None, table.coding):
+        raise DataError(
+            f"{name} codes {table.coding}, not {coding}: leave data.coding out, an AU occurs from "
+            "data.threshold on"
+        )
+    return table
+
+
+def read_raw(name: str, root: Path | str) -> RawTable:
+    """Read a data set as its owners hand it out.
+
+    Args:
+        name: of the data set.
+        root: its folder or file.
 
     Raises:
         DataError: there is no such data set, or it is not what it should be.
     """
-    if name not in _READERS:
-        raise DataError(f"there is no data set {name!r}; known: {', '.join(list_datasets())}")
-    return _READERS[name](None if root is None else Path(root))
+    _check_name(name, sorted(_RAW))
+    return _RAW[name](Path(root))
+
+
+def _check_name(name: str, known: list[str]) -> None:
+    if name not in known:
+        raise DataError(f"there is no data set {name!r}; known: {', '.join(known)}")
 
 
 def load_classes(name: str, root: Path | str | None = None) -> tuple[ClassTable, ClassTable]:
