@@ -5,6 +5,7 @@ import errno
 import io
 import json
 import shutil
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import numpy as np
@@ -342,3 +343,12 @@ def test_json_is_plain(raw: RawTable, tmp_path: Path) -> None:
     run(raw, tmp_path / "out")
     values = json.loads((tmp_path / "out" / MANIFEST).read_text())
     assert (values["kind"], values["version"], values["frames"]) == ("prepared", 1, 9)
+
+
+def test_a_process_that_dies_is_the_users_to_start_again(raw, tmp_path, monkeypatch) -> None:
+    def dead(job: object) -> None:
+        raise BrokenProcessPool
+
+    monkeypatch.setattr(module, "_work", dead)
+    with pytest.raises(DataError, match="a process died; finished sequences are kept"):
+        run(raw, tmp_path / "out")

@@ -172,6 +172,11 @@ def _write_all(
                 pending[pool.submit(_work, job)] = job
                 collect(2 * workers)  # jobs hold landmarks: only a few wait at a time
             collect(0)
+        except BrokenProcessPool as error:
+            raise DataError(
+                f"{out}: a process died; finished sequences are kept. Run the same command again, "
+                "with fewer --workers if memory was short"
+            ) from error
         except BaseException:
             stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
@@ -194,12 +199,7 @@ def _failure(future: "Future[None]", job: Job) -> Exception | None:
     """What went wrong with one sequence; errors that would befall every other end the run."""
     try:
         future.result()
-    except BrokenProcessPool as error:
-        raise DataError(
-            f"a process died at or near {job.file.stem}; finished sequences are kept. Run the same "
-            "command again, with fewer --workers if memory was short"
-        ) from error
-    except UserError:
+    except (UserError, BrokenProcessPool):
         raise
     except Exception as error:
         error.add_note(f"while preparing {job.file.stem}")
