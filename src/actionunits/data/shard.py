@@ -20,7 +20,7 @@ from actionunits.data.table import FACE_SIDE
 from actionunits.errors import MediaError
 from actionunits.faces import templates
 from actionunits.faces.align import FloatArray, transform, warp
-from actionunits.faces.centerface import CenterFace
+from actionunits.faces.detections import Detector
 from actionunits.faces.main_face import MainFace, Points
 from actionunits.files import atomic, writing
 from actionunits.types import Frame
@@ -242,6 +242,9 @@ def _table(rows: pd.DataFrame, faces: list[_Face], schema: pa.Schema) -> pa.Tabl
 
 
 @cache
-def _detector() -> CenterFace:
+def _detector() -> Detector:
     """The face detector of this process."""
+    # Half of a process' start, and not needed where a data set brings landmarks.
+    from actionunits.faces.centerface import CenterFace
+
     return CenterFace(threads=1)
