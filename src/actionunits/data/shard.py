@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from functools import cache
 from itertools import islice
@@ -20,7 +20,7 @@ from actionunits.data.table import FACE_SIDE
 from actionunits.errors import MediaError
 from actionunits.faces import templates
 from actionunits.faces.align import FloatArray, transform, warp
-from actionunits.faces.detections import Detector
+from actionunits.faces.detections import Detections, Detector
 from actionunits.faces.main_face import MainFace, Points
 from actionunits.files import atomic, writing
 from actionunits.types import Frame
@@ -97,7 +97,7 @@ def write(job: Job, report: Callable[[int], None]) -> None:
         DataError: the shard cannot be written.
     """
     template = job.shard.template
-    finder = None if templates.needs_landmarks(template) else MainFace(_detector())
+    finder = None if templates.needs_landmarks(template) else MainFace(_detect)
     schema, lost = _schema(job), list[Lost]()
     pictures, numbers = _pictures(job.rows), job.rows["frame"].tolist()
     packed = {name: "ZSTD" for name in schema.names} | {"image": "NONE"}
@@ -241,9 +241,13 @@ def _table(rows: pd.DataFrame, faces: list[_Face], schema: pa.Schema) -> pa.Tabl
     return pa.table(columns, schema=schema)
 
 
+def _detect(frames: Sequence[Frame], side: int) -> list[Detections]:
+    """Faces of frames; a `Detector` that is loaded when it is first wanted."""
+    return _detector()(frames, side)
+
+
 @cache
 def _detector() -> Detector:
-    """The face detector of this process."""
     # Half of a process' start, and not needed where a data set brings landmarks.
     from actionunits.faces.centerface import CenterFace
 
