@@ -58,6 +58,16 @@ def test_comes_back_exactly(recipe: Recipe, tmp_path: Path) -> None:
     assert {f.name for f in (tmp_path / "run").iterdir()} == {WEIGHTS, CARD}
 
 
+def test_a_card_without_template_is_canonical(recipe: Recipe, tmp_path: Path) -> None:
+    model, card = make(recipe)
+    checkpoint.save(model, card.model_copy(update={"template": "box49"}), tmp_path)
+    assert checkpoint.read_card(tmp_path).template == "box49"
+    values = json.loads((tmp_path / CARD).read_text())
+    del values["template"]
+    (tmp_path / CARD).write_text(json.dumps(values))
+    assert checkpoint.read_card(tmp_path).template == "canonical"
+
+
 def test_run_folder_is_as_good_as_its_checkpoint(recipe: Recipe, tmp_path: Path) -> None:
     model, card = make(recipe)
     checkpoint.save(model, card, tmp_path / "run" / "checkpoint")

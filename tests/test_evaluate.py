@@ -1,5 +1,6 @@
 """A checkpoint is scored on the frames that it never saw, in any batches alike."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +81,12 @@ def test_what_is_wrong_is_named(run: Result, synfacs_file: Path, tmp_path: Path)
     checkpoint.save(model, card.model_copy(update={"fold": None}), tmp_path / "all")
     with pytest.raises(DataError, match="trained on all subjects"):
         evaluate(tmp_path / "all")
+
+
+def test_faces_placed_otherwise_are_refused(run: Result, synfacs_file: Path) -> None:
+    table = scoring.read_table(tiny_recipe(synfacs_file).data)
+    with pytest.raises(DataError, match=r"template canonical, these have box49; prepare them"):
+        evaluate(run.checkpoint, table=replace(table, template="box49"))
 
 
 def test_calibration_never_lowers_f1_on_its_own_frames(run: Result, synfacs_file: Path) -> None:

@@ -93,6 +93,20 @@ def test_losses_against_imbalance_leave_out_what_is_not_known(
     assert found[2] == 0
 
 
+def test_landmark_error_leaves_out_frames_without_landmarks() -> None:
+    torch.manual_seed(0)
+    predicted, true = torch.rand(3, 49, 2, requires_grad=True), torch.rand(3, 49, 2)
+    expected = landmark_error(predicted[[0, 2]], true[[0, 2]])
+    true[1] = float("nan")
+    error = landmark_error(predicted, true)
+    assert error.item() == pytest.approx(expected.item())
+    error.backward()
+    assert predicted.grad is not None
+    assert predicted.grad.isfinite().all()
+    assert (predicted.grad[1] == 0).all()
+    assert landmark_error(predicted[1:2], true[1:2]).item() == 0
+
+
 def test_landmark_error_does_not_change_with_the_size_of_the_face() -> None:
     torch.manual_seed(0)
     true, predicted = torch.rand(2, 3, 49, 2), torch.rand(2, 3, 49, 2)

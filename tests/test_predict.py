@@ -14,10 +14,12 @@ from torch import nn
 from actionunits import checkpoint
 from actionunits.aus import DISFA8
 from actionunits.errors import CheckpointError, MediaError
-from actionunits.faces.align import TEMPLATE
+from actionunits.faces import align, templates
+from actionunits.faces.align import TEMPLATE, transform, warp
 from actionunits.faces.centerface import CenterFace
 from actionunits.faces.detections import Detections
 from actionunits.faces.given import Aligned
+from actionunits.faces.templates import list_templates
 from actionunits.predict import Predictor, load
 from actionunits.tables import columns
 from actionunits.types import InputSpec, Output
@@ -191,6 +193,26 @@ def test_real_clip():
     assert success[:60].all()
     assert not success[80:].any()
     assert set(table["face_id"].dropna()) == {0}
+
+
+@pytest.mark.parametrize("name", list_templates())
+def test_faces_are_placed_by_the_template_of_the_card(name, tmp_path, pictures, monkeypatch):
+    model, card = make(tiny_recipe(tmp_path / "none.parquet"))
+    saved = card.model_copy(update={"template": name})
+    checkpoint.save(model, saved, tmp_path / "run")
+    placed = []
+    monkeypatch.setattr(
+        align,
+        "warp",
+        lambda image, matrices, size: placed.append(matrices) or warp(image, matrices, size),
+    )
+    reader = load(tmp_path / "run", detector=Aligned())
+    reader.predict(pictures / "a.png")
+    points = (TEMPLATE * 64)[None]
+    # of an aligned face of 36 pixels the middle 32 are seen
+    whole = transform(points, templates.place(points, name, card.spec.align))
+    margin = (card.spec.align - card.spec.size) / 2
+    assert np.allclose(transform(points, placed[0]), whole - margin)
 
 
 def test_load_takes_labels_and_thresholds_from_the_card(tmp_path, pictures):

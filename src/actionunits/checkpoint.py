@@ -40,6 +40,8 @@ class Card(BaseModel):
     aus: tuple[int, ...]
     """FACS numbers, the label axis; none for a model that reads no AUs."""
     spec: InputSpec
+    template: str = "canonical"
+    """How the faces that it was trained on are placed, see `actionunits.faces.templates`."""
     fold: int | None
     """Fold that was kept for testing; None when all subjects were trained on."""
     epoch: int

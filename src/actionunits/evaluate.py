@@ -36,7 +36,8 @@ def evaluate(
 
     Raises:
         CheckpointError: the checkpoint is missing or damaged, or reads no AUs and is given frames.
-        DataError: the samples cannot be read, or none were kept for testing.
+        DataError: the samples cannot be read, none were kept for testing, or their faces are
+            placed by another template.
     """
     model, card = checkpoint.load(path)
     task = TASKS[registry.task_of(card.recipe.model.name)]
@@ -54,6 +55,11 @@ def evaluate(
                 f"{path}: trained on all subjects; say which fold or frames to score on"
             )
         title += "" if fold is None else f", fold {fold}"
+    if samples.template != card.template:
+        raise DataError(
+            f"{path}: trained on faces with the template {card.template}, these have "
+            f"{samples.template}; prepare them with --template {card.template}"
+        )
     settings = Settings(card.selection, batch, precision, resamples)
     thresholds = torch.tensor(card.thresholds, dtype=torch.float64)
     return task.score(model, samples, card.spec, settings, title, thresholds)

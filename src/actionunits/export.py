@@ -16,6 +16,7 @@ from actionunits import checkpoint, weights
 from actionunits.checkpoint import Card
 from actionunits.errors import UserError
 from actionunits.faces.align import template
+from actionunits.faces.templates import target
 from actionunits.files import atomic
 from actionunits.types import AUModel, InputSpec, Output
 
@@ -119,7 +120,7 @@ def _metadata(card: Card) -> dict[str, str]:
         "size": spec.size,
         "clip": spec.clip,
         "context": spec.context,
-        "landmarks": np.round(template(spec.size, spec.align), 3).tolist(),
+        "landmarks": np.round(template(spec.size, spec.align, target(card.template)), 3).tolist(),
     }
     return {name: json.dumps(value) for name, value in values.items()}
 

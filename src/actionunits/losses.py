@@ -108,18 +108,19 @@ def dice(logits: Tensor, labels: Tensor, known: Tensor, epsilon: float = 1.0) ->
 def landmark_error(predicted: Tensor, true: Tensor) -> Tensor:
     """Squared error of the landmarks over twice the squared inter-ocular distance.
 
-    SACL's Eq. (6) and MGRR-Net's Eq. (11), averaged over the frames.
+    SACL's Eq. (6) and MGRR-Net's Eq. (11), averaged over the frames that have landmarks.
 
     Args:
         predicted: (..., 49, 2) pixels of the crop.
-        true: (..., 49, 2), the same.
+        true: (..., 49, 2), the same; NaN for a frame without.
 
     Returns:
-        Scalar, summed over the points.
+        Scalar, summed over the points; 0 where no frame has landmarks.
     """
-    predicted, true = predicted.float(), true.float()
+    known = true.isfinite().all(-1).all(-1)
+    predicted, true = predicted[known].float(), true[known].float()
     squares = (predicted - true).square().sum((-2, -1))
-    return (squares / (2 * inter_ocular(true).square())).mean()
+    return (squares / (2 * inter_ocular(true).square())).sum() / known.sum().clamp(min=1)
 
 
 def inter_ocular(landmarks: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from actionunits import checkpoint, media, tables, weights
 from actionunits.aus import AUSet
 from actionunits.errors import UserError
-from actionunits.faces.align import similarity, template, warp
+from actionunits.faces import align, templates
 from actionunits.faces.centerface import CenterFace
 from actionunits.faces.detections import Detections, Detector
 from actionunits.faces.track import Tracker
@@ -68,6 +68,7 @@ class Predictor:
         device: str | torch.device = "cpu",
         video_side: int = 320,
         still_side: int = 1280,
+        template: str = templates.CANONICAL,
     ) -> None:
         """Move the model to its device.
 
@@ -80,9 +81,13 @@ class Predictor:
             video_side: long side at which a video frame is searched. Faces of a tenth of its
                 height are found at 320; higher finds smaller ones and takes longer.
             still_side: long side at which a picture is searched.
+            template: how the faces are placed that the model was trained on. Detectors find five
+                points, so one of 49 points is approached: the five go where those of its mean face
+                are.
 
         Raises:
             ValueError: not one threshold an AU.
+            DataError: there is no such template.
         """
         self.aus = aus
         self._thresholds = np.asarray(thresholds, dtype=np.float64)
@@ -93,6 +98,7 @@ class Predictor:
         self._device = torch.device(device)
         self._model = model.eval().to(self._device).to(memory_format=torch.channels_last)
         self._spec = cast(AUModel, self._model).spec
+        self._target = align.template(self._spec.size, self._spec.align, templates.target(template))
         self._detector = detector or CenterFace()
         self._sides = {False: video_side, True: still_side}
 
@@ -167,8 +173,8 @@ class Predictor:
     def _crops(self, frame: Frame, faces: Sequence[Face]) -> Tensor:
         """(F, 3, size, size) uint8 aligned faces of one frame, cropped as the model wants them."""
         landmarks = np.array([face.landmarks for face in faces]).reshape(-1, 5, 2)
-        target = template(self._spec.size, self._spec.align)
-        return warp(frame.image, similarity(landmarks, target), self._spec.size)
+        matrices = align.similarity(landmarks, self._target)
+        return align.warp(frame.image, matrices, self._spec.size)
 
 
 def load(
@@ -189,8 +195,14 @@ def load(
         UserError: there is no such device.
     """
     model, card = checkpoint.load(weights.locate(name_or_path))
-    aus, found = card.au_set(), _device(device)
-    return Predictor(model, aus, card.thresholds, detector=detector, device=found)
+    return Predictor(
+        model,
+        card.au_set(),
+        card.thresholds,
+        detector=detector,
+        device=_device(device),
+        template=card.template,
+    )
 
 
 def _device(wanted: str | torch.device | None) -> torch.device:

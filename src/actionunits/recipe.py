@@ -66,6 +66,8 @@ class DataSpec(_Section):
     """File or folder of the data set; None for one that comes with the package."""
     aus: tuple[int, ...] | None = None
     """FACS numbers in the order of the label axis; None takes all that the data set codes."""
+    coding: Literal["occurrence", "intensity"] | None = None
+    """Which labels, where a data set has both; None takes occurrence where it is coded."""
     threshold: Positive | None = None
     """An AU occurs from this intensity on; None takes the data set's own."""
     relation: Literal["occurrence", "intensity"] = "occurrence"

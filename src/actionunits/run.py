@@ -263,6 +263,7 @@ class Run:
                 recipe=self.recipe,
                 aus=self._kind.aus(self.rows.train),
                 spec=self._spec,
+                template=self.rows.train.template,
                 fold=self.at.fold,
                 epoch=epoch,
                 selection=self.recipe.selection.rule,

@@ -29,7 +29,7 @@ def read_table(spec: DataSpec) -> FrameTable:
     Raises:
         DataError: the data set cannot be read or does not code the AUs.
     """
-    table = data.load(spec.name, spec.root)
+    table = data.load(spec.name, spec.root, spec.coding)
     if spec.threshold is not None:
         table = replace(table, threshold=spec.threshold)
     return table if spec.aus is None else table.select(AUSet.of(spec.aus))

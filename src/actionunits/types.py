@@ -53,7 +53,7 @@ class Batch(NamedTuple):
     labels: Tensor  # (B, [T,] A) occurrence, 0. or 1.; 0. where not known
     known: Tensor  # (B, [T,] A) bool, False where the AU was not coded
     intensity: Tensor | None  # (B, [T,] A) 0..5, None where the data set has no intensities
-    landmarks: Tensor | None  # (B, [T,] 49, 2) in pixels of the crop
+    landmarks: Tensor | None  # (B, [T,] 49, 2) in pixels of the crop; NaN for a frame without
     keys: tuple[str, ...]  # "F001/T1/0123"
 
 

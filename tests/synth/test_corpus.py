@@ -17,10 +17,11 @@ import pytest
 from PIL import Image
 
 from actionunits.errors import DataError, UserError
+from actionunits.files import writing
 from actionunits.synth.card import read_labels
 from actionunits.synth.corpus import render_corpus
 from actionunits.synth.script import SCHEMA, CorpusSettings, corpus_labels
-from actionunits.synth.store import group_file, groups, is_complete, read_description, writing
+from actionunits.synth.store import group_file, groups, is_complete, read_description
 
 SETTINGS = CorpusSettings(subjects=4, tasks=1, frames=2, seed=5, size=64, name="tiny")
 

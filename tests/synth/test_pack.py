@@ -6,9 +6,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from actionunits.errors import DataError
+from actionunits.media import encode_jpeg
 from actionunits.synth.pack import pack
 from actionunits.synth.script import SCHEMA, CorpusSettings, corpus_labels, schema_of
-from actionunits.synth.store import claim, encode, group_file, groups, is_complete, write_table
+from actionunits.synth.store import claim, group_file, groups, is_complete, write_table
 
 SETTINGS = CorpusSettings(subjects=5, tasks=2, frames=4, size=64, quality=95, name="tiny")
 
@@ -22,7 +23,9 @@ def corpus(tmp_path):
     for group in groups(SETTINGS):
         labels = corpus_labels(SETTINGS, group)
         size = (SETTINGS.size, SETTINGS.size, 3)
-        labels["image"] = [encode(rng.integers(0, 256, size, np.uint8), 95) for _ in labels.index]
+        labels["image"] = [
+            encode_jpeg(rng.integers(0, 256, size, np.uint8), 95) for _ in labels.index
+        ]
         labels["landmarks"] = [rng.uniform(0, 64, 98).astype("float32") for _ in labels.index]
         table = pa.Table.from_pandas(labels[SCHEMA.names], schema=schema_of(SETTINGS))
         write_table(

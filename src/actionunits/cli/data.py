@@ -1,11 +1,14 @@
-"""``au data``: data sets as they were handed out."""
+"""``au data``: data sets as their owners hand them out."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="Check data sets as they were handed out.", no_args_is_help=True)
+app = typer.Typer(
+    help="Check data sets as they were handed out, and prepare them for training.",
+    no_args_is_help=True,
+)
 Name = Annotated[
     str, typer.Argument(help="bp4d, bp4d_plus, disfa, disfa_right, or csv for your own list.")
 ]
@@ -29,3 +32,29 @@ def check(
     from rich.console import Console
 
     Console().print(found.to_table())
+
+
+@app.command()
+def prepare(
+    name: Name,
+    root: Root,
+    out: Annotated[Path, typer.Argument(help="Folder to write.")],
+    template: Annotated[
+        str,
+        typer.Option(help="How faces are placed: canonical, similarity49, affine49 or box49."),
+    ] = "canonical",
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes; one a core without it.")
+    ] = None,
+) -> None:
+    """Align all faces and write them with their labels. Interrupted, the same command goes on."""
+    from actionunits import data
+    from actionunits.data.prepare import prepare as run
+    from actionunits.data.prepare import reasons
+
+    manifest = run(data.read_raw(name, root), out, template, workers)
+    for excluded in manifest.excluded:
+        typer.echo(f"left out: {excluded.what}, {excluded.frames} frames: {excluded.reason}")
+    for reason, count, first in reasons(manifest.lost):
+        typer.echo(f"lost: {count} frames, the first is {first}: {reason}")
+    typer.echo(f"{manifest.frames} frames of {len(manifest.shards)} sequences in {out}", err=True)

@@ -1,16 +1,25 @@
-"""Data sets by name: each is one ``read(root)``.
+"""Data sets by name.
 
-What can be trained on is a `FrameTable` (or a `ClassTable`); what its owners hand out a `RawTable`.
+One that comes with the package is a function ``read(root) -> FrameTable``; one that its owners hand
+out is a function ``read(root) -> RawTable``, and becomes a `FrameTable` when it has been prepared.
 """
 
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from actionunits.data import affectnet, bp4d, bp4d_plus, disfa, listed, synfacs
+from actionunits.data import (
+    affectnet,
+    bp4d,
+    bp4d_plus,
+    disfa,
+    listed,
+    prepared,
+    synfacs,
+)
 from actionunits.data.classes import ClassTable
 from actionunits.data.raw import RawTable
-from actionunits.data.table import FrameTable
+from actionunits.data.table import Coding, FrameTable
 from actionunits.errors import DataError
 
 _READERS: dict[str, Callable[[Path | None], FrameTable]] = {"synfacs": synfacs.read}
@@ -28,22 +37,56 @@ _RAW: dict[str, Callable[[Path], RawTable]] = {
 
 def list_datasets() -> list[str]:
     """Return the names of all data sets, sorted."""
-    return sorted(_READERS)
+    return sorted({**_READERS, **_RAW})
 
 
-def load(name: str, root: Path | str | None = None) -> FrameTable:
-    """Read a data set.
+def load(name: str, root: Path | str | None = None, coding: Coding | None = None) -> FrameTable:
+    """Read a data set that can be trained on.
 
     Args:
         name: one of `list_datasets`.
-        root: its file or folder; None for one that comes with the package.
+        root: its file or folder, as `actionunits.data.prepare` wrote it; None for one that comes
+            with the package.
+        coding: which of its labels; None takes occurrence where it is coded, else intensity.
 
     Raises:
-        DataError: there is no such data set, or it is not what it should be.
+        DataError: there is no such data set, it is not what it should be or has not these labels.
     """
-    if name not in _READERS:
-        raise DataError(f"there is no data set {name!r}; known: {', '.join(list_datasets())}")
-    return _READERS[name](None if root is None else Path(root))
+    _check_name(name, list_datasets())
+    folder = None if root is None else Path(root)
+    if name in _RAW:
+        return prepared.read(name, folder, coding)
+    table = _READERS[name](folder)
+    if coding not in (None, table.coding):
+        raise DataError(
+            f"{name} codes {table.coding}, not {coding}: leave data.coding out, an AU occurs from "
+            "data.threshold on"
+        )
+    return table
+
+
+def list_raw() -> list[str]:
+    """Return the names of the data sets that `read_raw` reads, sorted."""
+    return sorted(_RAW)
+
+
+def read_raw(name: str, root: Path | str) -> RawTable:
+    """Read a data set as its owners hand it out: labels, and where the pictures are.
+
+    Args:
+        name: one of `list_raw`.
+        root: its folder, or for ``csv`` the file.
+
+    Raises:
+        DataError: there is no such data set, or nothing in it can be used.
+    """
+    _check_name(name, list_raw())
+    return _RAW[name](Path(root))
+
+
+def _check_name(name: str, known: list[str]) -> None:
+    if name not in known:
+        raise DataError(f"there is no data set {name!r}; known: {', '.join(known)}")
 
 
 def load_classes(name: str, root: Path | str | None = None) -> tuple[ClassTable, ClassTable]:
@@ -60,23 +103,3 @@ def load_classes(name: str, root: Path | str | None = None) -> tuple[ClassTable,
         known = ", ".join(sorted(_CLASSES))
         raise DataError(f"there is no data set of expression classes {name!r}; known: {known}")
     return _CLASSES[name](None if root is None else Path(root))
-
-
-def list_raw() -> list[str]:
-    """Return the names of the data sets that are read as they were handed out, sorted."""
-    return sorted(_RAW)
-
-
-def read_raw(name: str, root: Path | str) -> RawTable:
-    """Read a data set as it was handed out: labels, and where the pictures are.
-
-    Args:
-        name: one of `list_raw`.
-        root: its folder, or for ``csv`` the file.
-
-    Raises:
-        DataError: there is no such data set, or nothing in it can be used.
-    """
-    if name not in _RAW:
-        raise DataError(f"there is no data set {name!r}; known: {', '.join(list_raw())}")
-    return _RAW[name](Path(root))

@@ -22,11 +22,13 @@ class ClassTable:
         images: the aligned faces.
         rows: one row a face: the int ``image``, number of its picture, and the int ``label``.
         names: of the classes, in the order of the labels.
+        template: how the faces are placed, see `actionunits.faces.templates`.
     """
 
     images: ImageStore
     rows: pd.DataFrame
     names: tuple[str, ...]
+    template: str = "canonical"
 
     def __post_init__(self) -> None:
         """Check what every reader promises.

@@ -113,8 +113,11 @@ class FrameTable:
             0 but for duplicated frames).
         images: the aligned faces, `FACE_SIDE` pixels a side.
         coding: what the AU columns hold: 0 and 1, or intensities on 0..5.
-        threshold: an AU occurs when its FACS-rounded intensity reaches this.
-        landmarks: (N, 49, 2) float32 x, y in pixels of the stored face, or None.
+        threshold: an AU occurs when its FACS-rounded intensity reaches this; without meaning where
+            occurrence is coded.
+        landmarks: (N, 49, 2) float32 x, y in pixels of the stored face, NaN for a face without, or
+            None.
+        template: how the faces are placed in their pictures, see `actionunits.faces.templates`.
     """
 
     aus: AUSet
@@ -123,6 +126,7 @@ class FrameTable:
     coding: Coding
     threshold: float
     landmarks: np.ndarray | None = None
+    template: str = "canonical"
 
     def __post_init__(self) -> None:
         """Check what every reader promises.
@@ -175,7 +179,9 @@ class FrameTable:
 
         Intensities are rounded half up to FACS levels before they are compared to the threshold.
         """
-        levels = np.floor(self.labels + 0.5) if self.coding == "intensity" else self.labels
+        if self.coding == "occurrence":
+            return self.labels
+        levels = np.floor(self.labels + 0.5)
         return np.where(np.isnan(levels), levels, levels >= self.threshold).astype(np.float32)
 
     def intensity(self) -> np.ndarray | None:

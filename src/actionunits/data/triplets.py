@@ -30,10 +30,12 @@ class TripletTable:
         rows: one row a triplet: the int numbers of its pictures ``first``, ``second`` (the similar
             ones) and ``odd``, the float ``margin`` by which distances should differ, and the str
             ``kind``, by which accuracies are told apart.
+        template: how the faces are placed, see `actionunits.faces.templates`.
     """
 
     images: ImageStore
     rows: pd.DataFrame
+    template: str = "canonical"
 
     def __post_init__(self) -> None:
         """Check what every reader promises.
@@ -116,6 +118,7 @@ def triplets_from_aus(
     return TripletTable(
         table.images,
         pd.DataFrame(numbers, columns=_FACES).assign(margin=margin, kind="aus"),
+        table.template,
     )
 
 

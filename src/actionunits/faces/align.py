@@ -1,4 +1,4 @@
-"""One canonical position for every face: similarity of five points onto one template.
+"""Where a face goes: least-squares maps of its points onto a template, and the crops they show.
 
 Points are x (right) and y (down) in continuous pixel coordinates: an image spans [0, W] x [0, H]
 and the centre of its first pixel is (0.5, 0.5). The five points are the centre of the eye on the
@@ -27,18 +27,19 @@ _MIRRORED = np.array([1.0, 0.0]) + _MEASURED[[1, 0, 2, 4, 3]] * np.array([-1.0, 
 TEMPLATE: FloatArray = (_MEASURED + _MIRRORED) / 2
 
 
-def template(size: int, align: int | None = None) -> FloatArray:
+def template(size: int, align: int | None = None, five: FloatArray = TEMPLATE) -> FloatArray:
     """Template in pixels of the centre crop of `size` out of an aligned face of `align` pixels.
 
     Args:
         size: side of the crop.
         align: side of the aligned face; `size` where not given.
+        five: (5, 2) places of the five points in the unit square.
 
     Returns:
         (5, 2) points.
     """
     align = size if align is None else align
-    return TEMPLATE * align - (align - size) / 2
+    return five * align - (align - size) / 2
 
 
 def five_points(landmarks: FloatArray) -> FloatArray:
@@ -86,6 +87,34 @@ def similarity(points: FloatArray, target: FloatArray) -> FloatArray:
     return np.concatenate([linear, shift[..., None]], axis=-1)
 
 
+def affine(points: FloatArray, target: FloatArray) -> FloatArray:
+    """Least-squares affine map of points onto a target.
+
+    Args:
+        points: (..., P, 2).
+        target: (P, 2), or a shape that broadcasts against `points`.
+
+    Returns:
+        (..., 2, 3) matrices that map points onto the target.
+
+    Raises:
+        ValueError: the points of a face lie on one line, or one is not finite.
+    """
+    points = np.asarray(points, dtype=np.float64)
+    target = np.asarray(target, dtype=np.float64)
+    source_mean, target_mean = points.mean(axis=-2), target.mean(axis=-2)
+    p = points - source_mean[..., None, :]
+    q = target - target_mean[..., None, :]
+    moments = p.swapaxes(-1, -2) @ p
+    spread = np.trace(moments, axis1=-2, axis2=-1)
+    # Points on a line still leave a speck of area to rounding.
+    if not (np.linalg.det(moments) > 1e-12 * spread**2).all():
+        raise ValueError("an affine map needs finite points that are not on one line")
+    linear = np.linalg.solve(moments, p.swapaxes(-1, -2) @ q).swapaxes(-1, -2)
+    shift = target_mean - (linear @ source_mean[..., None])[..., 0]
+    return np.concatenate([linear, shift[..., None]], axis=-1)
+
+
 def invert(matrices: FloatArray) -> FloatArray:
     """Inverse of affine maps, (..., 2, 3) to (..., 2, 3)."""
     linear = np.linalg.inv(matrices[..., :2])
@@ -125,12 +154,20 @@ def warp(image: NDArray[np.uint8], matrices: FloatArray, size: int) -> torch.Ten
     for factor in np.unique(finer):
         chosen = torch.from_numpy(np.flatnonzero(finer == factor))
         side = size * int(factor)
-        grid = F.affine_grid(theta[chosen], [len(chosen), 3, side, side], align_corners=False)
+        grid = _grid(theta[chosen], side)
         fine = F.grid_sample(
             region.expand(len(chosen), -1, -1, -1), grid, padding_mode="border", align_corners=False
         )
         crops[chosen] = F.avg_pool2d(fine, int(factor)).round_().clamp_(0, 255).byte()
     return crops
+
+
+def _grid(theta: torch.Tensor, side: int) -> torch.Tensor:
+    """What ``F.affine_grid`` gives for squares, (N, side, side, 2), in a quarter of the time."""
+    at = (2 * torch.arange(side) + 1) / side - 1
+    rows = theta[:, None, :, 1] * at[:, None] + theta[:, None, :, 2]  # (N, side, 2)
+    columns = theta[:, None, :, 0] * at[:, None]
+    return rows[:, :, None] + columns[:, None]
 
 
 def _region(

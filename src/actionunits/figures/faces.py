@@ -117,7 +117,13 @@ def _of_files(
         report(problem)
 
     detector = Aligned() if choice.aligned else CenterFace()
-    predictor = Predictor(trained.model, trained.aus, trained.thresholds, detector=detector)
+    predictor = Predictor(
+        trained.model,
+        trained.aus,
+        trained.thresholds,
+        detector=detector,
+        template=trained.card.template,
+    )
     found = False
     for source in media.sources(choice.paths, keep):
         for strip in _of_source(predictor, source, choice.frames, rows, keep):
@@ -192,7 +198,8 @@ def _table(trained: Trained, choice: Choice) -> FrameTable:
     # Weights travel without the corpus that they learned from; the embedded one is then shown.
     there = choice.root or own.root is None or Path(own.root).exists()
     same = choice.data == own.name and bool(there)
-    table = data.load(choice.data, choice.root or (own.root if same else None))
+    root, coding = (own.root, own.coding) if same else (None, None)
+    table = data.load(choice.data, choice.root or root, coding)
     fold = choice.fold
     if fold is None and same:
         fold = trained.card.fold

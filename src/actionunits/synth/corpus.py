@@ -26,7 +26,8 @@ from rich.progress import (
 from rich.text import Text
 
 from actionunits.errors import DataError, UserError
-from actionunits.files import atomic
+from actionunits.files import atomic, writing
+from actionunits.media import encode_jpeg
 from actionunits.synth.assets import load_assets
 from actionunits.synth.face import Head, Identity, draw_identity
 from actionunits.synth.looks import Appearance, draw_appearance, draw_scene
@@ -41,12 +42,10 @@ from actionunits.synth.script import (
 )
 from actionunits.synth.store import (
     claim,
-    encode,
     group_file,
     groups,
     is_complete,
     write_table,
-    writing,
 )
 
 _STEADY, _WANDERING = 0.012, 0.006  # alignment error of a take and of each of its frames
@@ -196,7 +195,7 @@ def _render_subject(
         if _stop.is_set():
             raise InterruptedError
         pixels, points = renderer.render(shots[first : first + renderer.batch])
-        images.extend(encode(image, settings.quality) for image in pixels)
+        images.extend(encode_jpeg(image, settings.quality) for image in pixels)
         landmarks.extend(points.reshape(len(points), -1))
     labels = [take_labels(subject, take) for take in script]
     columns: dict[str, list[bytes] | list[np.ndarray] | np.ndarray] = {

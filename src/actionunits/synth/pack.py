@@ -10,15 +10,14 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from actionunits.errors import DataError
-from actionunits.files import atomic
+from actionunits.files import atomic, writing
+from actionunits.media import encode_jpeg
 from actionunits.synth.script import schema_of
 from actionunits.synth.store import (
-    encode,
     group_file,
     groups,
     read_description,
     write_table,
-    writing,
 )
 
 _WORST = 40  # JPEG quality below which the picture loses what AUs are read from
@@ -90,4 +89,4 @@ def _best_quality(images: list[bytes], budget: int, highest: int) -> int:
 
 def _recode(image: bytes, quality: int) -> bytes:
     with Image.open(io.BytesIO(image)) as decoded:
-        return encode(np.asarray(decoded), quality, optimize=True)
+        return encode_jpeg(np.asarray(decoded), quality, optimize=True)

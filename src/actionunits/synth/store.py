@@ -1,20 +1,14 @@
 """The files of a corpus in a folder: a description and one Parquet file for a few subjects."""
 
-import io
 import json
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from PIL import Image
 
 from actionunits.errors import DataError
-from actionunits.files import atomic
+from actionunits.files import atomic, writing
 from actionunits.synth.script import CorpusSettings, describe, settings_from, subject_name
 
 DESCRIPTION = "corpus.json"
@@ -46,13 +40,6 @@ def read_description(out: Path) -> CorpusSettings:
         raise DataError(f"no corpus in {out}: {DESCRIPTION} is missing") from None
     except (OSError, ValueError) as error:
         raise DataError(f"cannot read {path} ({error}); render into a new folder") from error
-
-
-def encode(image: np.ndarray, quality: int, **options: bool) -> bytes:
-    """JPEG bytes of an (S, S, 3) uint8 RGB image."""
-    data = io.BytesIO()
-    Image.fromarray(image).save(data, "JPEG", quality=quality, **options)
-    return data.getvalue()
 
 
 def claim(out: Path, settings: CorpusSettings) -> None:
@@ -88,19 +75,6 @@ def is_complete(out: Path, settings: CorpusSettings, group: range) -> bool:
         found.num_rows == len(group) * settings.tasks * settings.frames
         and (found.metadata or {}).get(b"actionunits") == json.dumps(describe(settings)).encode()
     )
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Say in one sentence that a file could not be written."""
-    try:
-        yield
-    except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        raise DataError(
-            f"cannot write {path}: {reason}; make room or choose another folder, "
-            "then run the same command again"
-        ) from error
 
 
 def write_table(table: pa.Table, file: Path | BinaryIO) -> None:

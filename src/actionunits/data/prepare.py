@@ -1,0 +1,266 @@
+"""Prepare a data set: align the faces of all its sequences and write them with their labels."""
+
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    wait,
+)
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.sharedctypes import Synchronized
+from multiprocessing.synchronize import Event
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from actionunits.data.prepared import MANIFEST, Lost, Manifest, Shard, read_shard, shard_name
+from actionunits.data.raw import RawTable
+from actionunits.data.shard import Job, checksum, write
+from actionunits.errors import DataError, UserError
+from actionunits.faces import templates
+from actionunits.files import atomic, writing
+
+_FRAME_BYTES = 30_000  # of a photographed face at the quality that is stored
+_RESERVE = 1.1  # room wanted for each byte that is expected
+
+
+def prepare(
+    raw: RawTable,
+    out: Path,
+    template: str = templates.CANONICAL,
+    workers: int | None = None,
+    console: Console | None = None,
+) -> Manifest:
+    """Write a folder of aligned faces that `actionunits.data.load` reads.
+
+    Shards that an earlier run finished are kept where their frames, labels, landmarks and pictures
+    are still the same; so an interrupted preparation is taken up by the same call, and a second one
+    repairs only what was missing or has changed. What cannot be prepared is left out and listed.
+
+    Args:
+        raw: the data set.
+        out: folder to write; made where it is missing.
+        template: how faces are placed, one of `actionunits.faces.templates.list_templates`.
+        workers: processes; one a core where not given.
+        console: where disk use and progress are shown; standard error by default.
+
+    Returns:
+        What is in the folder.
+
+    Raises:
+        DataError: the data set has no landmarks for the template, the folder is that of another
+            data set or template, or there is no room.
+        ExceptionGroup: some sequences failed; all others are there.
+    """
+    console = console or Console(stderr=True)
+    _check_landmarks(raw, template)
+    files = {shard_name(str(s), str(t)): (s, t) for s, t in _sequences(raw)}
+    kept = _claim(out, raw.name, template, list(files))
+    _check_room(out, max(0, len(raw) - sum(kept.values())), len(files), console)
+    most = min(workers or os.cpu_count() or 1, len(files))
+    failures = _write_all(raw, out, template, most, console)
+    if failures:
+        raise ExceptionGroup(f"{len(failures)} sequences could not be prepared", failures)
+    manifest = _describe(raw, out, template, list(files))
+    with writing(out / MANIFEST), atomic(out / MANIFEST) as file:
+        file.write_text(json.dumps(manifest.model_dump(mode="json"), indent=1) + "\n", "utf-8")
+    return manifest
+
+
+def reasons(lost: tuple[Lost, ...]) -> list[tuple[str, int, str]]:
+    """Why frames were lost, how many and the first of them, most frequent first."""
+    first = {each.reason: f"{each.subject}/{each.task}/{each.frame}" for each in reversed(lost)}
+    counts = Counter(each.reason for each in lost)
+    return [(reason, count, first[reason]) for reason, count in counts.most_common()]
+
+
+def _check_landmarks(raw: RawTable, template: str) -> None:
+    if templates.needs_landmarks(template) and raw.landmarks is None:
+        able = [name for name in templates.list_templates() if not templates.needs_landmarks(name)]
+        raise DataError(
+            f"{raw.root}: the template {template} is placed by 49 landmarks and {raw.name} brings "
+            f"none; take one that detected points are enough for: {', '.join(able)}"
+        )
+
+
+def _sequences(raw: RawTable) -> Iterator[tuple[object, object]]:
+    pairs = raw.rows[["subject", "task"]].drop_duplicates()
+    return pairs.itertuples(index=False, name=None)
+
+
+def _claim(out: Path, name: str, template: str, files: list[str]) -> dict[str, int]:
+    """Frames of the shards that are there, all of this data set and template."""
+    kept = {}
+    for file in files:
+        shard = read_shard(out / file)
+        if shard is None:
+            continue
+        if (shard.name, shard.template) != (name, template):
+            raise DataError(
+                f"{out} holds {shard.name} with the template {shard.template}, not {name} with "
+                f"{template}; give another folder"
+            )
+        kept[file] = pq.read_metadata(out / file).num_rows + len(shard.lost)
+    return kept
+
+
+def _check_room(out: Path, frames: int, sequences: int, console: Console) -> None:
+    """Say how much will be written, and refuse where it does not fit."""
+    existing = next(path for path in (out, *out.absolute().parents) if path.exists())
+    needed, free = frames * _FRAME_BYTES, shutil.disk_usage(existing).free
+    console.print(
+        f"{frames:,} frames to prepare in {sequences} sequences: about {needed / 1e9:.2f} GB; "
+        f"{free / 1e9:.2f} GB are free in {out}",
+        highlight=False,
+        soft_wrap=True,
+        markup=False,
+    )
+    if needed * _RESERVE > free:
+        raise DataError(
+            f"{out}: about {needed * _RESERVE / 1e9:.2f} GB are needed for {frames:,} frames and "
+            f"{free / 1e9:.2f} GB are free; make room or choose another folder"
+        )
+
+
+def _write_all(
+    raw: RawTable, out: Path, template: str, workers: int, console: Console
+) -> list[Exception]:
+    """Write the shards that are not there yet; return what went wrong with some of them."""
+    context = multiprocessing.get_context("spawn")
+    stop, done = context.Event(), context.Value("q", 0)
+    failures: list[Exception] = []
+    pending: dict[Future[None], Job] = {}
+    with (
+        Progress(
+            TextColumn(raw.name),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=console,
+        ) as progress,
+        _pool(workers, context, stop, done) as pool,
+    ):
+        bar, kept = progress.add_task(raw.name, total=len(raw)), 0
+
+        def collect(most: int) -> None:
+            """Wait until at most so many jobs are pending."""
+            while len(pending) > most:
+                for job in wait(pending, timeout=0.5, return_when=FIRST_COMPLETED).done:
+                    if failure := _failure(job, pending.pop(job)):
+                        failures.append(failure)
+                progress.update(bar, completed=kept + done.value)
+
+        try:
+            for job in _jobs(raw, out, template):
+                there = read_shard(job.file)
+                if there is not None and there.source == job.shard.source:
+                    kept += len(job.rows)
+                    continue
+                (out / MANIFEST).unlink(missing_ok=True)  # from here on it may not be true
+                pending[pool.submit(_work, job)] = job
+                collect(2 * workers)  # jobs hold landmarks: only a few wait at a time
+            collect(0)
+        except BrokenProcessPool as error:
+            raise DataError(
+                f"{out}: a process died; finished sequences are kept. Run the same command again, "
+                "with fewer --workers if memory was short"
+            ) from error
+        except BaseException:
+            stop.set()
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+    return failures
+
+
+def _jobs(raw: RawTable, out: Path, template: str) -> Iterator[Job]:
+    columns = tuple(raw.label_columns())
+    for subject, task, found in raw.sequences():
+        rows = found.reset_index(drop=True)
+        landmarks = None if raw.landmarks is None else raw.landmarks(rows)
+        source = checksum(raw.root, rows, columns, landmarks)
+        shard = Shard(name=raw.name, template=template, source=source)
+        file = out / shard_name(subject, task)
+        yield Job(subject, task, file, shard, rows, columns, landmarks)
+
+
+def _failure(future: "Future[None]", job: Job) -> Exception | None:
+    """What went wrong with one sequence; errors that would befall every other end the run."""
+    try:
+        future.result()
+    except (UserError, BrokenProcessPool):
+        raise
+    except Exception as error:
+        error.add_note(f"while preparing {job.file.stem}")
+        return error
+    return None
+
+
+def _describe(raw: RawTable, out: Path, template: str, files: list[str]) -> Manifest:
+    """What is in a finished folder, from its shards."""
+    shards = {file: pq.read_metadata(out / file).num_rows for file in sorted(files)}
+    cards = [read_shard(out / file) for file in shards]
+    return Manifest(
+        name=raw.name,
+        template=template,
+        occurrence=None if raw.occurrence is None else raw.occurrence.numbers,
+        intensity=None if raw.intensity is None else raw.intensity.numbers,
+        threshold=raw.threshold,
+        frames=sum(shards.values()),
+        shards=shards,
+        lost=tuple(lost for card in cards if card is not None for lost in card.lost),
+        excluded=raw.excluded,
+    )
+
+
+class _Stopped(Exception):  # noqa: N818  (no error: another one ended the run)
+    """The run has ended, this process' work with it."""
+
+
+_stop: Event  # of this worker
+_done: "Synchronized[int]"  # frames that all workers have seen to
+
+
+def _pool(
+    workers: int,
+    context: multiprocessing.context.SpawnContext,
+    stop: Event,
+    done: "Synchronized[int]",
+) -> Executor:
+    """Processes, or for a single worker a thread, which starts at once."""
+    if workers == 1:
+        return ThreadPoolExecutor(1, "prepare", _start, (stop, done))
+    return ProcessPoolExecutor(workers, context, _start_process, (stop, done))
+
+
+def _start(stop: Event, done: "Synchronized[int]") -> None:
+    global _stop, _done
+    _stop, _done = stop, done
+
+
+def _start_process(stop: Event, done: "Synchronized[int]") -> None:
+    _start(stop, done)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which sets `stop`
+    torch.set_num_threads(1)
+
+
+def _work(job: Job) -> None:
+    write(job, _report)
+
+
+def _report(frames: int) -> None:
+    if _stop.is_set():
+        raise _Stopped
+    with _done.get_lock():
+        _done.value += frames

@@ -1,0 +1,202 @@
+"""Prepared data sets: aligned faces with their labels, as ``au data prepare`` writes them.
+
+A folder holds a Parquet file for each sequence, its shard, and ``prepared.json``, which lists them
+and says what they are. The description is written last: a folder without it is not finished.
+"""
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import quote
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from actionunits.aus import AUSet
+from actionunits.data.raw import Excluded
+from actionunits.data.table import POINTS, Coding, FrameTable, ParquetStore
+from actionunits.errors import DataError
+
+MANIFEST = "prepared.json"
+KIND: Literal["prepared"] = "prepared"
+VERSION: Literal[1] = 1
+METADATA = b"actionunits"  # where a Parquet file keeps its `Shard`
+
+
+class _Values(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Lost(_Values):
+    """A frame that could not be prepared."""
+
+    subject: str
+    task: str
+    frame: int
+    reason: str
+
+
+class Shard(_Values):
+    """What a shard says of itself."""
+
+    kind: Literal["prepared"] = KIND
+    version: Literal[1] = VERSION
+    name: str
+    """Of the data set."""
+    template: str
+    """How the faces are placed, see `actionunits.faces.templates`."""
+    source: str
+    """Checksum of what the shard was made from."""
+    lost: tuple[Lost, ...] = ()
+
+
+class Manifest(_Values):
+    """What a prepared folder is: ``prepared.json``."""
+
+    kind: Literal["prepared"] = KIND
+    version: Literal[1] = VERSION
+    name: str
+    """Of the data set."""
+    template: str
+    """How the faces are placed, see `actionunits.faces.templates`."""
+    occurrence: tuple[int, ...] | None
+    """FACS numbers of the AUs coded 0 and 1."""
+    intensity: tuple[int, ...] | None
+    """FACS numbers of the AUs coded 0 to 5."""
+    threshold: float
+    """An AU occurs from this intensity on, where only intensities are coded."""
+    frames: int
+    """That were prepared."""
+    shards: dict[str, int]
+    """Frames of each file."""
+    lost: tuple[Lost, ...]
+    """Frames that are listed in the data set and could not be prepared."""
+    excluded: tuple[Excluded, ...]
+    """What the reader of the data set had left out before."""
+
+    def aus(self, coding: Coding) -> AUSet | None:
+        """AUs of a coding; None where it is not there."""
+        numbers = self.occurrence if coding == "occurrence" else self.intensity
+        return None if numbers is None else AUSet.of(numbers)
+
+
+def read(name: str, root: Path | None, coding: Coding | None = None) -> FrameTable:
+    """Read a prepared data set; the pictures stay on disk until they are wanted.
+
+    Args:
+        name: of the data set.
+        root: the folder that ``au data prepare`` wrote.
+        coding: which labels; None takes occurrence where it is coded, else intensity.
+
+    Raises:
+        DataError: the folder is none, is not finished, holds another data set or does not have the
+            labels, or a file in it is missing or damaged.
+    """
+    if root is None:
+        raise DataError(
+            f"{name} does not come with the package: get it from its owners, run "
+            f"`au data prepare {name} ROOT OUT` and give OUT as data.root"
+        )
+    manifest = read_manifest(name, root)
+    chosen = coding or ("occurrence" if manifest.occurrence is not None else "intensity")
+    aus = manifest.aus(chosen)
+    if aus is None:
+        raise DataError(f"{root}: {name} has no labels of {chosen} here; leave data.coding out")
+    files = [root / file for file, count in manifest.shards.items() if count]
+    if not files:
+        raise DataError(f"{root}: no frame of {name} could be prepared; see {MANIFEST}")
+    suffix = "_intensity" if chosen == "intensity" else ""
+    names = {f"{column}{suffix}": column for column in aus.columns()}
+    tables = [_read(file, manifest, list(names)) for file in files]
+    rows = pd.concat([table.drop_columns("landmarks").to_pandas() for table in tables])
+    landmarks = np.concatenate([_points(table["landmarks"]) for table in tables])
+    return FrameTable(
+        aus=aus,
+        rows=rows.rename(columns=names).assign(image=np.arange(len(rows))).reset_index(drop=True),
+        images=ParquetStore(files),
+        coding=chosen,
+        threshold=manifest.threshold if chosen == "intensity" else 1.0,
+        landmarks=None if np.isnan(landmarks).all() else landmarks,
+        template=manifest.template,
+    )
+
+
+def read_manifest(name: str, root: Path) -> Manifest:
+    """Read what a prepared folder is.
+
+    Raises:
+        DataError: it is none, is not finished, or holds another data set or version.
+    """
+    file = root / MANIFEST
+    try:
+        values = json.loads(file.read_text("utf-8"))
+    except OSError:
+        unfinished = root.is_dir() and any(read_shard(f) for f in root.glob("[!.]*.parquet"))
+        raise DataError(
+            f"{root}: {name} was not prepared to its end: run the same `au data prepare` again"
+            if unfinished
+            else f"{root}: expected a prepared data set, found no {MANIFEST}; run "
+            f"`au data prepare {name} {root} OUT` and give OUT as data.root"
+        ) from None
+    except ValueError as error:
+        raise DataError(f"{file}: damaged ({error}); run `au data prepare` again") from None
+    found: dict[str, Any] = values if isinstance(values, dict) else {}
+    kind, version = found.get("kind"), found.get("version")
+    if (kind, version) != (KIND, VERSION):
+        raise DataError(
+            f"{file}: expected kind {KIND!r} and version {VERSION}, found {kind!r} and {version}; "
+            f"run `au data prepare {name} ROOT OUT` with this version, into a new folder"
+        )
+    try:
+        manifest = Manifest.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise DataError(f"{file}: damaged at {where}; run `au data prepare` again") from None
+    if manifest.name != name:
+        raise DataError(f"{root}: expected {name}, found {manifest.name}; name that or its folder")
+    return manifest
+
+
+def shard_name(subject: str, task: str) -> str:
+    """File of a sequence; two sequences never share one."""
+    return f"{quote(subject, safe='').replace('_', '%5F')}_{quote(task, safe='')}.parquet"
+
+
+def read_shard(file: Path) -> Shard | None:
+    """What a shard says of itself; None where it is missing, damaged or something else."""
+    try:
+        return Shard.model_validate_json((pq.read_metadata(file).metadata or {})[METADATA])
+    except (OSError, pa.ArrowInvalid, KeyError, ValidationError):
+        return None
+
+
+def _read(file: Path, manifest: Manifest, labels: list[str]) -> pa.Table:
+    """All of a shard but its pictures."""
+    shard = read_shard(file)
+    if shard is None or (shard.name, shard.template) != (manifest.name, manifest.template):
+        raise DataError(
+            f"{file}: missing, damaged or of another preparation; "
+            f"run the same `au data prepare {manifest.name}` again"
+        )
+    parts = [name for name in pq.read_schema(file).names if name == "part"]
+    table = pq.read_table(file, columns=["subject", "task", "frame", *parts, *labels, "landmarks"])
+    if len(table) != manifest.shards[file.name]:
+        raise DataError(
+            f"{file}: expected {manifest.shards[file.name]} frames, found {len(table)}; "
+            f"run the same `au data prepare {manifest.name}` again"
+        )
+    return table
+
+
+def _points(column: pa.ChunkedArray) -> np.ndarray:
+    """Landmarks (N, 49, 2) float32 of lists of their 98 coordinates; NaN where there is none."""
+    lists = column.combine_chunks()
+    points = np.full((len(lists), POINTS * 2), np.nan, np.float32)
+    points[lists.is_valid().to_numpy(zero_copy_only=False)] = (
+        lists.flatten().to_numpy().reshape(-1, POINTS * 2)
+    )
+    return points.reshape(-1, POINTS, 2)

@@ -1,0 +1,254 @@
+"""One sequence of a data set: its pictures, decoded once and in order, become aligned faces."""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from actionunits import media
+from actionunits.data.prepared import METADATA, Lost, Shard
+from actionunits.data.table import FACE_SIDE
+from actionunits.errors import MediaError
+from actionunits.faces import templates
+from actionunits.faces.align import FloatArray, transform, warp
+from actionunits.faces.detections import Detections, Detector
+from actionunits.faces.main_face import MainFace, Points
+from actionunits.files import atomic, writing
+from actionunits.types import Frame
+
+QUALITY = 95  # of the JPEGs
+_KEY = ["subject", "task", "frame"]
+_CHUNK = 16  # frames in memory at a time, and of a row group
+
+
+class Job(NamedTuple):
+    """A sequence to prepare. It travels to the process that does it."""
+
+    subject: str
+    task: str
+    file: Path
+    """Shard to write."""
+    shard: Shard
+    """What it will say of itself, but for the frames that are lost."""
+    rows: pd.DataFrame
+    """Of a `RawTable`, numbered from 0."""
+    columns: tuple[str, ...]
+    """Of the labels."""
+    landmarks: FloatArray | None
+    """(N, 49, 2) in pixels of the pictures, NaN where there is none."""
+
+
+class _Picture(NamedTuple):
+    row: int
+    frame: Frame | None
+    reason: str  # why there is no frame
+
+
+class _Face(NamedTuple):
+    row: int
+    image: bytes
+    landmarks: FloatArray | None  # (98,) in pixels of the crop
+
+
+def checksum(
+    root: Path, rows: pd.DataFrame, columns: Iterable[str], landmarks: FloatArray | None
+) -> str:
+    """Checksum of all that a shard is made from: frames, labels, landmarks and pictures.
+
+    Pictures and videos are known by place below `root` and size, which the rest of an archive that
+    was unpacked in part changes.
+    """
+    digest = hashlib.sha256()
+    files = rows["file"].unique()
+    for file in files:
+        place = Path(os.path.relpath(file, root)).as_posix()
+        digest.update(f"{place} {_size(file)}\n".encode())
+    labels = rows[list(columns)].to_numpy(np.float32)
+    number = pd.Series(range(len(files)), index=files)
+    parts = [name for name in ("part",) if name in rows.columns]
+    keys = rows[[*_KEY, "position", *parts]].assign(file=number[rows["file"]].to_numpy())
+    digest.update(keys.to_csv(index=False).encode())
+    digest.update(" ".join(columns).encode())
+    digest.update(labels.tobytes())
+    if landmarks is not None:
+        digest.update(landmarks.astype(np.float32).tobytes())
+    return digest.hexdigest()
+
+
+def write(job: Job, report: Callable[[int], None]) -> None:
+    """Align the faces of a sequence and write its shard, whole or not at all.
+
+    What cannot be prepared is left out and listed in the shard.
+
+    Args:
+        job: the sequence.
+        report: is told how many frames have been seen to; what it raises ends the work.
+
+    Raises:
+        DataError: the shard cannot be written.
+    """
+    template = job.shard.template
+    finder = None if templates.needs_landmarks(template) else MainFace(_detect)
+    schema, lost = _schema(job), list[Lost]()
+    pictures, numbers = _pictures(job.rows), job.rows["frame"].tolist()
+    packed = {name: "ZSTD" for name in schema.names} | {"image": "NONE"}
+    packed["landmarks.list.element"] = packed.pop("landmarks")
+    dictionary = ["subject", "task"]
+    with (
+        writing(job.file),
+        atomic(job.file) as temporary,
+        pq.ParquetWriter(
+            temporary, schema, compression=packed, use_dictionary=dictionary
+        ) as writer,
+    ):
+        while chunk := list(islice(pictures, _CHUNK)):
+            faces, gone = _align(chunk, job.landmarks, finder, template)
+            lost += [
+                Lost(subject=job.subject, task=job.task, frame=numbers[row], reason=reason)
+                for row, reason in gone.items()
+            ]
+            if faces:
+                writer.write_table(_table(job.rows, faces, schema))
+            report(len(chunk))
+        card = job.shard.model_copy(update={"lost": tuple(lost)})
+        writer.add_key_value_metadata({METADATA.decode(): card.model_dump_json()})
+
+
+def _align(
+    chunk: list[_Picture], landmarks: FloatArray | None, finder: Points | None, template: str
+) -> tuple[list[_Face], dict[int, str]]:
+    """Aligned faces of a few pictures, and for each row without one the reason."""
+    lost = {picture.row: picture.reason for picture in chunk if picture.frame is None}
+    seen = {picture.row: picture.frame for picture in chunk if picture.frame is not None}
+    points: dict[int, FloatArray] = {}
+    if landmarks is not None:
+        points = {row: landmarks[row] for row in seen if np.isfinite(landmarks[row]).all()}
+    own = set(points)
+    unknown = [row for row in seen if row not in own]
+    if finder is not None and unknown:
+        found = finder([seen[row] for row in unknown])
+        points |= {
+            row: five for row, five in zip(unknown, found, strict=True) if np.isfinite(five).all()
+        }
+    faces = []
+    for row, frame in seen.items():
+        if row not in points:
+            lost[row] = "no landmarks in the data set" if finder is None else "no face found"
+            continue
+        height, width = frame.image.shape[:2]
+        if not ((points[row].mean(0) >= 0) & (points[row].mean(0) <= [width, height])).all():
+            lost[row] = "its landmarks lie outside the picture"
+            continue
+        try:
+            matrix = templates.place(points[row][None], template, FACE_SIDE)
+        except ValueError:
+            lost[row] = "its landmarks coincide or lie on one line"
+            continue
+        crop = warp(frame.image, matrix, FACE_SIDE)[0].permute(1, 2, 0).contiguous().numpy()
+        moved = transform(points[row], matrix[0]).reshape(-1) if row in own else None
+        faces.append(_Face(row, media.encode_jpeg(crop, QUALITY), moved))
+    return faces, lost
+
+
+def _pictures(rows: pd.DataFrame) -> Iterator[_Picture]:
+    """The picture of every row, file by file, a video in its own order."""
+    for file, part in rows.groupby("file", sort=False):
+        name = str(file)
+        if not Path(name).is_file():
+            for row in part.index:
+                yield _Picture(int(row), None, "no such file")
+        elif media.is_still(name):
+            for row in part.index:
+                yield _still(int(row), name)
+        else:
+            yield from _video(name, part["position"])
+
+
+def _still(row: int, file: str) -> _Picture:
+    try:
+        return _Picture(row, Frame(media.read_image(file), file, 0, 0.0), "")
+    except MediaError as error:
+        return _Picture(row, None, _reason(error, file))
+
+
+def _video(file: str, positions: pd.Series) -> Iterator[_Picture]:
+    wanted: dict[int, list[int]] = {}
+    for row, position in positions.items():
+        wanted.setdefault(int(position), []).append(int(str(row)))
+    reason = "the video ends before its labels"
+    try:
+        with closing(media.frames(file, threads=1)) as frames:
+            for frame in frames:
+                for row in wanted.pop(frame.number, []):
+                    yield _Picture(row, frame, "")
+                if not wanted:
+                    return
+    except MediaError as error:
+        reason = _reason(error, file)
+    for rows in wanted.values():
+        for row in rows:
+            yield _Picture(row, None, reason)
+
+
+def _reason(error: MediaError, file: str) -> str:
+    """What is wrong, without the file, so that equal reasons can be counted."""
+    return str(error).removeprefix(f"{file}: ")
+
+
+def _size(file: str) -> int:
+    try:
+        return os.stat(file).st_size
+    except OSError:
+        return -1
+
+
+def _schema(job: Job) -> pa.Schema:
+    part = [("part", pa.int8())] if "part" in job.rows.columns else []
+    return pa.schema(
+        [
+            ("subject", pa.string()),
+            ("task", pa.string()),
+            ("frame", pa.int64()),
+            *part,
+            *((name, pa.float32()) for name in job.columns),
+            ("image", pa.binary()),
+            ("landmarks", pa.list_(pa.float32())),
+        ]
+    )
+
+
+def _table(rows: pd.DataFrame, faces: list[_Face], schema: pa.Schema) -> pa.Table:
+    mine = rows.loc[[face.row for face in faces]]
+    pictures = {
+        "image": [face.image for face in faces],
+        "landmarks": [
+            None if face.landmarks is None else face.landmarks.astype(np.float32) for face in faces
+        ],
+    }
+    columns = [
+        pa.array(pictures.get(field.name, mine.get(field.name)), field.type, from_pandas=False)
+        for field in schema
+    ]
+    return pa.table(columns, schema=schema)
+
+
+def _detect(frames: Sequence[Frame], side: int) -> list[Detections]:
+    """Faces of frames; a `Detector` that is loaded when it is first wanted."""
+    return _detector()(frames, side)
+
+
+@cache
+def _detector() -> Detector:
+    # Half of a process' start, and not needed where a data set brings landmarks.
+    from actionunits.faces.centerface import CenterFace
+
+    return CenterFace(threads=1)
