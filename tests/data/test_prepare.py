@@ -184,6 +184,20 @@ def test_lost_frames_are_listed_and_the_rest_is_prepared(tmp_path: Path) -> None
     assert contents(out) == contents(tmp_path / "whole")
 
 
+def test_landmarks_that_cannot_be_read_cost_their_sequence_only(raw: RawTable, tmp_path) -> None:
+    def damaged(rows: pd.DataFrame) -> np.ndarray:
+        if rows["subject"].iloc[0] == "S2":
+            raise DataError("S2_T1.mat: not a whole MATLAB file")
+        return own_landmarks(rows)
+
+    said = Console(file=io.StringIO(), record=True, width=200)
+    spoilt = dataclasses.replace(raw, landmarks=damaged)
+    manifest = prepare(spoilt, tmp_path / "out", "box49", 1, said)
+    assert {each.subject for each in manifest.lost} == {"S2"}
+    assert manifest.frames == len(raw) - len(manifest.lost) > 0
+    assert "S2_T1.mat: not a whole MATLAB file; going on" in said.export_text()
+
+
 def test_reasons_are_counted_with_their_first_frame(tmp_path: Path) -> None:
     raw = raw_table(tmp_path / "raw", subjects=2)
     for name in ("S1/T1/3.png", "S2/T1/2.png", "S2/T1/3.png"):

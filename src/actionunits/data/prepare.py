@@ -20,6 +20,8 @@ from multiprocessing.sharedctypes import Synchronized
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import torch
 from rich.console import Console
@@ -28,6 +30,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from actionunits.data.prepared import MANIFEST, Lost, Manifest, Shard, read_shard, shard_name
 from actionunits.data.raw import RawTable
 from actionunits.data.shard import Job, checksum, write
+from actionunits.data.table import POINTS
 from actionunits.errors import DataError, UserError
 from actionunits.faces import templates
 from actionunits.files import atomic, writing
@@ -163,7 +166,7 @@ def _write_all(
                 progress.update(bar, completed=kept + done.value)
 
         try:
-            for job in _jobs(raw, out, template):
+            for job in _jobs(raw, out, template, console):
                 there = read_shard(job.file)
                 if there is not None and there.source == job.shard.source:
                     kept += len(job.rows)
@@ -184,15 +187,26 @@ def _write_all(
     return failures
 
 
-def _jobs(raw: RawTable, out: Path, template: str) -> Iterator[Job]:
+def _jobs(raw: RawTable, out: Path, template: str, console: Console) -> Iterator[Job]:
     columns = tuple(raw.label_columns())
     for subject, task, found in raw.sequences():
         rows = found.reset_index(drop=True)
-        landmarks = None if raw.landmarks is None else raw.landmarks(rows)
+        landmarks = _landmarks(raw, rows, console)
         source = checksum(raw.root, rows, columns, landmarks)
         shard = Shard(name=raw.name, template=template, source=source)
         file = out / shard_name(subject, task)
         yield Job(subject, task, file, shard, rows, columns, landmarks)
+
+
+def _landmarks(raw: RawTable, rows: pd.DataFrame, console: Console) -> np.ndarray | None:
+    """Landmarks of one sequence (N, 49, 2); NaN, and a word of it, where they cannot be read."""
+    if raw.landmarks is None:
+        return None
+    try:
+        return raw.landmarks(rows)
+    except DataError as error:
+        console.print(f"{error}; going on without its landmarks", soft_wrap=True, markup=False)
+        return np.full((len(rows), POINTS, 2), np.nan, np.float32)
 
 
 def _failure(future: "Future[None]", job: Job) -> Exception | None:
