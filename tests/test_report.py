@@ -165,6 +165,29 @@ def test_the_table_of_the_folds_is_a_papers(tmp_path: Path) -> None:
     assert body[5][1:8] == ["0", "0", "-", "-", "-", "-", "-"]
 
 
+def test_errors_of_landmarks_are_averaged_over_the_folds() -> None:
+    def fold(k: int, error: float) -> Report:
+        scores = {
+            "landmark_error": Score(per_au=[], mean=error, mean_interval=[3.0, 5.0]),
+            "landmark_failure": Score(per_au=[], mean=1.5),
+        }
+        return report([f"S{k}"], seed=k).model_copy(update={"landmarks": scores})
+
+    one = fold(0, 3.25)
+    expected = (
+        "mean error 3.25 % [3.00 5.00] of the inter-ocular distance, more than 10 % in 1.50 %"
+    )
+    assert expected in str(one.to_table().caption)
+    folds = [one, fold(1, 4.0), fold(2, 4.75)]
+    cross = summarise(folds)
+    assert cross.landmarks["landmark_error"].mean == pytest.approx(4)
+    assert "mean error 4.00 % of the inter-ocular" in cross.to_grid().to_markdown()
+    assert CrossReport.model_validate_json(cross.to_json()).landmarks == cross.landmarks
+    folds[1] = report(["S1"])
+    assert summarise(folds).landmarks == {}
+    assert "landmarks" not in summarise(folds).to_grid().to_markdown()
+
+
 def test_latex_escapes_and_has_rows_of_one_width(tmp_path: Path) -> None:
     odd = report(["S1", "S2"]).model_copy(update={"title": r"a_b & 5% \of {#1}~^$, x, fold 1"})
     write_tables(summarise([odd, report(["S3"]), report(["S4"])]), tmp_path)

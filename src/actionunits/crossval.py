@@ -20,7 +20,15 @@ from actionunits.grid import AU_NAMES, Grid, ends, printed
 from actionunits.metrics import F1, interval, resample
 from actionunits.published import MEAN, SCALE
 from actionunits.recipe import Recipe
-from actionunits.report import HEADINGS, SELECTION, PlainReport, Report, Score
+from actionunits.report import (
+    HEADINGS,
+    SELECTION,
+    PlainReport,
+    Report,
+    Score,
+    landmark_line,
+    mean_landmarks,
+)
 from actionunits.run import REPORT
 from actionunits.train import train
 
@@ -38,6 +46,8 @@ class CrossReport(BaseModel):
     """Of each score over the folds that have it, per AU; then over the AUs."""
     pooled_f1: Score
     """From the summed counts of all folds, with intervals over all subjects."""
+    landmarks: dict[str, Score] = {}
+    """As in `Report`, means over the folds."""
 
     def to_frame(self) -> pd.DataFrame:
         """One row an AU and a last one for the mean: support, F1 of each fold, means, pooled F1.
@@ -105,6 +115,8 @@ class CrossReport(BaseModel):
             "subjects; cal.: F1 at calibrated thresholds; other scores are means over the folds"
         )
         yield "F1, accuracy and AUC in %" + ("; MAE in levels of intensity" * ("mae" in self.mean))
+        if self.landmarks:
+            yield landmark_line(self.landmarks)
 
 
 def crossval(
@@ -185,6 +197,7 @@ def summarise(folds: list[Report], resamples: int = 1000) -> CrossReport:
             intervals=interval(samples).tolist(),
             mean_interval=interval(samples.nanmean(-1)).tolist(),
         ),
+        landmarks=mean_landmarks(folds),
     )
 
 

@@ -1,7 +1,8 @@
 """Frame-based scores per AU, exact in any number of batches and processes, with intervals.
 
 Every metric is a `torchmetrics.Metric` that takes predictions, targets and the mask `known`, all of
-shape (..., A) with A AUs, and computes one score per AU, shape (A,), in float64. Frames in which an
+shape (..., A) with A AUs, and computes one score per AU, shape (A,), in float64 (`LandmarkError`
+and `TripletAccuracy`, which are not of AUs, say what they take). Frames in which an
 AU was not coded count for the other AUs only. The state is kept per subject, because frames of one
 person are not independent: a confidence interval resamples subjects, never frames.
 
@@ -17,6 +18,9 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 from torchmetrics import Metric
 
+from actionunits.losses import inter_ocular
+
+FAILURE = 10.0  # per cent of the inter-ocular distance
 _RESAMPLES = 1000  # of the bootstrap; the ends of a 95 % interval rest on 25 each
 
 
@@ -231,6 +235,41 @@ class MAE(_SumMetric):
         """Mean absolute error from (..., A, 2) sums of the errors and of 1."""
         error, frames = sums.unbind(-1)
         return error / frames
+
+
+class LandmarkError(MAE):
+    """Mean error of the landmarks and share of failed faces, (2,) in per cent; NaN without a face.
+
+    The error of a face is the mean distance of its predicted landmarks from the true ones over its
+    inter-ocular distance (MGRR-Net's Table VIII); above `FAILURE` it has failed. Both are means
+    over faces of a number that is 0 at best: absolute errors. A face without true landmarks (NaN)
+    is left out.
+
+    Args:
+        subjects: number of subjects, S; `update` tells them apart by their index.
+    """
+
+    def __init__(self, subjects: int = 1) -> None:
+        super().__init__(2, subjects)
+
+    def update(
+        self, predicted: Tensor, target: Tensor, known: Tensor, subject: Tensor | None = None
+    ) -> None:
+        """Take in a batch.
+
+        Args:
+            predicted: (..., 49, 2) x, y, in pixels of any picture.
+            target: (..., 49, 2) in the same; NaN for a face without landmarks.
+            known: (...) bool, False for a face that does not count.
+            subject: (...) index of each face's subject, 0..S-1; None means subject 0.
+        """
+        predicted, target = predicted.double(), target.double()
+        distance = torch.linalg.vector_norm(predicted - target, dim=-1).mean(-1)
+        error = 100 * distance / inter_ocular(target)
+        both = torch.stack([error, 100 * (error > FAILURE).double()], -1)
+        seen = known & target.isfinite().all(-1).all(-1)
+        seen = seen.unsqueeze(-1).expand_as(both)
+        super().update(both, torch.zeros_like(both), seen, subject)
 
 
 class _RankMetric(SubjectMetric):

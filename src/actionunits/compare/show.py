@@ -9,7 +9,7 @@ from actionunits.compare.beside import Beside
 from actionunits.compare.measured import Measured
 from actionunits.grid import AU_NAMES, DASH, Grid, decimals, ends, printed
 from actionunits.published import MEAN
-from actionunits.report import HEADINGS, SELECTION
+from actionunits.report import HEADINGS, LANDMARK_ERROR, SELECTION, landmark_line
 
 _ROOMY = 3  # as many runs leave room for an interval an AU
 _MOST = 6  # runs in a table of 100 columns
@@ -41,7 +41,7 @@ def _beside_paper(run: Measured, pair: Beside) -> Grid:
                 _signed(line["difference"], pair.metric, outside),
             ]
         rows.append(tuple(cells))
-    lines = [_about(run)]
+    lines = [_about(run), *_landmarks(run)]
     if pair.reference is None:
         lines += pair.unlike
     else:
@@ -108,6 +108,18 @@ def _about(run: Measured) -> str:
         f"{run.folder}: {named}; {folds}, {facts['frames']} frames of {facts['subjects']} "
         f"subjects; {SELECTION[facts['selection']]}"
     )
+
+
+def _landmarks(run: Measured) -> Iterator[str]:
+    """The error of the landmarks beside the paper's."""
+    if not run.landmarks:
+        return
+    found = published.of_run(str(run.variant), LANDMARK_ERROR)
+    theirs = ""
+    if found is not None:
+        table, row = found
+        theirs = f"; published: {row.values[0]:.{row.decimals}f} % ({table.source}, {row.method})"
+    yield landmark_line(run.landmarks) + theirs
 
 
 def _heading(metric: str) -> str:
