@@ -24,7 +24,18 @@ LAYERS = [  # from the top; a module imports from its own layer and those below 
         "grid",
     }
     | {"predict", "reader", "summary", "checkpoint", "export", "complexity", "figures"},
-    {"models", "metrics", "data", "faces", "synth", "tables", "writers", "plots", "weights"},
+    {
+        "models",
+        "metrics",
+        "face_metrics",
+        "data",
+        "faces",
+        "synth",
+        "tables",
+        "writers",
+        "plots",
+        "weights",
+    },
     {"nn", "losses", "media", "recipe"},
     {"types", "aus", "errors", "files", "device"},
 ]

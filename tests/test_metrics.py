@@ -9,6 +9,7 @@ from sklearn.metrics import accuracy_score, f1_score, mean_absolute_error, roc_a
 from torch import Tensor
 
 from actionunits import metrics
+from actionunits.face_metrics import LandmarkError
 from actionunits.metrics import (
     AUC,
     F1,
@@ -16,7 +17,6 @@ from actionunits.metrics import (
     MAE,
     Accuracy,
     BestThreshold,
-    LandmarkError,
     SubjectMetric,
 )
 from builders import landmarks49

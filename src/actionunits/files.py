@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from actionunits.errors import DataError
+
 
 @contextmanager
 def atomic(path: Path | str) -> Iterator[Path]:
@@ -25,3 +27,20 @@ def atomic(path: Path | str) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Say in one sentence that a file could not be written.
+
+    Raises:
+        DataError: the block raised an `OSError`.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise DataError(
+            f"cannot write {path}: {reason}; make room or choose another folder, "
+            "then run the same command again"
+        ) from error

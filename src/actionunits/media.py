@@ -4,6 +4,7 @@ Photographs go through Pillow, videos through PyAV (FFmpeg). Every frame is upri
 pixels, and its time is the presentation time of the container, not a count divided by a rate.
 """
 
+import io
 import platform
 import re
 import struct
@@ -165,6 +166,13 @@ def read_image(path: str | Path) -> NDArray[np.uint8]:
         raise MediaError(
             f"{path}: the picture is truncated or damaged ({error}); get a whole copy"
         ) from error
+
+
+def encode_jpeg(image: NDArray[np.uint8], quality: int, **options: bool) -> bytes:
+    """JPEG bytes of an (H, W, 3) RGB picture; `options` are Pillow's."""
+    data = io.BytesIO()
+    Image.fromarray(image).save(data, "JPEG", quality=quality, **options)
+    return data.getvalue()
 
 
 def _rgb(image: Image.Image) -> Image.Image:

@@ -12,7 +12,7 @@ from rich import box
 from rich.table import Table
 
 from actionunits.aus import AUSet
-from actionunits.metrics import FAILURE
+from actionunits.face_metrics import FAILURE
 
 Number = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
 
@@ -65,7 +65,7 @@ class Report(BaseModel):
     """(S, A, 4) true positives, false positives, false negatives, true negatives at 0.5."""
     landmarks: dict[str, Score] = {}
     """Of the face as a whole, so means only: `LANDMARK_ERROR` and `LANDMARK_FAILURE`, both in per
-    cent as in `actionunits.metrics`; empty for models that predict no landmarks."""
+    cent as in `LandmarkError`; empty for models that predict no landmarks."""
 
     def to_frame(self) -> pd.DataFrame:
         """One row an AU and a last one for the mean: support, scores, ends of their intervals."""

@@ -16,6 +16,7 @@ from actionunits.aus import AUSet
 from actionunits.data.dataset import BatchKind, ClipDataset, FrameDataset, collate
 from actionunits.data.table import FrameTable
 from actionunits.device import fast_dtype
+from actionunits.face_metrics import LandmarkError
 from actionunits.metrics import (
     AUC,
     F1,
@@ -23,7 +24,6 @@ from actionunits.metrics import (
     MAE,
     Accuracy,
     BestThreshold,
-    LandmarkError,
     SubjectMetric,
 )
 from actionunits.recipe import DataSpec
