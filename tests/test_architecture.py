@@ -11,9 +11,31 @@ ROOT = Path(actionunits.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 LAYERS = [  # from the top; a module imports from its own layer and those below it
     {"__main__", "cli", "demo"},
-    {"train", "run", "tasks", "scoring", "evaluate", "report", "crossval", "compare", "published"}
+    {
+        "train",
+        "run",
+        "tasks",
+        "scoring",
+        "evaluate",
+        "report",
+        "crossval",
+        "compare",
+        "published",
+        "grid",
+    }
     | {"predict", "reader", "summary", "checkpoint", "export", "complexity", "figures"},
-    {"models", "metrics", "data", "faces", "synth", "tables", "writers", "plots", "weights"},
+    {
+        "models",
+        "metrics",
+        "face_metrics",
+        "data",
+        "faces",
+        "synth",
+        "tables",
+        "writers",
+        "plots",
+        "weights",
+    },
     {"nn", "losses", "media", "recipe"},
     {"types", "aus", "errors", "files", "device"},
 ]

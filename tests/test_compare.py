@@ -66,6 +66,13 @@ def report(fold: int, numbers: Sequence[int] = BP4D, seed: int = 0, **scores: Sc
     )
 
 
+def located(fold: int, error: float) -> Report:
+    """Report of a fold whose model also predicted landmarks."""
+    scores = {"landmark_error": error, "landmark_failure": 0.0}
+    whole = {name: Score(per_au=[], mean=value) for name, value in scores.items()}
+    return report(fold).model_copy(update={"landmarks": whole})
+
+
 def write_run(folder: Path, of: Recipe, result: Report | PlainReport | None) -> Path:
     folder.mkdir(parents=True)
     values = of.model_dump(mode="json")
@@ -95,6 +102,7 @@ def packaged(monkeypatch: pytest.MonkeyPatch) -> None:
     known += [("renet_bp4d_intensity", "", recipe(params={"task": "intensity"}))]
     known += [("renet_disfa", "", recipe(data="disfa", threshold=1))]
     known += [("sacl_disfa", "", recipe("sacl", "disfa", init="imagenet"))]
+    known += [("mgrrnet_bp4d", "", recipe("mgrrnet"))]
     known += [("gtlenet_bp4d", "freeze_encoder", recipe("gtlenet", params={"freeze": True}))]
 
     def named(model: str, data: str) -> list[tuple[str, str, Recipe]]:
@@ -383,3 +391,14 @@ def test_bad_input(tmp_path: Path) -> None:
         compare([one], "icc")
     with pytest.raises(RecipeError, match=r"expected one of the metrics f1.*'speed'"):
         compare([one], "speed")
+
+
+def test_errors_of_landmarks_stand_beside_the_papers(tmp_path: Path) -> None:
+    of = recipe("mgrrnet")
+    for fold, error in ((1, 4.0), (2, 5.0), (3, 6.0)):
+        write_run(tmp_path / f"fold{fold}", of, located(fold, error))
+    assert "mean error 5.00 % of the inter-ocular distance" in shown([tmp_path], 200)
+    assert "published: 4.01 % (Table VIII, Ours)" in shown([tmp_path], 200)
+    (facts,) = compare([tmp_path]).to_dict()["runs"]
+    assert facts["landmark_error"] == 5
+    assert "mean error" not in shown([write_crossval(tmp_path / "renet", recipe())])

@@ -3,7 +3,10 @@
 from pathlib import Path
 
 import pytest
+from typer import Typer
+from typer.testing import CliRunner
 
+from actionunits.cli.learn import crossval as command
 from actionunits.crossval import CrossReport, crossval
 from actionunits.run import REPORT, Run
 from runs import tiny_recipe
@@ -36,3 +39,13 @@ def test_three_folds_resume_where_they_stopped(
     assert sorted(tested) == [f"S00{n}" for n in range(1, 7)]  # everybody once
     assert sum(fold.frames for fold in report.folds) == 48
     assert report.to_frame().shape[0] == 5
+    assert (tmp_path / "table.md").read_text() == report.to_grid().to_markdown()
+    assert {"table.tex", "table.csv"} <= {file.name for file in tmp_path.iterdir()}
+
+    (tmp_path / "table.md").unlink()
+    app = Typer()
+    app.command()(command)
+    said = CliRunner().invoke(app, [str(tmp_path / "fold1" / "recipe.yaml"), f"--out={tmp_path}"])
+    assert said.exit_code == 0, said.output
+    assert (tmp_path / "table.md").is_file()
+    assert said.stderr.splitlines()[-1] == f"beside its paper: au compare {tmp_path}"

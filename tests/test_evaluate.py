@@ -1,5 +1,6 @@
 """A checkpoint is scored on the frames that it never saw, in any batches alike."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,8 +14,11 @@ from actionunits.data import splits
 from actionunits.data.dataset import FrameDataset
 from actionunits.errors import CheckpointError, DataError
 from actionunits.evaluate import evaluate
+from actionunits.report import Report, read_report
 from actionunits.run import Result
 from actionunits.train import train
+from actionunits.types import InputSpec, Output
+from builders import SIDE, landmarks49
 from runs import tiny_recipe
 
 
@@ -97,3 +101,45 @@ def test_calibration_never_lowers_f1_on_its_own_frames(run: Result, synfacs_file
     report = scoring.score(model, table, card.spec, thresholds=thresholds)
     calibrated, half = report.scores["f1_calibrated"].per_au, report.scores["f1"].per_au
     assert all(c >= h for c, h in zip(calibrated, half, strict=True))
+
+
+class Guess(torch.nn.Module):
+    """Every face has the same landmarks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.points = torch.nn.Parameter(torch.from_numpy(landmarks49()) * (32 / SIDE))
+
+    def forward(self, images: torch.Tensor) -> Output:
+        return Output(
+            images.mean((1, 2, 3))[:, None].expand(-1, 4),
+            landmarks=self.points.expand(len(images), -1, -1),
+        )
+
+
+def test_landmarks_are_scored_where_there_are_any(synfacs_file: Path) -> None:
+    spec = InputSpec(32, 32, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+    table = scoring.read_table(tiny_recipe(synfacs_file).data)
+    assert table.landmarks is not None
+    points = table.landmarks.copy()
+    points[5:30] = np.nan
+    guess, thresholds = Guess(), torch.full((4,), 0.5)
+    report = scoring.score(
+        guess, replace(table, landmarks=points), spec, thresholds=thresholds, resamples=50
+    )
+    true = np.delete(table.landmarks, np.arange(5, 30), 0)
+    distance = np.linalg.norm(landmarks49() - true, axis=-1).mean(1)
+    eyes = np.linalg.norm(true[:, 19:25].mean(1) - true[:, 25:31].mean(1), axis=-1)
+    error = report.landmarks["landmark_error"]
+    assert error.mean == pytest.approx(100 * (distance / eyes).mean(), rel=1e-5)
+    assert error.mean_interval[0] < error.mean < error.mean_interval[1]
+    assert report.landmarks["landmark_failure"].mean == 0
+    assert f"landmarks: mean error {error.mean:.2f} % [" in str(report.to_table().caption)
+    again = Report.model_validate_json(report.to_json())
+    assert again.landmarks == report.landmarks
+
+    without = scoring.score(guess, replace(table, landmarks=None), spec, thresholds=thresholds)
+    assert without.landmarks == {}
+    old = json.loads(without.to_json())
+    del old["landmarks"]  # as reports were written before there were scores of landmarks
+    assert read_report(json.dumps(old)).to_json() == without.to_json()

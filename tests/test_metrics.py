@@ -9,7 +9,17 @@ from sklearn.metrics import accuracy_score, f1_score, mean_absolute_error, roc_a
 from torch import Tensor
 
 from actionunits import metrics
-from actionunits.metrics import AUC, F1, ICC31, MAE, Accuracy, BestThreshold, SubjectMetric
+from actionunits.face_metrics import LandmarkError
+from actionunits.metrics import (
+    AUC,
+    F1,
+    ICC31,
+    MAE,
+    Accuracy,
+    BestThreshold,
+    SubjectMetric,
+)
+from builders import landmarks49
 
 A, S = 3, 5
 ALL: list[type[SubjectMetric]] = [F1, Accuracy, AUC, ICC31, MAE, BestThreshold]
@@ -177,3 +187,72 @@ def test_interval_holds_the_score_and_is_the_same_for_a_seed() -> None:
 def test_wrong_shapes_are_named() -> None:
     with pytest.raises(ValueError, match=r"one shape \(\.\.\., 3\)"):
         F1(A).update(torch.zeros(4, 3), torch.zeros(4, 3), torch.ones(4, 2, dtype=torch.bool))
+
+
+def faces(count: int = 40, seed: int = 0) -> tuple[Tensor, ...]:
+    """Predicted and true landmarks, which faces count, and subjects; some faces have no truth."""
+    rng = torch.Generator().manual_seed(seed)
+    true = torch.from_numpy(landmarks49()) + torch.randn(count, 49, 2, generator=rng)
+    spread = torch.rand(count, 1, 1, generator=rng) * 8
+    predicted = true + spread * torch.randn(count, 49, 2, generator=rng)
+    true[::7] = torch.nan
+    true[3, 20, 1] = torch.nan  # a face of which one point is missing has none
+    known = torch.rand(count, generator=rng) > 0.2
+    return predicted, true, known, torch.randint(S, (count,), generator=rng)
+
+
+def landmark_error_by_hand(predicted: np.ndarray, true: np.ndarray) -> float:
+    """Of one face, point by point, in per cent."""
+    total = 0.0
+    for i in range(49):
+        dx, dy = predicted[i] - true[i]
+        total += (dx * dx + dy * dy) ** 0.5
+    right = sum(true[i] for i in range(19, 25)) / 6
+    left = sum(true[i] for i in range(25, 31)) / 6
+    return 100 * total / 49 / float(np.hypot(*(right - left)))
+
+
+@pytest.mark.parametrize("batch", [40, 7])
+def test_landmarks_equal_a_slow_computation(batch: int) -> None:
+    columns = faces()
+    metric = LandmarkError(S)
+    for part in zip(*(column.split(batch) for column in columns), strict=True):
+        metric.update(*part)
+    predicted, true, known, subject = (column.numpy() for column in columns)
+    counted = [i for i in range(40) if known[i] and not np.isnan(true[i]).any()]
+    errors = [landmark_error_by_hand(predicted[i].astype(float), true[i]) for i in counted]
+    failed = [100.0 * (error > 10) for error in errors]
+    assert 0 < len(counted) < 34
+    assert 0 < np.mean(failed) < 100
+    expected = [np.mean(errors), np.mean(failed)]
+    np.testing.assert_allclose(metric.compute().numpy(), expected, rtol=1e-6)
+
+    weights = metrics.resample(S, 3, seed=4).numpy()
+    for drawn, sample in zip(weights, metric.bootstrap(3, seed=4).numpy(), strict=True):
+        times = drawn[subject[counted]]
+        expected = [np.average(errors, weights=times), np.average(failed, weights=times)]
+        np.testing.assert_allclose(sample, expected, rtol=1e-6)
+
+
+@given(st.floats(0.1, 9), st.floats(-99, 99), st.floats(-3, 3))
+@settings(max_examples=20, deadline=None)
+def test_landmark_error_does_not_depend_on_the_picture(
+    scale: float, shift: float, turn: float
+) -> None:
+    predicted, true, known, _ = (
+        column.double() if column.is_floating_point() else column for column in faces()
+    )
+    cosine, sine = np.cos(turn), np.sin(turn)
+    matrix = scale * torch.tensor([[cosine, -sine], [sine, cosine]])
+    here, there = LandmarkError(), LandmarkError()
+    here.update(predicted, true, known)
+    there.update(predicted @ matrix.T + shift, true @ matrix.T + shift, known)
+    torch.testing.assert_close(here.compute(), there.compute())
+
+
+def test_no_face_with_landmarks_has_no_error() -> None:
+    predicted, true, known, subject = faces()
+    metric = LandmarkError(S)
+    metric.update(predicted, torch.full_like(true, torch.nan), known, subject)
+    metric.update(predicted, true, torch.zeros_like(known), subject)
+    assert metric.compute().isnan().all()

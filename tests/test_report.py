@@ -3,14 +3,17 @@
 import io
 import json
 import math
+import re
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from rich.console import Console
 from rich.table import Table
 
 from actionunits import aus
-from actionunits.crossval import CrossReport, summarise
+from actionunits.crossval import CrossReport, summarise, write_tables
 from actionunits.report import Report, Score
 
 COUNT = len(aus.ALL)
@@ -107,6 +110,102 @@ def test_table_of_folds_fits_and_shows_all() -> None:
     assert max(map(len, lines)) <= 100
     text = "\n".join(lines)
     assert "…" not in text
-    assert "fold 3" in text
+    assert "fold fold fold" in text
     assert "Lip corner depressor" in text
     assert "3000 frames of 6 subjects" in text
+
+
+def test_the_table_of_the_folds_is_a_papers(tmp_path: Path) -> None:
+    folds = [report([f"S{k}1", f"S{k}2"], seed=k) for k in range(3)]
+    for fold in folds:
+        for subject in fold.confusion:
+            subject[5] = [0, 7, 0, 3]  # AU07 never occurs
+        fold.scores["f1"].per_au[5] = math.nan
+    folds[1].confusion[0][0] = [0, 5, 0, 7]
+    folds[2].scores["f1"].per_au[0] = math.nan  # of the first AU in one fold
+    cross = summarise(folds)
+    write_tables(cross, tmp_path)
+
+    numbers = pd.read_csv(tmp_path / "table.csv", index_col="au")
+    assert list(numbers.index) == [*aus.ALL.columns(), "mean"]
+    counts = np.array([fold.confusion for fold in folds])  # (3, 2, A, 4)
+    positive = counts[..., 0] + counts[..., 2]
+    assert numbers["positives"].tolist() == [*positive.sum((0, 1)), positive.sum()]
+    shows = (positive > 0).sum((0, 1)).tolist()
+    assert numbers["positive_subjects"].tolist() == [*shows, 6]
+    assert shows[0] == 5
+    assert shows[5] == 0
+    assert numbers.loc["AU02", "f1_fold3"] == folds[2].scores["f1"].per_au[1]
+    assert numbers.loc["AU01", "f1"] == pytest.approx(
+        np.mean([fold.scores["f1"].per_au[0] for fold in folds[:2]])
+    )
+    assert numbers.loc["AU07", ["f1", "f1_pooled", "f1_pooled_low"]].isna().all()
+
+    markdown = (tmp_path / "table.md").read_text(encoding="utf-8").splitlines()
+    assert markdown[0] == "**renet, synfacs, 3 folds**"
+    lines = [line.strip("|").split("|") for line in markdown if line.startswith("| ")]
+    cells = [[cell.strip() for cell in line] for line in lines]
+    head, _, *body = cells
+    assert head[3:8] == ["fold 1", "fold 2", "fold 3", "mean", "pooled [95 %]"]
+    assert len(body) == 19
+    for row, (_, line) in zip(body, numbers.iterrows(), strict=True):
+        shown = dict(zip(head, row, strict=True))
+        for name, column, digits in (
+            ("fold 1", "f1_fold1", 1),
+            ("mean", "f1", 1),
+            ("Acc.", "accuracy", 1),
+            ("ICC", "icc", 2),
+        ):
+            value = line[column] * (100 if digits == 1 else 1)
+            assert shown[name] == ("-" if math.isnan(value) else f"{value:.{digits}f}")
+        pooled, *ends = shown["pooled [95 %]"].replace("[", "").replace("]", "").split()
+        expected = line[["f1_pooled", "f1_pooled_low", "f1_pooled_high"]] * 100
+        assert [pooled, *ends] == [f"{v:.1f}" for v in expected] or pooled == "-" and not ends
+    assert body[-1][1:3] == ["", "6"]
+    assert body[5][1:8] == ["0", "0", "-", "-", "-", "-", "-"]
+
+
+def test_errors_of_landmarks_are_averaged_over_the_folds() -> None:
+    def fold(k: int, error: float) -> Report:
+        scores = {
+            "landmark_error": Score(per_au=[], mean=error, mean_interval=[3.0, 5.0]),
+            "landmark_failure": Score(per_au=[], mean=1.5),
+        }
+        return report([f"S{k}"], seed=k).model_copy(update={"landmarks": scores})
+
+    one = fold(0, 3.25)
+    expected = (
+        "mean error 3.25 % [3.00 5.00] of the inter-ocular distance, more than 10 % in 1.50 %"
+    )
+    assert expected in str(one.to_table().caption)
+    folds = [one, fold(1, 4.0), fold(2, 4.75)]
+    cross = summarise(folds)
+    assert cross.landmarks["landmark_error"].mean == pytest.approx(4)
+    assert "mean error 4.00 % of the inter-ocular" in cross.to_grid().to_markdown()
+    assert CrossReport.model_validate_json(cross.to_json()).landmarks == cross.landmarks
+    folds[1] = report(["S1"])
+    assert summarise(folds).landmarks == {}
+    assert "landmarks" not in summarise(folds).to_grid().to_markdown()
+
+
+def test_latex_escapes_and_has_rows_of_one_width(tmp_path: Path) -> None:
+    odd = report(["S1", "S2"]).model_copy(update={"title": r"a_b & 5% \of {#1}~^$, x, fold 1"})
+    write_tables(summarise([odd, report(["S3"]), report(["S4"])]), tmp_path)
+    text = (tmp_path / "table.tex").read_text(encoding="utf-8")
+    lines = text.splitlines()
+    columns = re.search(r"\\begin\{tabular\}\{(l(r+))\}", text)
+    assert columns is not None
+    rows = [line for line in lines if line.endswith(r"\\")]
+    assert len(rows) == 20
+    assert {len(re.findall(r"(?<!\\)&", row)) for row in rows} == {len(columns[2])}
+    rules = [
+        i for i, line in enumerate(lines) if line in (r"\toprule", r"\midrule", r"\bottomrule")
+    ]
+    assert [i - rules[0] for i in rules] == [0, 2, 21, 23]
+    assert lines[rules[2] + 1].startswith("mean & ")
+    assert r"a\_b \& 5\% \textbackslash{}of \{\#1\}\textasciitilde{}\textasciicircum{}\$" in text
+    bare = re.sub(r"\\[\\&%$#_{}]", "", text)
+    assert bare.count("{") == bare.count("}")
+    assert not re.search(r"[%$#_~^]", bare)
+    assert r" & -- & " in lines[rules[1] + 4]  # AU05 has no F1 in one fold
+    assert text.count(r"\begin{") == text.count(r"\end{") == 2

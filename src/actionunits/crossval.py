@@ -4,23 +4,36 @@ Papers average differently, so both figures are given: the mean over the folds, 
 counts pooled over the folds, in which an AU that is rare in one fold weighs less there.
 """
 
+from collections.abc import Hashable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 from pydantic import BaseModel, ConfigDict
-from rich import box
 from rich.table import Table
 
 from actionunits.aus import AUSet
 from actionunits.data.splits import FOLDS
 from actionunits.files import atomic
+from actionunits.grid import AU_NAMES, Grid, ends, printed
 from actionunits.metrics import F1, interval, resample
+from actionunits.published import MEAN, SCALE
 from actionunits.recipe import Recipe
-from actionunits.report import HEADINGS, SELECTION, PlainReport, Report, Score, cell, ends
+from actionunits.report import (
+    HEADINGS,
+    SELECTION,
+    PlainReport,
+    Report,
+    Score,
+    landmark_line,
+    mean_landmarks,
+)
 from actionunits.run import REPORT
 from actionunits.train import train
+
+TABLE = "table"  # .md, .tex and .csv beside the report
+_SUPPORT = ["positives", "positive_subjects"]
 
 
 class CrossReport(BaseModel):
@@ -33,10 +46,19 @@ class CrossReport(BaseModel):
     """Of each score over the folds that have it, per AU; then over the AUs."""
     pooled_f1: Score
     """From the summed counts of all folds, with intervals over all subjects."""
+    landmarks: dict[str, Score] = {}
+    """As in `Report`, means over the folds."""
 
     def to_frame(self) -> pd.DataFrame:
-        """One row an AU and a last one for the mean: F1 of each fold, means, pooled F1."""
-        columns = {
+        """One row an AU and a last one for the mean: support, F1 of each fold, means, pooled F1.
+
+        Scores are shares as in `Report`; ``positives`` and ``positive_subjects`` are of all folds.
+        """
+        columns: dict[str, list[float]] = {
+            name: np.sum([report.to_frame()[name] for report in self.folds], 0).tolist()
+            for name in _SUPPORT
+        }
+        columns |= {
             f"f1_fold{number}": _column(report.scores["f1"])
             for number, report in enumerate(self.folds, start=1)
         }
@@ -56,36 +78,45 @@ class CrossReport(BaseModel):
 
     def to_table(self) -> Table:
         """Table for the terminal, at most 100 columns wide; narrower ones cut the AU names."""
-        first = self.folds[0]
-        subjects = sum(len(report.subjects) for report in self.folds)
-        frames = sum(report.frames for report in self.folds)
-        table = Table(
-            title=f"{first.title.rpartition(',')[0]}, {len(self.folds)} folds",
-            caption=f"{frames} frames of {subjects} subjects; {SELECTION[first.selection]}; F1 of "
-            "each fold, their mean, and of the pooled counts; cal.: F1 at calibrated thresholds; "
-            "in brackets 95 % intervals over subjects",
-            box=box.SIMPLE_HEAD,
-            padding=0,
-        )
-        table.add_column("AU", overflow="ellipsis", no_wrap=True, min_width=4)
-        others = [name for name in HEADINGS if name in self.mean and name != "f1"]
-        headings = [f"fold {number}" for number in range(1, len(self.folds) + 1)]
-        headings += ["mean", "pooled", *(HEADINGS[name] for name in others)]
-        for heading in headings:
-            table.add_column(heading, justify="right", no_wrap=True)
-        frame = self.to_frame()
-        shown = [
-            *(f"f1_fold{n}" for n in range(1, len(self.folds) + 1)),
-            "f1",
-            "f1_pooled",
-            *others,
-        ]
-        names = [f"{au.number:2d} {au.name}" for au in AUSet.of(first.aus)]
-        for name, (_, row) in zip([*names, "mean"], frame.iterrows(), strict=True):
-            cells = {column: cell(row[column]) for column in shown}
-            cells["f1_pooled"] += ends(row["f1_pooled_low"], row["f1_pooled_high"])
-            table.add_row(name, *cells.values(), end_section=name == names[-1])
+        grid = self.to_grid()
+        table = grid.to_table()
+        table.caption = "; ".join(grid.lines)
         return table
+
+    def to_grid(self) -> Grid:
+        """The table of a paper: percentages, or the units of intensity, and what was counted."""
+        frame = self.to_frame()
+        folds = [f"f1_fold{number}" for number in range(1, len(self.folds) + 1)]
+        others = [name for name in HEADINGS if name in self.mean and name != "f1"]
+        scores = [*folds, "f1", "f1_pooled", *others]
+        rows = []
+        for au, line in zip(map(str, frame.index), frame.to_dict("records"), strict=True):
+            cells = {column: _printed(line, column) for column in scores}
+            low, high = (line[f"f1_pooled_{end}"] * SCALE["f1"] for end in ("low", "high"))
+            cells["f1_pooled"] += f" {ends(low, high, 1)}".rstrip()
+            positives, subjects = (str(int(line[column])) for column in _SUPPORT)
+            support = ["" if au == MEAN else positives, subjects]  # their sum says nothing
+            rows.append((AU_NAMES.get(au, au), *support, *cells.values()))
+        headings = [f"fold\n{number}" for number in range(1, len(self.folds) + 1)]
+        headings = ["AU", "pos.", "subj.", *headings, "mean", "pooled\n[95 %]"]
+        headings += [HEADINGS[name] for name in others]
+        first = self.folds[0]
+        title = f"{first.title.rpartition(',')[0]}, {len(self.folds)} folds"
+        return Grid(title, tuple(headings), tuple(rows), tuple(self._lines()))
+
+    def _lines(self) -> Iterator[str]:
+        """What to read below the table."""
+        frames = sum(report.frames for report in self.folds)
+        subjects = sum(len(report.subjects) for report in self.folds)
+        yield f"{frames} frames of {subjects} subjects; {SELECTION[self.folds[0].selection]}"
+        yield "pos.: frames in which the AU occurs; subj.: subjects who show it"
+        yield (
+            "F1 of each fold, their mean, and of the pooled counts with its 95 % interval over "
+            "subjects; cal.: F1 at calibrated thresholds; other scores are means over the folds"
+        )
+        yield "F1, accuracy and AUC in %" + ("; MAE in levels of intensity" * ("mae" in self.mean))
+        if self.landmarks:
+            yield landmark_line(self.landmarks)
 
 
 def crossval(
@@ -95,7 +126,8 @@ def crossval(
 
     Args:
         recipe: what to do.
-        out: folder; ``report.json`` in it holds the result.
+        out: folder; ``report.json`` in it holds the result, ``table.md``, ``table.tex`` and
+            ``table.csv`` the table of a paper if AUs were scored.
         resume: keep folds that are finished and go on with one that is not.
         show: draw a progress bar.
 
@@ -117,7 +149,24 @@ def crossval(
         return report
     with atomic(out / REPORT) as file:
         file.write_text(report.to_json(), encoding="utf-8")
+    if isinstance(report, CrossReport):
+        write_tables(report, out)
     return report
+
+
+def write_tables(report: CrossReport, out: Path) -> None:
+    """Write the table of a paper: for reading, for typesetting, and the numbers unrounded.
+
+    Args:
+        report: of the folds.
+        out: folder of ``table.md``, ``table.tex`` and ``table.csv``.
+    """
+    grid = report.to_grid()
+    for suffix, text in ((".md", grid.to_markdown()), (".tex", grid.to_latex())):
+        with atomic(out / f"{TABLE}{suffix}") as file:
+            file.write_text(text, encoding="utf-8")
+    with atomic(out / f"{TABLE}.csv") as file:
+        report.to_frame().to_csv(file)
 
 
 def summarise(folds: list[Report], resamples: int = 1000) -> CrossReport:
@@ -148,6 +197,7 @@ def summarise(folds: list[Report], resamples: int = 1000) -> CrossReport:
             intervals=interval(samples).tolist(),
             mean_interval=interval(samples.nanmean(-1)).tolist(),
         ),
+        landmarks=mean_landmarks(folds),
     )
 
 
@@ -164,6 +214,12 @@ def _average(folds: list[PlainReport]) -> PlainReport:
             "scores": {name: Score(per_au=[], mean=mean) for name, mean in means.items()},
         }
     )
+
+
+def _printed(line: dict[Hashable, float], column: str) -> str:
+    """A score of a line of `CrossReport.to_frame`, as papers print it."""
+    metric = column.partition("_")[0]
+    return printed(line[column] * SCALE[metric], metric)
 
 
 def _column(score: Score) -> list[float]:

@@ -38,6 +38,8 @@ UNITS = {
     "parameters_share": "%",
     "multiply_adds_share": "%",
 }
+SCALE = {metric: 100.0 if unit == "%" else 1.0 for metric, unit in UNITS.items()}
+"""From shares, as scores are computed, to what papers print."""
 MEAN = "mean"
 """Column of the average over the AUs."""
 WHOLE = ""

@@ -1,15 +1,18 @@
 """What an evaluation found, as a value: printed, written as JSON, turned into a table."""
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
+import torch
 from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter
 from rich import box
 from rich.table import Table
 
 from actionunits.aus import AUSet
+from actionunits.face_metrics import FAILURE
 
 Number = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
 
@@ -21,6 +24,7 @@ HEADINGS = {  # what the terminal calls the scores, in its order
     "icc": "ICC",
     "mae": "MAE",
 }
+LANDMARK_ERROR, LANDMARK_FAILURE = "landmark_error", "landmark_failure"
 SELECTION = {
     "last": "weights of the last epoch",
     "inner": "epoch chosen on held-out training subjects",
@@ -59,6 +63,9 @@ class Report(BaseModel):
     """``f1``, ``f1_calibrated``, ``accuracy``, ``auc``; with intensities ``icc`` and ``mae``."""
     confusion: list[list[list[int]]]
     """(S, A, 4) true positives, false positives, false negatives, true negatives at 0.5."""
+    landmarks: dict[str, Score] = {}
+    """Of the face as a whole, so means only: `LANDMARK_ERROR` and `LANDMARK_FAILURE`, both in per
+    cent as in `LandmarkError`; empty for models that predict no landmarks."""
 
     def to_frame(self) -> pd.DataFrame:
         """One row an AU and a last one for the mean: support, scores, ends of their intervals."""
@@ -91,6 +98,8 @@ class Report(BaseModel):
         caption += "; cal.: F1 at calibrated thresholds"
         if self.scores["f1"].intervals:
             caption += "; in brackets 95 % intervals over subjects"
+        if self.landmarks:
+            caption += f"; {landmark_line(self.landmarks)}"
         table = Table(title=self.title, caption=caption, box=box.SIMPLE_HEAD, padding=0)
         table.add_column("AU", overflow="ellipsis", no_wrap=True, min_width=4)
         for heading in ("pos.", "subj.", *(HEADINGS[name] for name in shown)):
@@ -143,6 +152,36 @@ def read_report(text: str) -> AnyReport:
     """
     report: AnyReport = TypeAdapter(AnyReport).validate_json(text)
     return report
+
+
+def mean_landmarks(folds: Sequence[Report]) -> dict[str, Score]:
+    """Scores of the landmarks: of the one fold, or averaged over those folds that have them."""
+    if len(folds) == 1:
+        return folds[0].landmarks
+    names = [name for name in folds[0].landmarks if all(name in fold.landmarks for fold in folds)]
+    means = {name: [fold.landmarks[name].mean for fold in folds] for name in names}
+    return {
+        name: Score(per_au=[], mean=torch.tensor(values).double().nanmean().item())
+        for name, values in means.items()
+    }
+
+
+def landmark_line(scores: Mapping[str, Score]) -> str:
+    """Scores of the landmarks in words."""
+    error, failure = scores[LANDMARK_ERROR], scores[LANDMARK_FAILURE]
+    return (
+        f"landmarks: mean error {_percent(error)} of the inter-ocular distance, more than "
+        f"{FAILURE:g} % in {_percent(failure)} of the faces"
+    )
+
+
+def _percent(score: Score) -> str:
+    """Mean and interval in per cent."""
+    if math.isnan(score.mean):
+        return "-"
+    low, high = score.mean_interval
+    interval = "" if math.isnan(low) else f" [{low:.2f} {high:.2f}]"
+    return f"{score.mean:.2f} %{interval}"
 
 
 def cell(value: float) -> str:

@@ -1,5 +1,6 @@
 """Scores of a model in memory on the coded frames of a table."""
 
+import math
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -15,9 +16,18 @@ from actionunits.aus import AUSet
 from actionunits.data.dataset import BatchKind, ClipDataset, FrameDataset, collate
 from actionunits.data.table import FrameTable
 from actionunits.device import fast_dtype
-from actionunits.metrics import AUC, F1, ICC31, MAE, Accuracy, BestThreshold, SubjectMetric
+from actionunits.face_metrics import LandmarkError
+from actionunits.metrics import (
+    AUC,
+    F1,
+    ICC31,
+    MAE,
+    Accuracy,
+    BestThreshold,
+    SubjectMetric,
+)
 from actionunits.recipe import DataSpec
-from actionunits.report import Report, Score
+from actionunits.report import LANDMARK_ERROR, LANDMARK_FAILURE, Report, Score
 from actionunits.types import Batch, InputSpec, Output
 
 Precision = Literal["auto", "fp32", "bf16"]
@@ -69,7 +79,8 @@ def score(
         "auc": AUC(*size),
     }
     intensity: dict[str, SubjectMetric] = {"icc": ICC31(*size), "mae": MAE(*size)}
-    read_intensity = False
+    landmarks = LandmarkError(size[1])
+    read_intensity = found_landmarks = False
     for out, truth, subject in predict(model, table, spec, batch, precision):
         for metric in occurrence.values():
             metric.update(out.logits.double().sigmoid(), truth.labels, truth.known, subject)
@@ -77,6 +88,10 @@ def score(
             read_intensity = True
             for metric in intensity.values():
                 metric.update(out.intensity, truth.intensity, truth.known, subject)
+        if out.landmarks is not None and truth.landmarks is not None:
+            found_landmarks = True
+            coded = truth.known.any(-1)  # not the frames that only fill up a clip
+            landmarks.update(out.landmarks, truth.landmarks, coded, subject)
     measured = occurrence | intensity if read_intensity else occurrence
     counts = f1.by_subject().long().tolist()
     return Report(
@@ -88,6 +103,7 @@ def score(
         thresholds=tuple(thresholds.tolist()),
         scores={name: summary(metric, resamples) for name, metric in measured.items()},
         confusion=counts,
+        landmarks=landmark_scores(landmarks, resamples) if found_landmarks else {},
     )
 
 
@@ -103,6 +119,18 @@ def summary(metric: SubjectMetric, resamples: int) -> Score:
         intervals=metrics.interval(samples).tolist(),
         mean_interval=metrics.interval(samples.nanmean(-1)).tolist(),
     )
+
+
+def landmark_scores(metric: LandmarkError, resamples: int) -> dict[str, Score]:
+    """Scores of the landmarks, with intervals if there are `resamples`."""
+    both = summary(metric, resamples)
+    intervals = both.intervals or [[math.nan, math.nan]] * 2
+    return {
+        name: Score(per_au=[], mean=value, mean_interval=ends)
+        for name, value, ends in zip(
+            (LANDMARK_ERROR, LANDMARK_FAILURE), both.per_au, intervals, strict=True
+        )
+    }
 
 
 def calibrate(
@@ -149,8 +177,9 @@ def predict(
             out = model(place(truth, device).images)
         subject = torch.tensor([number[key.partition("/")[0]] for key in truth.keys])
         intensity = None if out.intensity is None else out.intensity.cpu()
+        landmarks = None if out.landmarks is None else out.landmarks.cpu()
         yield (
-            Output(out.logits.cpu(), intensity),
+            Output(out.logits.cpu(), intensity, landmarks),
             truth,
             subject.view(truth.labels.shape[:-1]),
         )

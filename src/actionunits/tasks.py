@@ -22,7 +22,7 @@ from actionunits.data.table import FrameTable, duplicate_positives
 from actionunits.data.transforms import Augment
 from actionunits.data.triplets import TripletDataset, TripletTable, triplets_from_aus
 from actionunits.errors import DataError, RecipeError
-from actionunits.metrics import TripletAccuracy
+from actionunits.face_metrics import TripletAccuracy
 from actionunits.models import registry
 from actionunits.recipe import Recipe
 from actionunits.report import PlainReport, Report, Score
@@ -189,16 +189,37 @@ class _Expressions:
         """Nothing."""
         return torch.empty(0)
 
+    def _own_parts(self, recipe: Recipe, fold: int | None, parts: tuple[Table, Table]) -> Rows:
+        """Samples of a data set that keeps some for testing.
+
+        Raises:
+            DataError: a fold is asked for.
+            RecipeError: subjects are to be held out.
+        """
+        if fold is not None:
+            raise DataError(f"{recipe.data.name} has test pictures of its own: leave the fold out")
+        if recipe.selection.share:
+            raise RecipeError(
+                f"selection.share: pictures of {recipe.data.name} come without subjects that could "
+                "be held out; leave it out"
+            )
+        train, test = parts
+        return Rows(train, None, test)
+
 
 class Triplets(_Expressions):
     """Triplets of faces: which one has the most different expression."""
 
     def read(self, recipe: Recipe, fold: int | None) -> Rows:
-        """Draw triplets from coded frames, split by subject.
+        """Read a data set's own triplets, or draw some from coded frames, split by subject.
 
         Raises:
             DataError: the data cannot be read or split, or gives no triplets.
+            RecipeError: subjects are to be held out where there are none.
         """
+        if data.has_triplets(recipe.data.name):
+            own = data.load_triplets(recipe.data.name, recipe.data.root)
+            return self._own_parts(recipe, fold, own)
         frames = _split(scoring.read_table(recipe.data), recipe, fold)
         draws = [
             None if part is None else triplets_from_aus(part, recipe.data.triplets, recipe.seed)
@@ -221,12 +242,19 @@ class Triplets(_Expressions):
         title: str = "",
         thresholds: Tensor | None = None,
     ) -> PlainReport:
-        """Share of the triplets whose similar pair is the closest."""
-        metric = TripletAccuracy()
-        for out, _ in _outputs(model, TripletDataset(table, spec), settings):
-            metric.update(out.vectors.float().cpu())
-        score = float(metric.compute())
-        return _report(title, settings, "triplets", len(table), {"triplet_accuracy": score})
+        """Share of the triplets whose similar pair is the closest, of all and of each kind."""
+        kinds = table.kinds()
+        metric = TripletAccuracy(len(kinds))
+        for number, kind in enumerate(kinds):
+            part = table.subset((table.rows["kind"] == kind).to_numpy())
+            for out, _ in _outputs(model, TripletDataset(part, spec), settings):
+                numbers = torch.full((len(out.vectors),), number)
+                metric.update(out.vectors.float().cpu(), numbers)
+        scores = {"triplet_accuracy": float(metric.compute())}
+        if len(kinds) > 1:
+            each = metric.per_kind().tolist()
+            scores |= {f"triplet_accuracy_{k}": v for k, v in zip(kinds, each, strict=True)}
+        return _report(title, settings, "triplets", len(table), scores)
 
 
 class ExpressionClasses(_Expressions):
@@ -239,15 +267,8 @@ class ExpressionClasses(_Expressions):
             DataError: they cannot be read, or a fold is asked for.
             RecipeError: subjects are to be held out.
         """
-        if fold is not None:
-            raise DataError(f"{recipe.data.name} has test pictures of its own: leave the fold out")
-        if recipe.selection.share:
-            raise RecipeError(
-                "selection.share: pictures of classes come without subjects that could be held "
-                "out; leave it out"
-            )
-        train, test = data.load_classes(recipe.data.name, recipe.data.root)
-        return Rows(train, None, test)
+        own = data.load_classes(recipe.data.name, recipe.data.root)
+        return self._own_parts(recipe, fold, own)
 
     def dataset(
         self, table: ClassTable, spec: InputSpec, augment: Augment, seed: int, cache: bool

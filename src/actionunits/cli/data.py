@@ -36,7 +36,7 @@ def check(
 
 @app.command()
 def prepare(
-    name: Name,
+    name: Annotated[str, typer.Argument(help="bp4d, bp4d_plus, disfa, disfa_right, fec, or csv.")],
     root: Root,
     out: Annotated[Path, typer.Argument(help="Folder to write.")],
     template: Annotated[
@@ -46,9 +46,19 @@ def prepare(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes; one a core without it.")
     ] = None,
+    images: Annotated[
+        Path | None, typer.Option(help="fec: folder of the downloads; inside OUT without it.")
+    ] = None,
 ) -> None:
     """Align all faces and write them with their labels. Interrupted, the same command goes on."""
     from actionunits import data
+
+    if data.has_triplets(name):
+        from actionunits.data.fec_faces import prepare_fec
+
+        for line in prepare_fec(root, out, images=images, template=template).lines():
+            typer.echo(line)
+        return
     from actionunits.data.prepare import prepare as run
     from actionunits.data.prepare import reasons
 

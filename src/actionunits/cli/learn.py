@@ -1,6 +1,7 @@
 """``au train``, ``au crossval``, ``au evaluate`` and ``au recipes``."""
 
 import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -56,10 +57,15 @@ def crossval(
 
     chosen = load_recipe(recipe, settings or [], ablation)
     from actionunits.crossval import crossval as run
+    from actionunits.report import PlainReport
 
     folder = out or _folds(recipe, ablation)
-    _print(run(chosen, folder), json)
+    report = run(chosen, folder)
+    _print(report, json)
     typer.echo(f"runs: {folder}", err=True)
+    if not isinstance(report, PlainReport):
+        typer.echo(f"tables: {folder / 'table'}.md, .tex, .csv", err=True)
+        typer.echo(f"beside its paper: au compare {shlex.quote(str(folder))}", err=True)
 
 
 def evaluate(

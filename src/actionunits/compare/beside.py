@@ -95,7 +95,7 @@ def side_by_side(runs: Sequence[Measured], metric: str) -> tuple[Beside, ...]:
         if run.subjects == first.subjects:
             mine, theirs = _samples(run, metric, numbers), _samples(first, metric, numbers)
             if mine is not None and theirs is not None:
-                ends = interval(mine - theirs).numpy() * _scale(metric)
+                ends = interval(mine - theirs).numpy() * published.SCALE[metric]
                 frame["difference_low"], frame["difference_high"] = ends[:, 0], ends[:, 1]
         unlike = (*_cut(run, numbers), *_runs_unlike(run, first))
         pairs.append(Beside(run.name, first.name, metric, frame, unlike))
@@ -106,7 +106,7 @@ def _frame(
     run: Measured, theirs: NDArray[np.float64] | None, metric: str, numbers: tuple[int, ...]
 ) -> pd.DataFrame:
     """The frame of `Beside`, over these AUs."""
-    scale = _scale(metric)
+    scale = published.SCALE[metric]
     chosen = [run.aus.index(number) for number in numbers]
     values = run.score(metric)[chosen]
     with np.errstate(invalid="ignore"):
@@ -196,8 +196,3 @@ def _samples(run: Measured, metric: str, numbers: tuple[int, ...]) -> Tensor | N
         return None
     chosen = samples[:, [run.aus.index(number) for number in numbers]]
     return torch.cat([chosen, chosen.nanmean(-1, keepdim=True)], -1)
-
-
-def _scale(metric: str) -> float:
-    """From shares to what papers print."""
-    return 100.0 if published.UNITS[metric] == "%" else 1.0

@@ -1,5 +1,6 @@
 """Finished runs: which recipe they are of, their scores and how sure these are."""
 
+import math
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -14,7 +15,7 @@ from actionunits.data.splits import FOLDS
 from actionunits.errors import RecipeError
 from actionunits.metrics import F1, Accuracy, resample
 from actionunits.recipe import Recipe, list_ablations, list_recipes, load_recipe
-from actionunits.report import Report
+from actionunits.report import Report, Score, mean_landmarks
 from actionunits.run import RECIPE, read_result
 
 _FROM_COUNTS = {"f1": F1.score, "accuracy": Accuracy.score}
@@ -108,6 +109,11 @@ class Measured:
             folds.append(_FROM_COUNTS[metric](drawn))
         return torch.stack(folds).nanmean(0)
 
+    @property
+    def landmarks(self) -> dict[str, Score]:
+        """Scores of the landmarks, means over the folds; none where no model predicts any."""
+        return mean_landmarks(self.folds)
+
     def facts(self) -> dict[str, Any]:
         """What describes it, as plain values."""
         recipe = self.recipe
@@ -124,6 +130,10 @@ class Measured:
             "epochs": recipe.epochs,
             "subjects": sum(len(subjects) for subjects in self.subjects),
             "frames": sum(fold.frames for fold in self.folds),
+            **{
+                name: None if math.isnan(score.mean) else score.mean
+                for name, score in self.landmarks.items()
+            },
         }
 
 

@@ -1,53 +1,18 @@
-"""Comparisons as tables for the terminal and for Markdown."""
+"""Comparisons as grids of text."""
 
 import math
 from collections.abc import Iterator
-from itertools import zip_longest
-from typing import NamedTuple
-
-from rich import box
-from rich.table import Table
 
 from actionunits import published
-from actionunits.aus import ALL
 from actionunits.compare import Comparison
 from actionunits.compare.beside import Beside
 from actionunits.compare.measured import Measured
+from actionunits.grid import AU_NAMES, DASH, Grid, decimals, ends, printed
 from actionunits.published import MEAN
-from actionunits.report import HEADINGS, SELECTION, cell
+from actionunits.report import HEADINGS, LANDMARK_ERROR, SELECTION, cell, landmark_line
 
 _ROOMY = 3  # as many runs leave room for an interval an AU
 _MOST = 6  # runs in a table of 100 columns
-_NAMES = {au.column: f"{au.number:2d} {au.name}" for au in ALL}
-
-
-class Grid(NamedTuple):
-    """A table of text."""
-
-    title: str
-    headings: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    """Below a line of means, if there is one, may stand its interval."""
-    lines: tuple[str, ...]
-    """What to read below the table."""
-
-    def to_table(self) -> Table:
-        """For a terminal, at most 100 columns wide."""
-        table = Table(title=self.title, title_justify="left", box=box.SIMPLE_HEAD, padding=0)
-        table.add_column(self.headings[0], overflow="ellipsis", no_wrap=True, min_width=4)
-        for heading in self.headings[1:]:
-            table.add_column(heading, justify="right", no_wrap=True)
-        for row, below in zip_longest(self.rows, self.rows[1:]):
-            table.add_row(*row, end_section=below is not None and below[0] == MEAN)
-        return table
-
-    def to_markdown(self) -> str:
-        """The same, with its title and lines."""
-        headings = [heading.replace("\n", " ") for heading in self.headings]
-        rule = ["---", *["---:"] * (len(headings) - 1)]
-        table = [f"| {' | '.join(cells)} |" for cells in (headings, rule, *self.rows)]
-        notes = [f"- {line}" for line in self.lines]
-        return "\n".join([f"**{self.title}**", "", *table, "", *notes]) + "\n"
 
 
 def grids(comparison: Comparison) -> Iterator[Grid]:
@@ -70,15 +35,15 @@ def _beside_paper(run: Measured, pair: Beside) -> Grid:
     rows = []
     for au in map(str, pair.frame.index):
         line = _line(pair, au)
-        cells = [_NAMES.get(au, au), _measured(line, pair.metric)]
+        cells = [AU_NAMES.get(au, au), _measured(line, pair.metric)]
         if pair.reference is not None:
             outside = line["reference"] < line["low"] or line["reference"] > line["high"]
             cells += [
-                _number(line["reference"], pair.metric),
+                printed(line["reference"], pair.metric),
                 _signed(line["difference"], pair.metric, outside),
             ]
         rows.append(tuple(cells))
-    lines = [_about(run)]
+    lines = [_about(run), *_landmarks(run)]
     if pair.reference is None:
         lines += pair.unlike
     else:
@@ -120,10 +85,10 @@ def _side_by_side(comparison: Comparison, others: range) -> Grid:
         headings += [f"{number} - 1\n"] * (number > 1)
     rows = []
     for au in map(str, shown[0][1].frame.index):
-        cells = [_NAMES.get(au, au) if roomy else au]
+        cells = [AU_NAMES.get(au, au) if roomy else au]
         for number, pair in shown:
             line = _line(pair, au)
-            cells.append(_measured(line, metric, ends=roomy))
+            cells.append(_measured(line, metric, roomy))
             cells += [_difference(line, metric)] * (number > 1)
         rows.append(tuple(cells))
     cells = ["95 %"]
@@ -167,35 +132,37 @@ def _about(run: Measured) -> str:
     )
 
 
+def _landmarks(run: Measured) -> Iterator[str]:
+    """The error of the landmarks beside the paper's."""
+    if not run.landmarks:
+        return
+    found = published.of_run(str(run.variant), LANDMARK_ERROR)
+    theirs = ""
+    if found is not None:
+        table, row = found
+        theirs = f"; published: {row.values[0]:.{row.decimals}f} % ({table.source}, {row.method})"
+    yield landmark_line(run.landmarks) + theirs
+
+
 def _heading(metric: str) -> str:
     unit = published.UNITS[metric]
     return HEADINGS[metric] + (f" ({unit})" if unit else "")
 
 
-def _decimals(metric: str) -> int:
-    return 1 if published.UNITS[metric] == "%" else 2
-
-
-def _number(value: float, metric: str) -> str:
-    return "-" if math.isnan(value) else f"{value:.{_decimals(metric)}f}"
-
-
 def _signed(value: float, metric: str, marked: bool) -> str:
     sign = "*" * marked
-    return "-" if math.isnan(value) else f"{sign}{value:+.{_decimals(metric)}f}"
+    return DASH if math.isnan(value) else f"{sign}{value:+.{decimals(metric)}f}"
 
 
 def _ends(line: dict[str, float], low: str, high: str, metric: str, places: int = 0) -> str:
     """``[61 69]``, rounded to what fits and means something."""
-    if math.isnan(line[low]):
-        return ""
     places = max(places, 2 * (published.UNITS[metric] != "%"))
-    return f"[{line[low]:.{places}f} {line[high]:.{places}f}]"
+    return ends(line[low], line[high], places)
 
 
-def _measured(line: dict[str, float], metric: str, ends: bool = True) -> str:
-    value = _number(line["value"], metric)
-    interval = _ends(line, "low", "high", metric) if ends else ""
+def _measured(line: dict[str, float], metric: str, roomy: bool = True) -> str:
+    value = printed(line["value"], metric)
+    interval = _ends(line, "low", "high", metric) if roomy else ""
     return f"{value} {interval}".rstrip() if interval else value
 
 

@@ -13,6 +13,7 @@ from actionunits.data import (
     bp4d,
     bp4d_plus,
     disfa,
+    fec,
     listed,
     prepared,
     synfacs,
@@ -20,6 +21,7 @@ from actionunits.data import (
 from actionunits.data.classes import ClassTable
 from actionunits.data.raw import RawTable
 from actionunits.data.table import Coding, FrameTable
+from actionunits.data.triplets import TripletTable
 from actionunits.errors import DataError
 
 _READERS: dict[str, Callable[[Path | None], FrameTable]] = {"synfacs": synfacs.read}
@@ -33,6 +35,7 @@ _RAW: dict[str, Callable[[Path], RawTable]] = {
     "disfa": disfa.read,
     "disfa_right": partial(disfa.read, camera="right"),
 }
+_TRIPLETS: dict[str, Callable[[Path | None], tuple[TripletTable, TripletTable]]] = {"fec": fec.read}
 
 
 def list_datasets() -> list[str]:
@@ -103,3 +106,24 @@ def load_classes(name: str, root: Path | str | None = None) -> tuple[ClassTable,
         known = ", ".join(sorted(_CLASSES))
         raise DataError(f"there is no data set of expression classes {name!r}; known: {known}")
     return _CLASSES[name](None if root is None else Path(root))
+
+
+def has_triplets(name: str) -> bool:
+    """Whether a data set brings triplets of its own, which `load_triplets` reads."""
+    return name in _TRIPLETS
+
+
+def load_triplets(name: str, root: Path | str | None = None) -> tuple[TripletTable, TripletTable]:
+    """Read the training and the test triplets of a data set that brings its own.
+
+    Args:
+        name: of the data set.
+        root: its prepared folder.
+
+    Raises:
+        DataError: there is no such data set, or it is not what it should be.
+    """
+    if name not in _TRIPLETS:
+        known = ", ".join(sorted(_TRIPLETS))
+        raise DataError(f"there is no data set of triplets {name!r}; known: {known}")
+    return _TRIPLETS[name](None if root is None else Path(root))

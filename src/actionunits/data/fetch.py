@@ -1,0 +1,126 @@
+"""Pictures from the web in a folder that remembers which are there and which are gone for good."""
+
+import hashlib
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPException, InvalidURL
+from pathlib import Path
+from typing import NamedTuple
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
+
+from actionunits.files import atomic, writing
+
+_SCHEMES = {"http", "https", "file"}
+_PASSING = {408, 425, 429}  # codes from 400 on that do not say that the picture is gone
+_REMOVED = "photo_unavailable"  # Flickr shows a picture of this name for those that were removed
+_HEADERS = {"User-Agent": "actionunits (pictures of a research data set)"}
+
+
+class Missing(NamedTuple):
+    """A picture that could not be had."""
+
+    reason: str
+    final: bool
+    """Whether it is gone for good; else it is asked for again the next time."""
+
+
+class _GoneError(Exception):
+    """The picture is gone for good."""
+
+
+def picture(cache: Path, url: str) -> Path:
+    """File of a picture in the folder, whether it is there or not."""
+    name = hashlib.sha256(url.encode()).hexdigest()[:32]
+    return cache / name[:2] / f"{name}.picture"
+
+
+def fetch(
+    urls: Iterable[str],
+    cache: Path,
+    *,
+    threads: int = 4,
+    tries: int = 3,
+    timeout: float = 20.0,
+    pause: float = 1.0,
+) -> dict[str, Missing]:
+    """Get what is not in the folder yet; what is there, or known to be gone, is not asked for.
+
+    Args:
+        urls: addresses ``http:``, ``https:`` or ``file:``.
+        cache: the folder; made where it is missing. `picture` says where in it a picture is.
+        threads: pictures asked for at a time.
+        tries: how often one is asked for while the answer may be a passing one.
+        timeout: seconds after which there is no answer.
+        pause: seconds before the second try; twice as many before each further one.
+
+    Returns:
+        For each address that could not be had the reason.
+
+    Raises:
+        DataError: the folder cannot be written.
+    """
+    wanted = list(dict.fromkeys(urls))
+    pool = ThreadPoolExecutor(threads, "fetch")
+    missing = {}
+    try:
+        results = pool.map(lambda url: _fetch(url, cache, tries, timeout, pause), wanted)
+        for url, why in zip(wanted, results, strict=True):
+            if why is not None:
+                missing[url] = why
+    finally:
+        pool.shutdown(cancel_futures=True)  # those under way end; Ctrl-C does not wait for others
+    return missing
+
+
+def _fetch(url: str, cache: Path, tries: int, timeout: float, pause: float) -> Missing | None:
+    file = picture(cache, url)
+    gone = file.with_suffix(".gone")
+    if file.is_file():
+        return None
+    if gone.is_file():
+        return Missing(gone.read_text("utf-8"), final=True)
+    reason = ""
+    for attempt in range(1 if url.startswith("file:") else tries):  # a file is there or not
+        time.sleep(pause * 2 ** (attempt - 1) if attempt else 0)
+        try:
+            content = _download(url, timeout)
+        except _GoneError as error:
+            with writing(gone), atomic(gone) as temporary:
+                temporary.write_text(str(error), encoding="utf-8")
+            return Missing(str(error), final=True)
+        except (OSError, HTTPException) as error:
+            reason = str(error) or type(error).__name__
+            continue
+        with writing(file), atomic(file) as temporary:
+            temporary.write_bytes(content)
+        return None
+    return Missing(reason, final=False)
+
+
+def _download(url: str, timeout: float) -> bytes:
+    """What is at an address.
+
+    Raises:
+        _GoneError: there is nothing, for good.
+        OSError: there was no answer, or a passing one.
+        HTTPException: the answer broke off.
+    """
+    try:
+        if urlsplit(url).scheme not in _SCHEMES:
+            raise _GoneError("not an address of a picture")
+        with urlopen(Request(url, headers=_HEADERS), timeout=timeout) as response:
+            if _REMOVED in response.url:
+                raise _GoneError("removed by its owner")
+            content: bytes = response.read()
+    except HTTPError as error:
+        if 400 <= error.code < 500 and error.code not in _PASSING:
+            raise _GoneError(f"HTTP {error.code} {error.reason}") from error
+        raise
+    except (InvalidURL, ValueError) as error:
+        raise _GoneError(f"not an address ({error})") from error
+    if not content:
+        raise OSError("an empty answer")
+    return content

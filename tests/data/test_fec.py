@@ -1,0 +1,404 @@
+"""FEC from its tables and pictures on the web to an encoder that is trained on it."""
+
+import csv
+import io
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from rich.console import Console
+from typer.testing import CliRunner
+
+from actionunits import data, demo
+from actionunits.cli.data import app
+from actionunits.data import fec_faces
+from actionunits.data.dataset import decode
+from actionunits.data.fec import PARTS, annotations, read
+from actionunits.data.fec_faces import Prepared, prepare_fec
+from actionunits.data.fetch import Missing, fetch, picture
+from actionunits.errors import DataError, RecipeError
+from actionunits.evaluate import evaluate
+from actionunits.faces.align import template
+from actionunits.faces.centerface import CenterFace
+from actionunits.faces.detections import Detections
+from actionunits.recipe import SelectionSpec, load_recipe, parse_recipe
+from actionunits.report import PlainReport
+from actionunits.train import train
+from actionunits.types import Frame
+
+BOX = (0.34, 0.54, 0.12, 0.42)  # left, right, top, bottom of the face in the portrait
+ONE, TWO, THREE = (f"{number}_CLASS_TRIPLET" for number in ("ONE", "TWO", "THREE"))
+QUIET = Console(file=io.StringIO())
+
+
+def row(urls: Sequence[str], kind: str, votes: str, box: tuple[float, ...] = BOX) -> list[str]:
+    """A line of a table; `votes` has a digit an annotator."""
+    cells = [str(cell) for url in urls for cell in (url, *box)]
+    people = [cell for person, vote in enumerate(votes) for cell in (f"{70 + person}", vote)]
+    return [*cells, kind, *people]
+
+
+def write_tables(root: Path, lines: Sequence[list[str]], test: Sequence[list[str]]) -> Path:
+    root.mkdir(exist_ok=True, parents=True)
+    for part, rows in zip(PARTS, (lines, test), strict=True):
+        name = root / f"faceexp-comparison-data-{part}-public.csv"
+        with name.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows(rows)
+    return root
+
+
+def test_lines_of_any_length_are_read_and_malformed_ones_listed(tmp_path: Path) -> None:
+    abc = ("u://a", "u://b", "u://c")
+    lines = [
+        row(abc, ONE, "111233"),
+        row(abc, TWO, "2222222"),
+        row(abc, THREE, "3333"),
+        row(abc, TWO, "111222"),
+        row(abc, TWO, "11x222"),
+        row(abc, "FOUR_CLASS_TRIPLET", "111111"),
+        row(abc, ONE, ""),
+        row(("u://a", "u://b", "u://a"), ONE, "111111"),
+        row(abc, ONE, "111111", (0.6, 0.5, 0.1, 0.2)),
+        row(abc, ONE, "111111", (0.1, 0.5, float("nan"), 0.2)),
+        row(("u://a", "", "u://c"), ONE, "111111"),
+        [*row(abc, ONE, "333333"), "", ""],
+        [*row(abc, ONE, "333333"), "77"],
+        [],
+        row(abc, ONE, "111133", (0.1, 0.2, 0.3, 0.4)),
+    ]
+    found = annotations(write_tables(tmp_path / "unpacked" / "FEC", lines, lines[:1]).parent)
+    rows = found.triplets[found.triplets["part"] == "train"]
+    urls = found.faces["url"].to_numpy()[rows[["first", "second", "odd"]].to_numpy()]
+    assert ["".join(url[-1] for url in three) for three in urls] == [
+        "bca",
+        "acb",
+        "abc",
+        "bca",
+        "abc",
+        "bca",
+    ]
+    assert rows["margin"].tolist() == [0.1, 0.2, 0.2, 0.2, 0.1, 0.1]
+    assert rows["kind"].tolist() == [
+        "one_class",
+        "two_class",
+        "three_class",
+        "two_class",
+        "one_class",
+        "one_class",
+    ]
+    assert rows["for"].tolist() == [3, 7, 4, 3, 6, 4]
+    assert rows["votes"].tolist() == [6, 7, 4, 6, 6, 6]
+    assert len(found.faces) == 6  # another box in the same picture is another face
+    assert (found.triplets["part"] == "test").sum() == 1
+    assert found.malformed["line"].tolist() == [5, 6, 7, 8, 9, 10, 11, 13, 14]
+    assert set(found.malformed["file"]) == {"faceexp-comparison-data-train-public.csv"}
+    for text, reason in zip(
+        (
+            "a vote of 1, 2 or 3",
+            "FOUR_CLASS",
+            "found 16",
+            "twice",
+            "a box",
+            "a box",
+            "no address",
+            "a vote",
+            "found 0",
+        ),
+        found.malformed["reason"],
+        strict=True,
+    ):
+        assert text in reason
+    assert len(found.agreed(4)) == 4
+    assert len(found.agreed(3)) == 4  # three of six are no majority
+    assert len(found.agreed(6)) == 2
+
+
+@given(st.lists(st.sampled_from("123"), min_size=1, max_size=9))
+def test_the_odd_face_has_most_votes(
+    tmp_path_factory: pytest.TempPathFactory, votes: list[str]
+) -> None:
+    line = row(("a", "b", "c"), ONE, "".join(votes))
+    found = annotations(write_tables(tmp_path_factory.mktemp("fec"), [line], [line]))
+    odd = found.faces["url"][found.triplets["odd"][0]]
+    counts = Counter(votes)
+    assert counts[str("abc".index(odd) + 1)] == max(counts.values())
+    agreed = found.agreed(1)
+    assert len(agreed) == 2 * (max(counts.values()) > len(votes) / 2)
+
+
+def test_a_wrong_root_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"expected one faceexp-comparison-data-train-public\.csv"):
+        annotations(tmp_path)
+    write_tables(tmp_path, [["a", "table", "of", "something", "else"]], [])
+    with pytest.raises(DataError, match="found none: line 1: expected 18 cells or more, found 5"):
+        annotations(tmp_path)
+    line = row(("a", "b", "c"), ONE, "111222")
+    with pytest.raises(DataError, match="odd face has 4 votes, found at most 3"):
+        prepare_fec(write_tables(tmp_path, [line], [line]), tmp_path / "out", console=QUIET)
+    with pytest.raises(DataError, match="does not come with the package"):
+        data.load_triplets("fec")
+    with pytest.raises(DataError, match=r"found no triplets\.parquet"):
+        data.load_triplets("fec", tmp_path)
+    with pytest.raises(DataError, match="known: fec"):
+        data.load_triplets("affectnet")
+
+
+class Site(BaseHTTPRequestHandler):
+    """Pictures that are there, gone, removed, or there at the second try."""
+
+    asked: Counter[str]
+
+    def do_GET(self) -> None:  # noqa: N802  (the name is the base's)
+        self.asked[self.path] += 1
+        if self.path == "/gone":
+            self.send_error(404)
+        elif self.path == "/removed":
+            self.send_response(302)
+            self.send_header("Location", "/photo_unavailable.png")
+            self.end_headers()
+        elif self.path == "/down" or (self.path == "/busy" and self.asked[self.path] == 1):
+            self.send_error(503)
+        else:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(self.path.encode())
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+@pytest.fixture
+def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    monkeypatch.setenv("no_proxy", "*")
+    monkeypatch.setattr(Site, "asked", Counter(), raising=False)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Site)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_downloads_are_asked_for_once(site: str, tmp_path: Path) -> None:
+    names = ("there", "gone", "removed", "busy", "down")
+    urls = {name: f"{site}/{name}" for name in names}
+    urls |= {"file": (tmp_path / "late").as_uri(), "odd": "ftp://x/y", "none": "nothing at all"}
+    missing = fetch([*urls.values(), urls["there"]], tmp_path / "cache", pause=0, tries=2)
+    assert {name for name, url in urls.items() if url in missing} == {
+        "gone",
+        "removed",
+        "down",
+        "file",
+        "odd",
+        "none",
+    }
+    assert missing[urls["gone"]] == Missing("HTTP 404 Not Found", final=True)
+    assert missing[urls["removed"]] == Missing("removed by its owner", final=True)
+    assert missing[urls["odd"]].final
+    assert missing[urls["none"]].final
+    assert not missing[urls["down"]].final
+    assert "503" in missing[urls["down"]].reason
+    assert not missing[urls["file"]].final
+    assert picture(tmp_path / "cache", urls["there"]).read_bytes() == b"/there"
+
+    before = Counter(Site.asked)
+    assert before["/there"] == 1
+    assert before["/busy"] == 2
+    (tmp_path / "late").write_bytes(b"now")
+    again = fetch(urls.values(), tmp_path / "cache", pause=0, tries=2)
+    assert set(missing) - set(again) == {urls["file"]}
+    assert Site.asked - before == Counter({"/down": 2})
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file", encoding="utf-8")
+    (tmp_path / "picture").write_bytes(b"there")
+    with pytest.raises(DataError, match="cannot write .*cache"):
+        fetch([(tmp_path / "picture").as_uri()], tmp_path / "cache")
+
+
+class Counting:
+    """CenterFace that counts, and may be interrupted."""
+
+    def __init__(self, stop_at: int | None = None) -> None:
+        self.calls, self.stop_at, self.inner = 0, stop_at, CenterFace(threads=1)
+
+    def __call__(self, frames: Sequence[Frame], side: int) -> list[Detections]:
+        self.calls += 1
+        if self.calls == self.stop_at:
+            raise KeyboardInterrupt
+        return self.inner(frames, side)
+
+
+@pytest.fixture(scope="module")
+def web(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Portraits of different shades, one picture of nothing, one that is none."""
+    folder = tmp_path_factory.mktemp("web")
+    portrait = Image.open(demo.photograph(folder)).convert("RGB").resize((256, 256))
+    for number in range(6):
+        shade = np.asarray(portrait) * (1 - 0.1 * number)
+        Image.fromarray(shade.astype(np.uint8)).save(folder / f"{number}.jpg")
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
+    Image.fromarray(noise).save(folder / "noise.png")
+    (folder / "page.html").write_text("<html>moved</html>", encoding="utf-8")
+    return folder
+
+
+def tables(root: Path, web: Path, *names: str) -> Path:
+    """Triplets of the portraits, and for each name one of it with two portraits."""
+
+    def urls(*files: str) -> list[str]:
+        return [(web / file).as_uri() for file in files]
+
+    lines = [
+        row(urls("0.jpg", "1.jpg", "2.jpg"), ONE, "333311"),
+        row(urls("1.jpg", "2.jpg", "3.jpg"), TWO, "111122"),
+        row(urls("3.jpg", "4.jpg", "5.jpg"), THREE, "22222"),
+        row(urls("0.jpg", "2.jpg", "4.jpg"), THREE, "112233"),
+        *(row(urls("0.jpg", name, "5.jpg"), TWO, "111111") for name in names),
+    ]
+    return write_tables(root, lines, [row(urls("2.jpg", "5.jpg", "0.jpg"), TWO, "111111")])
+
+
+def prepared(root: Path, out: Path, **options: object) -> Prepared:
+    return prepare_fec(root, out, console=QUIET, **options)
+
+
+def contents(out: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in sorted(out.iterdir()) if file.is_file()}
+
+
+def test_what_is_prepared_is_aligned_and_what_is_not_is_listed(web: Path, tmp_path: Path) -> None:
+    root = tables(tmp_path / "fec", web, "noise.png", "page.html", "absent.jpg")
+    with (root / "faceexp-comparison-data-train-public.csv").open("a") as file:
+        file.write("broken,line\n")
+    detector = Counting()
+    result = prepared(root, tmp_path / "out", detector=detector)
+    assert result.faces == 6
+    assert result.triplets.loc["train"].to_dict() == {
+        "listed": 7,
+        "disagreed": 1,
+        "broken": 3,
+        "kept": 3,
+    }
+    assert result.triplets.loc["test", "kept"] == 1
+    lost = pd.read_csv(tmp_path / "out" / "lost.csv")
+    reasons = {Path(url).name: why for url, why in zip(lost["url"], lost["reason"], strict=True)}
+    assert reasons["noise.png"] == "no face found in its box"
+    assert "not a picture" in reasons["page.html"]
+    assert "No such file" in reasons["absent.jpg"]
+    assert len(pd.read_csv(tmp_path / "out" / "malformed.csv")) == 1
+    said = "\n".join(result.lines())
+    assert "train: 3 of 7 triplets; annotators disagree on 1, 3 lack a face" in said
+    assert "lines malformed: 1: expected 18 cells or more, found 2" in said
+
+    training, test = read(tmp_path / "out")
+    assert training.rows["margin"].tolist() == [0.1, 0.2, 0.2]
+    assert training.kinds() == ("one_class", "three_class", "two_class")
+    faces = [decode(training.images.read(n), 256, "") for n in training.numbers()[0]]
+    shades = [face.mean() for face in faces]
+    assert shades[0] > shades[1] > shades[2]  # of the pictures 0, 1 and 2, and the odd one last
+    assert test.numbers().tolist() == [
+        [training.numbers()[2, 1], training.numbers()[0, 0], training.numbers()[0, 2]]
+    ]
+    (seen,) = detector.inner([Frame(faces[0].copy(), "", 0, 0.0)], 256)
+    assert np.abs(seen.landmarks[0] - template(256)).max() < 8
+
+
+def test_interrupted_it_goes_on_to_the_same_bytes(
+    web: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fec_faces, "_SHARD", 2)
+    root = tables(tmp_path / "fec", web, "noise.png")
+    prepared(root, tmp_path / "whole", images=tmp_path / "pictures", detector=Counting())
+    out = tmp_path / "out"
+    with pytest.raises(KeyboardInterrupt):
+        prepared(root, out, images=tmp_path / "pictures", detector=Counting(stop_at=5))
+    with pytest.raises(DataError, match="to its end"):
+        read(out)
+    assert len(list(out.glob("faces-*.parquet"))) == 2
+    resumed = Counting()
+    prepared(root, out, images=tmp_path / "pictures", detector=resumed)
+    assert resumed.calls == 3
+    assert contents(out) == contents(tmp_path / "whole")
+    (out / "faces-00001.parquet").write_bytes(b"damaged")
+    prepared(root, out, images=tmp_path / "pictures", detector=resumed)
+    assert resumed.calls == 5
+    assert contents(out) == contents(tmp_path / "whole")
+    (out / "faces-00001.parquet").write_bytes(b"damaged")
+    with pytest.raises(DataError, match="damaged"):
+        read(out)
+    (out / "faces-00001.parquet").unlink()
+    with pytest.raises(DataError, match="of the 5 faces beside it, found 7"):
+        read(out)
+
+
+def test_a_second_run_repairs_only_what_was_missing(web: Path, tmp_path: Path) -> None:
+    root, late = tables(tmp_path / "fec", web, "noise.png", "late.jpg"), web / "late.jpg"
+    out, detector = tmp_path / "out", Counting()
+    assert prepared(root, out, detector=detector).faces == 6
+    before, calls = contents(out), detector.calls
+    for file in (out / "downloads").rglob("*.picture"):
+        file.unlink()  # what is aligned needs no download
+    assert prepared(root, out, detector=detector).faces == 6
+    assert detector.calls == calls
+    assert contents(out) == before
+    late.write_bytes((web / "0.jpg").read_bytes())
+    try:
+        repaired = prepared(root, out, detector=detector)
+    finally:
+        late.unlink()
+    assert detector.calls == calls + 1
+    assert repaired.faces == 7
+    assert len(read(out)[0]) == 4
+    fewer = prepared(root, out, detector=detector, votes=6)
+    assert fewer.triplets["kept"].tolist() == [1, 1]
+    assert len(read(out)[0].images) == 5
+
+
+def test_the_command_says_what_became_of_it(web: Path, tmp_path: Path) -> None:
+    root = tables(tmp_path / "fec", web, "absent.jpg")
+    command = ["prepare", "fec", str(root), str(tmp_path / "out"), "--images", str(tmp_path / "im")]
+    said = CliRunner().invoke(app, command)
+    assert said.exit_code == 0
+    assert "train: 3 of 5 triplets; annotators disagree on 1, 1 lack a face" in said.stdout
+    assert "faces lost: 1: " in said.stdout
+    assert any((tmp_path / "im").iterdir())
+    assert len(read(tmp_path / "out")[0]) == 3
+    with pytest.raises(DataError, match="box49 is placed by 49 landmarks and fec brings none"):
+        prepared(root, tmp_path / "other", template="box49")
+
+
+def test_an_encoder_learns_from_it(web: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    root = tables(tmp_path / "fec", web)
+    with (root / "faceexp-comparison-data-test-public.csv").open("a", newline="") as file:
+        urls = [(web / name).as_uri() for name in ("1.jpg", "3.jpg", "4.jpg")]
+        csv.writer(file).writerow(row(urls, ONE, "222222"))
+    prepared(root, out)
+    values = load_recipe("expression_fec").model_dump(mode="json")
+    values["model"]["params"] |= {"width": 8, "size": 64, "align": 72}
+    values["data"] |= {"root": str(out), "workers": 0}
+    values |= {"optimiser": {"lr": 0.003}, "schedule": {}, "epochs": 1, "batch": 2}
+    recipe = parse_recipe(values, "test")
+    report = train(recipe, None, tmp_path / "run", show=False).report
+    assert isinstance(report, PlainReport)
+    assert (report.count, report.unit) == (2, "triplets")
+    whole, one, two = (
+        report.scores[f"triplet_accuracy{kind}"].mean for kind in ("", "_one_class", "_two_class")
+    )
+    assert whole == (one + two) / 2
+    assert len(report.scores) == 3
+    assert evaluate(tmp_path / "run").scores == report.scores
+    with pytest.raises(DataError, match="test pictures of its own: leave the fold out"):
+        train(recipe, 1, tmp_path / "fold", show=False)
+    held_out = recipe.model_copy(update={"selection": SelectionSpec(rule="inner", share=0.1)})
+    with pytest.raises(RecipeError, match="without subjects that could be held out"):
+        train(held_out, None, tmp_path / "inner", show=False)
