@@ -2,10 +2,13 @@
 
 import dataclasses
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from hypothesis import given, settings
@@ -13,8 +16,9 @@ from hypothesis import strategies as st
 
 from actionunits import data
 from actionunits.aus import AUSet
+from actionunits.data import table as module
 from actionunits.data.splits import train_test
-from actionunits.data.table import FileStore, FrameTable, duplicate_positives
+from actionunits.data.table import FileStore, FrameTable, ParquetStore, duplicate_positives
 from actionunits.errors import DataError
 
 AUS = AUSet.of((1, 2, 12))
@@ -141,3 +145,35 @@ def test_the_store_of_pictures_travels_light(synfacs_file: Path) -> None:
     pickled = pickle.dumps(images)
     assert len(pickled) < len(content)
     assert pickle.loads(pickled).read(5) == content
+
+
+def test_pictures_are_found_across_files_and_row_groups(tmp_path: Path) -> None:
+    contents = [f"picture {number}".encode() for number in range(11)]
+    files = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
+    for file, part in zip(files, (contents[:7], contents[7:]), strict=True):
+        pq.write_table(pa.table({"image": part}), file, row_group_size=3)
+    store = ParquetStore(files)
+    again = pickle.loads(pickle.dumps(store))
+    order = np.random.default_rng(0).permutation(len(contents)).tolist()
+    for each in (store, again):
+        assert len(each) == len(contents)
+        assert [each.read(number) for number in order] == [contents[number] for number in order]
+    assert [store.name(number) for number in (0, 6, 7, 10)] == [
+        f"{files[0]}, row 0",
+        f"{files[0]}, row 6",
+        f"{files[1]}, row 0",
+        f"{files[1]}, row 3",
+    ]
+
+
+def test_pictures_are_read_by_threads_and_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_KEPT_GROUPS", 2)
+    contents = [bytes([number]) * 5 for number in range(64)]
+    pq.write_table(pa.table({"image": contents}), tmp_path / "x.parquet", row_group_size=4)
+    store = ParquetStore([tmp_path / "x.parquet"])
+    wanted = np.random.default_rng(1).integers(0, 64, 500).tolist()
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(store.read, wanted)) == [contents[number] for number in wanted]
+    assert store._images.cache_info().currsize == 2
