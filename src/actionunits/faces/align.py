@@ -72,19 +72,15 @@ def similarity(points: FloatArray, target: FloatArray) -> FloatArray:
     Raises:
         ValueError: all points of a face coincide, or one is not finite.
     """
-    points = np.asarray(points, dtype=np.float64)
-    target = np.asarray(target, dtype=np.float64)
-    source_mean, target_mean = points.mean(axis=-2), target.mean(axis=-2)
-    p = points - source_mean[..., None, :]
-    q = target - target_mean[..., None, :]
+    p, source_mean = _centred(points)
+    q, target_mean = _centred(target)
     spread = (p**2).sum(axis=(-2, -1))
     if not (np.isfinite(spread) & (spread > 0)).all():
         raise ValueError("a similarity needs finite points of which at least two differ")
     cosine = (p * q).sum(axis=(-2, -1)) / spread
     sine = (p[..., 0] * q[..., 1] - p[..., 1] * q[..., 0]).sum(axis=-1) / spread
     linear = np.stack([np.stack([cosine, -sine], -1), np.stack([sine, cosine], -1)], -2)
-    shift = target_mean - (linear @ source_mean[..., None])[..., 0]
-    return np.concatenate([linear, shift[..., None]], axis=-1)
+    return _onto(linear, source_mean, target_mean)
 
 
 def affine(points: FloatArray, target: FloatArray) -> FloatArray:
@@ -100,18 +96,27 @@ def affine(points: FloatArray, target: FloatArray) -> FloatArray:
     Raises:
         ValueError: the points of a face lie on one line, or one is not finite.
     """
-    points = np.asarray(points, dtype=np.float64)
-    target = np.asarray(target, dtype=np.float64)
-    source_mean, target_mean = points.mean(axis=-2), target.mean(axis=-2)
-    p = points - source_mean[..., None, :]
-    q = target - target_mean[..., None, :]
+    p, source_mean = _centred(points)
+    q, target_mean = _centred(target)
     moments = p.swapaxes(-1, -2) @ p
     spread = np.trace(moments, axis1=-2, axis2=-1)
     # Points on a line still leave a speck of area to rounding.
     if not (np.linalg.det(moments) > 1e-12 * spread**2).all():
         raise ValueError("an affine map needs finite points that are not on one line")
     linear = np.linalg.solve(moments, p.swapaxes(-1, -2) @ q).swapaxes(-1, -2)
-    shift = target_mean - (linear @ source_mean[..., None])[..., 0]
+    return _onto(linear, source_mean, target_mean)
+
+
+def _centred(points: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Points about their mean, and the mean."""
+    points = np.asarray(points, dtype=np.float64)
+    mean = points.mean(axis=-2)
+    return points - mean[..., None, :], mean
+
+
+def _onto(linear: FloatArray, source: FloatArray, target: FloatArray) -> FloatArray:
+    """Affine maps (..., 2, 3) with this linear part that take `source` to `target`."""
+    shift = target - (linear @ source[..., None])[..., 0]
     return np.concatenate([linear, shift[..., None]], axis=-1)
 
 
