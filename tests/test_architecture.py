@@ -23,7 +23,7 @@ LAYERS = [  # from the top; a module imports from its own layer and those below 
         "published",
         "grid",
     }
-    | {"predict", "reader", "summary", "checkpoint", "export", "complexity", "figures"},
+    | {"predict", "reader", "summary", "checkpoint", "export", "complexity", "figures", "finder"},
     {
         "models",
         "metrics",
