@@ -22,7 +22,7 @@ from actionunits.data.dataset import ClipDataset, FrameDataset, collate
 from actionunits.data.table import FrameTable, duplicate_positives, with_landmarks
 from actionunits.data.transforms import Augment
 from actionunits.data.triplets import TripletDataset, TripletTable, triplets_from_aus
-from actionunits.errors import DataError, RecipeError
+from actionunits.errors import CheckpointError, DataError, RecipeError
 from actionunits.face_metrics import LandmarkError, TripletAccuracy
 from actionunits.models import registry
 from actionunits.recipe import Recipe
@@ -72,6 +72,10 @@ class Task(Protocol):
         """FACS numbers of a table's label axis; none where it has no AUs."""
         ...
 
+    def select(self, table: FrameTable, aus: tuple[int, ...]) -> Any:
+        """Samples of other frames for a model with this label axis."""
+        ...
+
     def build(self, recipe: Recipe, table: Any) -> tuple[nn.Module, Loss]:
         """Model with fresh weights, and its loss, from training samples."""
         ...
@@ -119,6 +123,14 @@ class CodedFrames:
     def aus(self, table: FrameTable) -> tuple[int, ...]:
         """FACS numbers of the label axis."""
         return table.aus.numbers
+
+    def select(self, table: FrameTable, aus: tuple[int, ...]) -> FrameTable:
+        """Frames with the AUs of the model, in their order.
+
+        Raises:
+            DataError: they do not code one of them.
+        """
+        return table.select(AUSet.of(aus))
 
     def build(self, recipe: Recipe, table: FrameTable) -> tuple[nn.Module, Loss]:
         """Model with fresh weights, and its loss, from training frames.
@@ -202,6 +214,14 @@ class Landmarks(_WithoutAUs):
         """
         return _split(with_landmarks(scoring.read_table(recipe.data)), recipe, fold)
 
+    def select(self, table: FrameTable, aus: tuple[int, ...]) -> FrameTable:
+        """Frames that have landmarks.
+
+        Raises:
+            DataError: there are none.
+        """
+        return with_landmarks(table)
+
     def dataset(
         self, table: FrameTable, spec: InputSpec, augment: Augment, seed: int, cache: bool
     ) -> Samples:
@@ -218,7 +238,6 @@ class Landmarks(_WithoutAUs):
         thresholds: Tensor | None = None,
     ) -> PlainReport:
         """Mean error of the landmarks and share of failed faces, in per cent."""
-        table = with_landmarks(table)
         subjects = table.subjects()
         metric = LandmarkError(len(subjects))
         for out, truth in _outputs(model, FrameDataset(table, spec), settings):
@@ -231,6 +250,14 @@ class Landmarks(_WithoutAUs):
 
 class _Expressions(_WithoutAUs):
     """What triplets and classes of expressions have in common: data sets that are split already."""
+
+    def select(self, table: FrameTable, aus: tuple[int, ...]) -> Table:
+        """Nothing.
+
+        Raises:
+            CheckpointError: always.
+        """
+        raise CheckpointError("a model of expressions reads no AUs: coded frames cannot score it")
 
     def _own_parts(self, recipe: Recipe, fold: int | None, parts: tuple[Table, Table]) -> Rows:
         """Samples of a data set that keeps some for testing.

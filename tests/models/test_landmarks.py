@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from actionunits import data
+from actionunits import data, weights
 from actionunits.data.dataset import FrameDataset, collate
-from actionunits.errors import DataError, RecipeError
+from actionunits.errors import CheckpointError, DataError, RecipeError
+from actionunits.evaluate import evaluate
 from actionunits.faces.templates import MEAN49
 from actionunits.losses import inter_ocular
 from actionunits.models import registry
@@ -104,10 +105,11 @@ def test_the_task_scores_error_and_failures_in_per_cent(synfacs_file: Path) -> N
     own = face * (72 / 256) - 4
     distance = inter_ocular(torch.tensor(own)).item()
     by = 0.05 * distance
+    table = TASKS["landmarks"].select(table, ())
     report = TASKS["landmarks"].score(Off(own, by), table, spec, SETTINGS)
     assert report.scores[LANDMARK_ERROR].mean == pytest.approx(5, rel=1e-4)
     assert report.scores[LANDMARK_FAILURE].mean == 0
-    assert report.count == len(table) - len(table) // 3
+    assert report.count == 32  # of 48, a third without landmarks
     report = TASKS["landmarks"].score(Off(own, 3 * by), table, spec, SETTINGS)
     assert report.scores[LANDMARK_FAILURE].mean == 100
 
@@ -119,4 +121,14 @@ def test_what_cannot_be_is_refused(synfacs_file: Path) -> None:
         net(width=0)
     table = replace(data.load("synfacs", synfacs_file), landmarks=None)
     with pytest.raises(DataError, match="none of the 48 frames has landmarks"):
-        TASKS["landmarks"].score(net(), table, net().spec, SETTINGS)
+        TASKS["landmarks"].select(table, ())
+
+
+def test_other_frames_score_a_checkpoint_but_not_one_of_expressions(synfacs_file: Path) -> None:
+    table = data.load("synfacs", synfacs_file)
+    report = evaluate(weights.locate("landmarks"), table=table, resamples=10)
+    assert report.count == len(table)
+    assert all(" % [" in text for text in report.to_table().columns[1].cells)
+    for task in ("triplets", "classes"):
+        with pytest.raises(CheckpointError, match="reads no AUs: coded frames cannot score it"):
+            TASKS[task].select(table, ())

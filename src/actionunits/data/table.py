@@ -257,8 +257,8 @@ def with_landmarks(table: FrameTable) -> FrameTable:
     known = np.zeros(len(table), bool) if points is None else np.isfinite(points).all((1, 2))
     if not known.any():
         raise DataError(
-            f"none of the {len(table)} frames has landmarks, which is what is to be learned: take "
-            "a data set that brings them"
+            f"none of the {len(table)} frames has landmarks, and a model of landmarks needs them: "
+            "take a data set that brings them"
         )
     return table.subset(known)
 

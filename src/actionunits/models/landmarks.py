@@ -78,7 +78,9 @@ class LandmarkNet(nn.Module):
 
     def forward(self, images: Tensor) -> Shape:
         """Map (B, 3, size, size) normalised faces to ``landmarks`` (B, 49, 2), float32."""
-        offsets = self.head(self.stages(self.stem(images)).flatten(1)).float()
+        features = self.stages(self.stem(images)).flatten(1)
+        with torch.autocast(images.device.type, enabled=False):
+            offsets = self.head(features.float())  # bfloat16 would round to a sixteenth of a pixel
         return Shape(self.mean_shape + offsets.view(-1, *self.mean_shape.shape))
 
 
