@@ -10,7 +10,8 @@ from actionunits.errors import DataError
 from actionunits.models import registry
 from actionunits.report import AnyReport
 from actionunits.scoring import Precision
-from actionunits.tasks import TASKS, Settings
+from actionunits.task import Settings
+from actionunits.tasks import TASKS
 
 
 def evaluate(

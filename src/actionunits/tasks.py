@@ -1,12 +1,12 @@
 """What models learn from: how its samples are read, fed and scored.
 
-The training loop knows a task by the interface `Task` alone. Coded frames are what all else is
-about; triplets and classes of expressions are what an encoder may be trained on before, and
-landmarks are what faces are aligned by.
+The training loop knows a task by the interface `actionunits.task.Task` alone. Coded frames are
+what all else is about; triplets and classes of expressions are what an encoder may be trained on
+before, and landmarks are what faces are aligned by.
 """
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -27,82 +27,10 @@ from actionunits.face_metrics import LandmarkError, TripletAccuracy
 from actionunits.models import registry
 from actionunits.recipe import Recipe
 from actionunits.report import PlainReport, Report, Score
+from actionunits.task import Rows, Samples, Settings, Task
 from actionunits.types import InputSpec, Loss
 
 Table = FrameTable | TripletTable | ClassTable
-
-
-class Rows(NamedTuple):
-    """The samples of a run by their use; the subjects of `train` are in none of the others."""
-
-    train: Any  # a Table; the task knows which
-    inner: Any  # training subjects held out, if the recipe wants any, else None
-    test: Any  # None when all subjects are trained on
-
-
-class Settings(NamedTuple):
-    """How a table is scored."""
-
-    selection: str  # rule that chose the weights
-    batch: int  # samples of one forward pass
-    precision: scoring.Precision
-    resamples: int = 0  # of the bootstrap over subjects
-
-
-class Samples(Protocol):
-    """A data set whose random changes depend on the epoch."""
-
-    def __len__(self) -> int:
-        """Return the number of samples."""
-        ...
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch, from 0."""
-        ...
-
-
-class Task(Protocol):
-    """What the training loop asks of a task."""
-
-    def read(self, recipe: Recipe, fold: int | None) -> Rows:
-        """Read the samples of a run and split them by subject."""
-        ...
-
-    def aus(self, table: Any) -> tuple[int, ...]:
-        """FACS numbers of a table's label axis; none where it has no AUs."""
-        ...
-
-    def select(self, table: FrameTable, aus: tuple[int, ...]) -> Any:
-        """Samples of other frames for a model with this label axis."""
-        ...
-
-    def build(self, recipe: Recipe, table: Any) -> tuple[nn.Module, Loss]:
-        """Model with fresh weights, and its loss, from training samples."""
-        ...
-
-    def dataset(
-        self, table: Any, spec: InputSpec, augment: Augment, seed: int, cache: bool
-    ) -> Samples:
-        """Samples as the model is fed them."""
-        ...
-
-    def calibrate(
-        self, model: nn.Module, table: Any, spec: InputSpec, settings: Settings
-    ) -> Tensor:
-        """Thresholds (A,) of the AUs, empty without AUs."""
-        ...
-
-    def score(
-        self,
-        model: nn.Module,
-        table: Any,
-        spec: InputSpec,
-        settings: Settings,
-        title: str = "",
-        thresholds: Tensor | None = None,
-    ) -> Report | PlainReport:
-        """Score a model in memory on all samples of a table."""
-        ...
 
 
 class CodedFrames:

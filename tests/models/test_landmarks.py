@@ -16,7 +16,8 @@ from actionunits.losses import inter_ocular
 from actionunits.models import registry
 from actionunits.models.landmarks import LandmarkLoss, LandmarkNet
 from actionunits.report import LANDMARK_ERROR, LANDMARK_FAILURE
-from actionunits.tasks import TASKS, Settings
+from actionunits.task import Settings
+from actionunits.tasks import TASKS
 from actionunits.types import Batch, Shape
 
 SETTINGS = Settings("last", 5, "fp32")

@@ -33,7 +33,7 @@ from actionunits.data.shard import Job, checksum, write
 from actionunits.data.table import POINTS
 from actionunits.errors import DataError, UserError
 from actionunits.faces import templates
-from actionunits.faces.main_face import Finder
+from actionunits.faces.main_face import FIVE_POINTS, Finder
 from actionunits.files import atomic, writing
 
 _FRAME_BYTES = 30_000  # of a photographed face at the quality that is stored
@@ -60,9 +60,9 @@ def prepare(
         template: how faces are placed, one of `actionunits.faces.templates.list_templates`.
         workers: processes; one a core where not given.
         console: where disk use and progress are shown; standard error by default.
-        finder: finds 49 landmarks where the data set brings none, such as
-            `actionunits.finder.landmark_finder`. Without one five points are found, which place
-            faces by the template `canonical` only, and no landmarks are stored.
+        finder: finds 49 landmarks where the data set brings none and the template needs them, such
+            as `actionunits.finder.landmark_finder`; None leaves those frames out. For `canonical`
+            it is not asked: there the detector's five points place the face.
 
     Returns:
         What is in the folder.
@@ -73,6 +73,8 @@ def prepare(
         ExceptionGroup: some sequences failed; all others are there.
     """
     console = console or Console(stderr=True)
+    if not templates.needs_landmarks(template):
+        finder = FIVE_POINTS  # by which detection, too, will place new faces
     _check_landmarks(raw, template, finder)
     files = {shard_name(str(s), str(t)): (s, t) for s, t in _sequences(raw)}
     kept = _claim(out, raw.name, template, list(files))
@@ -95,7 +97,7 @@ def reasons(lost: tuple[Lost, ...]) -> list[tuple[str, int, str]]:
 
 
 def _check_landmarks(raw: RawTable, template: str, finder: Finder | None) -> None:
-    if templates.needs_landmarks(template) and raw.landmarks is None and finder is None:
+    if raw.landmarks is None and finder is None:
         able = [name for name in templates.list_templates() if not templates.needs_landmarks(name)]
         raise DataError(
             f"{raw.root}: the template {template} is placed by 49 landmarks and {raw.name} brings "

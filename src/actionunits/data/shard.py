@@ -20,7 +20,7 @@ from actionunits.data.table import FACE_SIDE, POINTS
 from actionunits.errors import MediaError
 from actionunits.faces import templates
 from actionunits.faces.align import FloatArray, transform, warp
-from actionunits.faces.main_face import Finder, Points, five_points
+from actionunits.faces.main_face import Finder, Points
 from actionunits.files import atomic, writing
 from actionunits.types import Frame
 
@@ -45,7 +45,7 @@ class Job(NamedTuple):
     landmarks: FloatArray | None
     """(N, 49, 2) in pixels of the pictures, NaN where there is none."""
     finder: Finder | None
-    """Finds the landmarks that are not there. Without one five points are found, where they do."""
+    """Finds the points that are not there; None leaves those frames out."""
 
 
 class _Picture(NamedTuple):
@@ -105,7 +105,7 @@ def write(job: Job, report: Callable[[int], None]) -> None:
         DataError: the shard cannot be written.
     """
     template = job.shard.template
-    find = _lazy(job)
+    find = None if job.finder is None else cache(job.finder.make)
     schema, lost, found = _schema(job), list[Lost](), 0
     pictures, numbers = _pictures(job.rows), job.rows["frame"].tolist()
     packed = {name: "ZSTD" for name in schema.names} | {"image": "NONE"}
@@ -130,13 +130,6 @@ def write(job: Job, report: Callable[[int], None]) -> None:
             report(len(chunk))
         card = job.shard.model_copy(update={"lost": tuple(lost), "found": found})
         writer.add_key_value_metadata({METADATA.decode(): card.model_dump_json()})
-
-
-def _lazy(job: Job) -> Callable[[], Points] | None:
-    """What makes the sequence's finder when it is first wanted, if there is one."""
-    if job.finder is not None:
-        return cache(job.finder.make)
-    return None if templates.needs_landmarks(job.shard.template) else cache(five_points)
 
 
 def _align(

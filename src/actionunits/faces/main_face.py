@@ -50,6 +50,9 @@ def _detector() -> Detector:
     return CenterFace(threads=1)
 
 
+FIVE_POINTS = Finder(five_points, "five points of CenterFace")
+
+
 class MainFace:
     """Five points of the main face: the largest, and from then on whichever is nearest to it.
 

@@ -48,8 +48,8 @@ def rendered() -> list[tuple[np.ndarray, np.ndarray]]:
 
 def test_close_to_the_truth_on_rendered_faces(finder, rendered) -> None:
     errors = [error(finder(image), points) for image, points in rendered]
-    assert np.mean(errors) < 0.06
-    assert max(errors) < 0.12
+    assert np.mean(errors) < 0.05
+    assert max(errors) < 0.09
 
 
 def moved(image: np.ndarray, degrees: float, scale: float) -> tuple[np.ndarray, np.ndarray]:
