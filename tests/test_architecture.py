@@ -14,6 +14,7 @@ LAYERS = [  # from the top; a module imports from its own layer and those below 
     {
         "train",
         "run",
+        "task",
         "tasks",
         "scoring",
         "evaluate",
@@ -23,7 +24,7 @@ LAYERS = [  # from the top; a module imports from its own layer and those below 
         "published",
         "grid",
     }
-    | {"predict", "reader", "summary", "checkpoint", "export", "complexity", "figures"},
+    | {"predict", "reader", "summary", "checkpoint", "export", "complexity", "figures", "finder"},
     {
         "models",
         "metrics",
@@ -82,6 +83,7 @@ def test_nothing_that_runs_models_knows_one_by_name() -> None:
     for name in (
         "train",
         "run",
+        "task",
         "tasks",
         "evaluate",
         "crossval",

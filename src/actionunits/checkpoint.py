@@ -65,8 +65,8 @@ class Card(BaseModel):
         """
         if not self.aus:
             raise CheckpointError(
-                f"a checkpoint of {self.recipe.model.name} reads no AUs: it is a start for other "
-                "models, see init in recipes"
+                f"a checkpoint of {self.recipe.model.name} reads no AUs: take one of a model that "
+                "does; it may be a start for such a model, see init in recipes"
             )
         return AUSet.of(self.aus)
 

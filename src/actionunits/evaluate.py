@@ -10,7 +10,8 @@ from actionunits.errors import DataError
 from actionunits.models import registry
 from actionunits.report import AnyReport
 from actionunits.scoring import Precision
-from actionunits.tasks import TASKS, Settings
+from actionunits.task import Settings
+from actionunits.tasks import TASKS
 
 
 def evaluate(
@@ -28,21 +29,23 @@ def evaluate(
     Args:
         path: folder of the checkpoint or of its run.
         fold: test fold of the checkpoint's own data set; None is the one it kept for testing.
-        table: other frames to score on, instead of a fold; they must code all its AUs.
+        table: other frames to score on, instead of a fold; they must code all its AUs, or
+            have landmarks for a model of landmarks.
         root: where the checkpoint's data set lies, if not where it was trained.
         batch: samples of one forward pass.
         precision: number format of the forward pass.
         resamples: of the bootstrap over subjects; 0 leaves the intervals out.
 
     Raises:
-        CheckpointError: the checkpoint is missing or damaged, or reads no AUs and is given frames.
+        CheckpointError: the checkpoint is missing or damaged, or is given frames and cannot be
+            scored on any.
         DataError: the samples cannot be read, none were kept for testing, or their faces are
             placed by another template.
     """
     model, card = checkpoint.load(path)
     task = TASKS[registry.task_of(card.recipe.model.name)]
     title = f"{card.recipe.model.name}, {card.recipe.data.name}"
-    samples = None if table is None else table.select(card.au_set())
+    samples = None if table is None else task.select(table, card.aus)
     if samples is None:
         fold = card.fold if fold is None else fold
         data = card.recipe.data

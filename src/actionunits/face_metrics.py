@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from actionunits.losses import inter_ocular
+from actionunits.losses import landmark_distance
 from actionunits.metrics import MAE
 
 FAILURE = 10.0  # per cent of the inter-ocular distance
@@ -37,8 +37,7 @@ class LandmarkError(MAE):
             subject: (...) index of each face's subject, 0..S-1; None means subject 0.
         """
         predicted, target = predicted.double(), target.double()
-        distance = torch.linalg.vector_norm(predicted - target, dim=-1).mean(-1)
-        error = 100 * distance / inter_ocular(target)
+        error = 100 * landmark_distance(predicted, target)
         both = torch.stack([error, 100 * (error > FAILURE).double()], -1)
         seen = known & target.isfinite().all(-1).all(-1)
         seen = seen.unsqueeze(-1).expand_as(both)

@@ -123,6 +123,12 @@ def landmark_error(predicted: Tensor, true: Tensor) -> Tensor:
     return (squares / (2 * inter_ocular(true).square())).sum() / known.sum().clamp(min=1)
 
 
+def landmark_distance(predicted: Tensor, true: Tensor) -> Tensor:
+    """Mean distance of the landmarks over the inter-ocular distance, (...,) of (..., 49, 2)."""
+    distance: Tensor = torch.linalg.vector_norm(predicted - true, dim=-1).mean(-1)
+    return distance / inter_ocular(true)
+
+
 def inter_ocular(landmarks: Tensor) -> Tensor:
     """Distance between the centres of the eyes, (...,) of (..., 49, 2) landmarks."""
     right, left = landmarks[..., 19:25, :].mean(-2), landmarks[..., 25:31, :].mean(-2)

@@ -137,7 +137,9 @@ class PlainReport(BaseModel):
         table = Table("score", title=self.title, caption=caption, box=box.SIMPLE_HEAD, min_width=48)
         table.add_column("", justify="right")
         for name, score in self.scores.items():
-            table.add_row(name.replace("_", " "), cell(score.mean))
+            percent = name in (LANDMARK_ERROR, LANDMARK_FAILURE)
+            value = _percent(score) if percent else cell(score.mean)
+            table.add_row(name.replace("_", " "), value)
         return table
 
 

@@ -32,7 +32,7 @@ from actionunits.errors import RecipeError, UserError
 from actionunits.files import atomic
 from actionunits.recipe import Recipe, load_recipe
 from actionunits.report import AnyReport, read_report
-from actionunits.tasks import Rows, Settings, Task
+from actionunits.task import Rows, Settings, Task
 from actionunits.types import InputSpec
 
 RECIPE, LOG, CHECKPOINT, REPORT = "recipe.yaml", "log.csv", "checkpoint", "report.json"

@@ -1,11 +1,12 @@
 """What models learn from: how its samples are read, fed and scored.
 
-The training loop knows a task by the interface `Task` alone. Coded frames are what all else is
-about; triplets and classes of expressions are what an encoder may be trained on before.
+The training loop knows a task by the interface `actionunits.task.Task` alone. Coded frames are
+what all else is about; triplets and classes of expressions are what an encoder may be trained on
+before, and landmarks are what faces are aligned by.
 """
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -18,86 +19,18 @@ from actionunits.aus import AUSet
 from actionunits.data import splits
 from actionunits.data.classes import ClassDataset, ClassTable
 from actionunits.data.dataset import ClipDataset, FrameDataset, collate
-from actionunits.data.table import FrameTable, duplicate_positives
+from actionunits.data.table import FrameTable, duplicate_positives, with_landmarks
 from actionunits.data.transforms import Augment
 from actionunits.data.triplets import TripletDataset, TripletTable, triplets_from_aus
-from actionunits.errors import DataError, RecipeError
-from actionunits.face_metrics import TripletAccuracy
+from actionunits.errors import CheckpointError, DataError, RecipeError
+from actionunits.face_metrics import LandmarkError, TripletAccuracy
 from actionunits.models import registry
 from actionunits.recipe import Recipe
 from actionunits.report import PlainReport, Report, Score
+from actionunits.task import Rows, Samples, Settings, Task
 from actionunits.types import InputSpec, Loss
 
 Table = FrameTable | TripletTable | ClassTable
-
-
-class Rows(NamedTuple):
-    """The samples of a run by their use; the subjects of `train` are in none of the others."""
-
-    train: Any  # a Table; the task knows which
-    inner: Any  # training subjects held out, if the recipe wants any, else None
-    test: Any  # None when all subjects are trained on
-
-
-class Settings(NamedTuple):
-    """How a table is scored."""
-
-    selection: str  # rule that chose the weights
-    batch: int  # samples of one forward pass
-    precision: scoring.Precision
-    resamples: int = 0  # of the bootstrap over subjects
-
-
-class Samples(Protocol):
-    """A data set whose random changes depend on the epoch."""
-
-    def __len__(self) -> int:
-        """Return the number of samples."""
-        ...
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch, from 0."""
-        ...
-
-
-class Task(Protocol):
-    """What the training loop asks of a task."""
-
-    def read(self, recipe: Recipe, fold: int | None) -> Rows:
-        """Read the samples of a run and split them by subject."""
-        ...
-
-    def aus(self, table: Any) -> tuple[int, ...]:
-        """FACS numbers of a table's label axis; none where it has no AUs."""
-        ...
-
-    def build(self, recipe: Recipe, table: Any) -> tuple[nn.Module, Loss]:
-        """Model with fresh weights, and its loss, from training samples."""
-        ...
-
-    def dataset(
-        self, table: Any, spec: InputSpec, augment: Augment, seed: int, cache: bool
-    ) -> Samples:
-        """Samples as the model is fed them."""
-        ...
-
-    def calibrate(
-        self, model: nn.Module, table: Any, spec: InputSpec, settings: Settings
-    ) -> Tensor:
-        """Thresholds (A,) of the AUs, empty without AUs."""
-        ...
-
-    def score(
-        self,
-        model: nn.Module,
-        table: Any,
-        spec: InputSpec,
-        settings: Settings,
-        title: str = "",
-        thresholds: Tensor | None = None,
-    ) -> Report | PlainReport:
-        """Score a model in memory on all samples of a table."""
-        ...
 
 
 class CodedFrames:
@@ -118,6 +51,14 @@ class CodedFrames:
     def aus(self, table: FrameTable) -> tuple[int, ...]:
         """FACS numbers of the label axis."""
         return table.aus.numbers
+
+    def select(self, table: FrameTable, aus: tuple[int, ...]) -> FrameTable:
+        """Frames with the AUs of the model, in their order.
+
+        Raises:
+            DataError: they do not code one of them.
+        """
+        return table.select(AUSet.of(aus))
 
     def build(self, recipe: Recipe, table: FrameTable) -> tuple[nn.Module, Loss]:
         """Model with fresh weights, and its loss, from training frames.
@@ -170,8 +111,8 @@ class CodedFrames:
         )
 
 
-class _Expressions:
-    """What triplets and classes have in common: no AUs, nothing to calibrate."""
+class _WithoutAUs:
+    """What the tasks below have in common: no AUs, nothing to calibrate."""
 
     def aus(self, table: Table) -> tuple[int, ...]:
         """No AUs."""
@@ -188,6 +129,63 @@ class _Expressions:
     ) -> Tensor:
         """Nothing."""
         return torch.empty(0)
+
+
+class Landmarks(_WithoutAUs):
+    """Frames whose faces have landmarks."""
+
+    def read(self, recipe: Recipe, fold: int | None) -> Rows:
+        """Read the frames of a run that have landmarks and split them by subject.
+
+        Raises:
+            DataError: the data cannot be read or split, or has no landmarks.
+        """
+        return _split(with_landmarks(scoring.read_table(recipe.data)), recipe, fold)
+
+    def select(self, table: FrameTable, aus: tuple[int, ...]) -> FrameTable:
+        """Frames that have landmarks.
+
+        Raises:
+            DataError: there are none.
+        """
+        return with_landmarks(table)
+
+    def dataset(
+        self, table: FrameTable, spec: InputSpec, augment: Augment, seed: int, cache: bool
+    ) -> Samples:
+        """Single frames."""
+        return FrameDataset(table, spec, augment=augment, seed=seed, cache=cache)
+
+    def score(
+        self,
+        model: nn.Module,
+        table: FrameTable,
+        spec: InputSpec,
+        settings: Settings,
+        title: str = "",
+        thresholds: Tensor | None = None,
+    ) -> PlainReport:
+        """Mean error of the landmarks and share of failed faces, in per cent."""
+        subjects = table.subjects()
+        metric = LandmarkError(len(subjects))
+        for out, truth in _outputs(model, FrameDataset(table, spec), settings):
+            subject = torch.tensor([subjects.index(key.partition("/")[0]) for key in truth.keys])
+            known = torch.ones(len(subject), dtype=torch.bool)
+            metric.update(out.landmarks.cpu(), truth.landmarks, known, subject)
+        scores = scoring.landmark_scores(metric, settings.resamples)
+        return _report(title, settings, "faces", len(table), scores)
+
+
+class _Expressions(_WithoutAUs):
+    """What triplets and classes of expressions have in common: data sets that are split already."""
+
+    def select(self, table: FrameTable, aus: tuple[int, ...]) -> Table:
+        """Nothing.
+
+        Raises:
+            CheckpointError: always.
+        """
+        raise CheckpointError("a model of expressions reads no AUs: coded frames cannot score it")
 
     def _own_parts(self, recipe: Recipe, fold: int | None, parts: tuple[Table, Table]) -> Rows:
         """Samples of a data set that keeps some for testing.
@@ -250,10 +248,11 @@ class Triplets(_Expressions):
             for out, _ in _outputs(model, TripletDataset(part, spec), settings):
                 numbers = torch.full((len(out.vectors),), number)
                 metric.update(out.vectors.float().cpu(), numbers)
-        scores = {"triplet_accuracy": float(metric.compute())}
+        means = {"triplet_accuracy": float(metric.compute())}
         if len(kinds) > 1:
             each = metric.per_kind().tolist()
-            scores |= {f"triplet_accuracy_{k}": v for k, v in zip(kinds, each, strict=True)}
+            means |= {f"triplet_accuracy_{k}": v for k, v in zip(kinds, each, strict=True)}
+        scores = {name: Score(per_au=[], mean=mean) for name, mean in means.items()}
         return _report(title, settings, "triplets", len(table), scores)
 
 
@@ -289,11 +288,13 @@ class ExpressionClasses(_Expressions):
         metric = MulticlassAccuracy(len(table.names), average="micro")
         for out, truth in _outputs(model, ClassDataset(table, spec), settings):
             metric.update(out.logits.float().cpu(), truth.labels.cpu())
-        return _report(title, settings, "faces", len(table), {"accuracy": float(metric.compute())})
+        scores = {"accuracy": Score(per_au=[], mean=float(metric.compute()))}
+        return _report(title, settings, "faces", len(table), scores)
 
 
 TASKS: dict[registry.Task, Task] = {
     "aus": CodedFrames(),
+    "landmarks": Landmarks(),
     "triplets": Triplets(),
     "classes": ExpressionClasses(),
 }
@@ -312,7 +313,7 @@ def _split(table: FrameTable, recipe: Recipe, fold: int | None) -> Rows:
 
 @torch.inference_mode()
 def _outputs(
-    model: nn.Module, dataset: TripletDataset | ClassDataset, settings: Settings
+    model: nn.Module, dataset: FrameDataset | TripletDataset | ClassDataset, settings: Settings
 ) -> Iterator[tuple[Any, Any]]:
     """Outputs and batches of this process' share of a data set, each sample once."""
     device = next(model.parameters()).device
@@ -328,12 +329,12 @@ def _outputs(
 
 
 def _report(
-    title: str, settings: Settings, unit: str, count: int, scores: dict[str, float]
+    title: str, settings: Settings, unit: str, count: int, scores: dict[str, Score]
 ) -> PlainReport:
     return PlainReport(
         title=title,
         selection=settings.selection,
         unit=unit,
         count=count,
-        scores={name: Score(per_au=[], mean=value) for name, value in scores.items()},
+        scores=scores,
     )

@@ -25,7 +25,8 @@ from actionunits.models import registry
 from actionunits.recipe import GroupSpec, OptimiserSpec, Recipe, ScheduleSpec
 from actionunits.run import Result, Run, is_finished, read_result
 from actionunits.scoring import autocast, place
-from actionunits.tasks import TASKS, Samples
+from actionunits.task import Samples
+from actionunits.tasks import TASKS
 from actionunits.types import AUModel
 
 

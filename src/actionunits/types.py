@@ -134,6 +134,12 @@ class Classes(NamedTuple):
     logits: Tensor  # (B, C) before the softmax
 
 
+class Shape(NamedTuple):
+    """What a model of landmarks returns for a `Batch`."""
+
+    landmarks: Tensor  # (B, 49, 2) in pixels of the crop
+
+
 class Loss(Protocol):
     """Built with `LabelStats`; no trainable parameters."""
 

@@ -12,12 +12,12 @@ from rich.console import Console
 
 from actionunits import data, scoring
 from actionunits.aus import AUSet
-from actionunits.data import shard
 from actionunits.data.prepare import prepare
 from actionunits.data.prepared import MANIFEST, read
 from actionunits.data.raw import RawTable
 from actionunits.data.splits import train_test
 from actionunits.errors import DataError
+from actionunits.faces import main_face
 from actionunits.faces.given import Aligned
 from actionunits.recipe import DataSpec, load_recipe
 from rawtables import AUS, INTENSITIES, own_landmarks, raw_table
@@ -88,7 +88,7 @@ def test_a_face_without_landmarks_has_nan(
         points[(rows["frame"] == 2).to_numpy()] = np.nan
         return points
 
-    monkeypatch.setattr(shard, "_detector", Aligned)
+    monkeypatch.setattr(main_face, "_detector", Aligned)
     partly = read("bp4d", write(dataclasses.replace(raw, landmarks=gaps), tmp_path / "partly"))
     assert np.isnan(partly.landmarks).all((1, 2)).tolist() == [False, True, False] * 3
     whole = read("bp4d", write(raw, tmp_path / "whole")).landmarks

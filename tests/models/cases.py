@@ -5,6 +5,7 @@ QUICK: dict[str, dict[str, object]] = {
     "expression_classes": {"width": 8},
     "expression_similarity": {"width": 8},
     "gtlenet": {"width": 8},
+    "landmarks": {"width": 8},
     "mdhr": {"backbone": "lcnet_050", "clip": 3, "neighbours": 1, "width": 16},
     "mgrrnet": {"width": 16, "dim": 64},
     "renet": {"width": 16, "spread": 0.3},

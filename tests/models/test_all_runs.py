@@ -94,13 +94,14 @@ def test_evaluated_again_scores_the_same(run: Path) -> None:
     card = checkpoint.read_card(run)
     assert set(report.scores) == set(card.scores)
     for name, score in report.scores.items():
-        assert score.mean == pytest.approx(card.scores[name], nan_ok=True), name
+        # in half precision a distance depends a little on the size of the batches
+        assert score.mean == pytest.approx(card.scores[name], rel=1e-3, nan_ok=True), name
     assert report.to_table().row_count > 0
 
 
 def test_reads_pictures_and_names_what_it_cannot(run: Path, corpus: Path, tmp_path: Path) -> None:
     if not reads_aus(run):
-        with pytest.raises(CheckpointError, match="reads no AUs: it is a start for other models"):
+        with pytest.raises(CheckpointError, match="reads no AUs: take one of a model that does"):
             load(run)
         return
     table = data.load("synfacs", corpus)

@@ -61,10 +61,14 @@ def prepare(
         return
     from actionunits.data.prepare import prepare as run
     from actionunits.data.prepare import reasons
+    from actionunits.finder import landmark_finder
 
-    manifest = run(data.read_raw(name, root), out, template, workers)
+    raw = data.read_raw(name, root)
+    manifest = run(raw, out, template, workers, finder=landmark_finder())
     for excluded in manifest.excluded:
         typer.echo(f"left out: {excluded.what}, {excluded.frames} frames: {excluded.reason}")
     for reason, count, first in reasons(manifest.lost):
         typer.echo(f"lost: {count} frames, the first is {first}: {reason}")
+    if manifest.found:
+        typer.echo(f"landmarks: those of {manifest.found} frames were found by our model", err=True)
     typer.echo(f"{manifest.frames} frames of {len(manifest.shards)} sequences in {out}", err=True)

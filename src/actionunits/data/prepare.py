@@ -33,6 +33,7 @@ from actionunits.data.shard import Job, checksum, write
 from actionunits.data.table import POINTS
 from actionunits.errors import DataError, UserError
 from actionunits.faces import templates
+from actionunits.faces.main_face import FIVE_POINTS, Finder
 from actionunits.files import atomic, writing
 
 _FRAME_BYTES = 30_000  # of a photographed face at the quality that is stored
@@ -45,6 +46,7 @@ def prepare(
     template: str = templates.CANONICAL,
     workers: int | None = None,
     console: Console | None = None,
+    finder: Finder | None = None,
 ) -> Manifest:
     """Write a folder of aligned faces that `actionunits.data.load` reads.
 
@@ -58,22 +60,27 @@ def prepare(
         template: how faces are placed, one of `actionunits.faces.templates.list_templates`.
         workers: processes; one a core where not given.
         console: where disk use and progress are shown; standard error by default.
+        finder: finds 49 landmarks where the data set brings none and the template needs them, such
+            as `actionunits.finder.landmark_finder`; None leaves those frames out. For `canonical`
+            it is not asked: there the detector's five points place the face.
 
     Returns:
         What is in the folder.
 
     Raises:
-        DataError: the data set has no landmarks for the template, the folder is that of another
-            data set or template, or there is no room.
+        DataError: nobody has landmarks for the template, the folder is that of another data set or
+            template, or there is no room.
         ExceptionGroup: some sequences failed; all others are there.
     """
     console = console or Console(stderr=True)
-    _check_landmarks(raw, template)
+    if not templates.needs_landmarks(template):
+        finder = FIVE_POINTS  # by which detection, too, will place new faces
+    _check_landmarks(raw, template, finder)
     files = {shard_name(str(s), str(t)): (s, t) for s, t in _sequences(raw)}
     kept = _claim(out, raw.name, template, list(files))
     _check_room(out, max(0, len(raw) - sum(kept.values())), len(files), console)
     most = min(workers or os.cpu_count() or 1, len(files))
-    failures = _write_all(raw, out, template, most, console)
+    failures = _write_all(raw, out, template, finder, most, console)
     if failures:
         raise ExceptionGroup(f"{len(failures)} sequences could not be prepared", failures)
     manifest = _describe(raw, out, template, list(files))
@@ -89,12 +96,12 @@ def reasons(lost: tuple[Lost, ...]) -> list[tuple[str, int, str]]:
     return [(reason, count, first[reason]) for reason, count in counts.most_common()]
 
 
-def _check_landmarks(raw: RawTable, template: str) -> None:
-    if templates.needs_landmarks(template) and raw.landmarks is None:
+def _check_landmarks(raw: RawTable, template: str, finder: Finder | None) -> None:
+    if raw.landmarks is None and finder is None:
         able = [name for name in templates.list_templates() if not templates.needs_landmarks(name)]
         raise DataError(
             f"{raw.root}: the template {template} is placed by 49 landmarks and {raw.name} brings "
-            f"none; take one that detected points are enough for: {', '.join(able)}"
+            f"none; give a finder, or take one that five points are enough for: {', '.join(able)}"
         )
 
 
@@ -138,7 +145,12 @@ def _check_room(out: Path, frames: int, sequences: int, console: Console) -> Non
 
 
 def _write_all(
-    raw: RawTable, out: Path, template: str, workers: int, console: Console
+    raw: RawTable,
+    out: Path,
+    template: str,
+    finder: Finder | None,
+    workers: int,
+    console: Console,
 ) -> list[Exception]:
     """Write the shards that are not there yet; return what went wrong with some of them."""
     context = multiprocessing.get_context("spawn")
@@ -166,7 +178,7 @@ def _write_all(
                 progress.update(bar, completed=kept + done.value)
 
         try:
-            for job in _jobs(raw, out, template, console):
+            for job in _jobs(raw, out, template, finder, console):
                 there = read_shard(job.file)
                 if there is not None and there.source == job.shard.source:
                     kept += len(job.rows)
@@ -187,15 +199,17 @@ def _write_all(
     return failures
 
 
-def _jobs(raw: RawTable, out: Path, template: str, console: Console) -> Iterator[Job]:
+def _jobs(
+    raw: RawTable, out: Path, template: str, finder: Finder | None, console: Console
+) -> Iterator[Job]:
     columns = tuple(raw.label_columns())
     for subject, task, found in raw.sequences():
         rows = found.reset_index(drop=True)
         landmarks = _landmarks(raw, rows, console)
-        source = checksum(raw.root, rows, columns, landmarks)
+        source = checksum(raw.root, rows, columns, landmarks, finder)
         shard = Shard(name=raw.name, template=template, source=source)
         file = out / shard_name(subject, task)
-        yield Job(subject, task, file, shard, rows, columns, landmarks)
+        yield Job(subject, task, file, shard, rows, columns, landmarks, finder)
 
 
 def _landmarks(raw: RawTable, rows: pd.DataFrame, console: Console) -> np.ndarray | None:
@@ -224,7 +238,7 @@ def _failure(future: "Future[None]", job: Job) -> Exception | None:
 def _describe(raw: RawTable, out: Path, template: str, files: list[str]) -> Manifest:
     """What is in a finished folder, from its shards."""
     shards = {file: pq.read_metadata(out / file).num_rows for file in sorted(files)}
-    cards = [read_shard(out / file) for file in shards]
+    cards = [card for file in shards if (card := read_shard(out / file)) is not None]
     return Manifest(
         name=raw.name,
         template=template,
@@ -233,7 +247,8 @@ def _describe(raw: RawTable, out: Path, template: str, files: list[str]) -> Mani
         threshold=raw.threshold,
         frames=sum(shards.values()),
         shards=shards,
-        lost=tuple(lost for card in cards if card is not None for lost in card.lost),
+        found=sum(card.found for card in cards),
+        lost=tuple(lost for card in cards for lost in card.lost),
         excluded=raw.excluded,
     )
 

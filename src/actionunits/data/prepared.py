@@ -51,6 +51,8 @@ class Shard(_Values):
     source: str
     """Checksum of what the shard was made from."""
     lost: tuple[Lost, ...] = ()
+    found: int = 0
+    """Frames whose landmarks are not the data set's own: a model found them."""
 
 
 class Manifest(_Values):
@@ -72,6 +74,8 @@ class Manifest(_Values):
     """That were prepared."""
     shards: dict[str, int]
     """Frames of each file."""
+    found: int = 0
+    """Frames whose landmarks are not the data set's own: a model found them."""
     lost: tuple[Lost, ...]
     """Frames that are listed in the data set and could not be prepared."""
     excluded: tuple[Excluded, ...]

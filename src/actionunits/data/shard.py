@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from functools import cache
 from itertools import islice
@@ -16,12 +16,11 @@ import pyarrow.parquet as pq
 
 from actionunits import media
 from actionunits.data.prepared import METADATA, Lost, Shard
-from actionunits.data.table import FACE_SIDE
+from actionunits.data.table import FACE_SIDE, POINTS
 from actionunits.errors import MediaError
 from actionunits.faces import templates
 from actionunits.faces.align import FloatArray, transform, warp
-from actionunits.faces.detections import Detections, Detector
-from actionunits.faces.main_face import MainFace, Points
+from actionunits.faces.main_face import Finder, Points
 from actionunits.files import atomic, writing
 from actionunits.types import Frame
 
@@ -45,6 +44,8 @@ class Job(NamedTuple):
     """Of the labels."""
     landmarks: FloatArray | None
     """(N, 49, 2) in pixels of the pictures, NaN where there is none."""
+    finder: Finder | None
+    """Finds the points that are not there; None leaves those frames out."""
 
 
 class _Picture(NamedTuple):
@@ -57,15 +58,20 @@ class _Face(NamedTuple):
     row: int
     image: bytes
     landmarks: FloatArray | None  # (98,) in pixels of the crop
+    found: bool  # they are not the data set's own
 
 
 def checksum(
-    root: Path, rows: pd.DataFrame, columns: Iterable[str], landmarks: FloatArray | None
+    root: Path,
+    rows: pd.DataFrame,
+    columns: Iterable[str],
+    landmarks: FloatArray | None,
+    finder: Finder | None,
 ) -> str:
     """Checksum of all that a shard is made from: frames, labels, landmarks and pictures.
 
     Pictures and videos are known by place below `root` and size, which the rest of an archive that
-    was unpacked in part changes.
+    was unpacked in part changes; the finder, where frames lack landmarks, by its name.
     """
     digest = hashlib.sha256()
     files = rows["file"].unique()
@@ -81,6 +87,8 @@ def checksum(
     digest.update(labels.tobytes())
     if landmarks is not None:
         digest.update(landmarks.astype(np.float32).tobytes())
+    if finder is not None and (landmarks is None or not np.isfinite(landmarks).all()):
+        digest.update(finder.name.encode())
     return digest.hexdigest()
 
 
@@ -97,8 +105,8 @@ def write(job: Job, report: Callable[[int], None]) -> None:
         DataError: the shard cannot be written.
     """
     template = job.shard.template
-    finder = None if templates.needs_landmarks(template) else MainFace(_detect)
-    schema, lost = _schema(job), list[Lost]()
+    find = None if job.finder is None else cache(job.finder.make)
+    schema, lost, found = _schema(job), list[Lost](), 0
     pictures, numbers = _pictures(job.rows), job.rows["frame"].tolist()
     packed = {name: "ZSTD" for name in schema.names} | {"image": "NONE"}
     packed["landmarks.list.element"] = packed.pop("landmarks")
@@ -111,20 +119,24 @@ def write(job: Job, report: Callable[[int], None]) -> None:
         ) as writer,
     ):
         while chunk := list(islice(pictures, _CHUNK)):
-            faces, gone = _align(chunk, job.landmarks, finder, template)
+            faces, gone = _align(chunk, job.landmarks, find, template)
             lost += [
                 Lost(subject=job.subject, task=job.task, frame=numbers[row], reason=reason)
                 for row, reason in gone.items()
             ]
+            found += sum(face.found for face in faces)
             if faces:
                 writer.write_table(_table(job.rows, faces, schema))
             report(len(chunk))
-        card = job.shard.model_copy(update={"lost": tuple(lost)})
+        card = job.shard.model_copy(update={"lost": tuple(lost), "found": found})
         writer.add_key_value_metadata({METADATA.decode(): card.model_dump_json()})
 
 
 def _align(
-    chunk: list[_Picture], landmarks: FloatArray | None, finder: Points | None, template: str
+    chunk: list[_Picture],
+    landmarks: FloatArray | None,
+    find: Callable[[], Points] | None,
+    template: str,
 ) -> tuple[list[_Face], dict[int, str]]:
     """Aligned faces of a few pictures, and for each row without one the reason."""
     lost = {picture.row: picture.reason for picture in chunk if picture.frame is None}
@@ -134,15 +146,15 @@ def _align(
         points = {row: landmarks[row] for row in seen if np.isfinite(landmarks[row]).all()}
     own = set(points)
     unknown = [row for row in seen if row not in own]
-    if finder is not None and unknown:
-        found = finder([seen[row] for row in unknown])
+    if find is not None and unknown:
+        found = find()([seen[row] for row in unknown])
         points |= {
-            row: five for row, five in zip(unknown, found, strict=True) if np.isfinite(five).all()
+            row: each for row, each in zip(unknown, found, strict=True) if np.isfinite(each).all()
         }
     faces = []
     for row, frame in seen.items():
         if row not in points:
-            lost[row] = "no landmarks in the data set" if finder is None else "no face found"
+            lost[row] = "no landmarks in the data set" if find is None else "no face found"
             continue
         height, width = frame.image.shape[:2]
         if not ((points[row].mean(0) >= 0) & (points[row].mean(0) <= [width, height])).all():
@@ -154,8 +166,10 @@ def _align(
             lost[row] = "its landmarks coincide or lie on one line"
             continue
         crop = warp(frame.image, matrix, FACE_SIDE)[0].permute(1, 2, 0).contiguous().numpy()
-        moved = transform(points[row], matrix[0]).reshape(-1) if row in own else None
-        faces.append(_Face(row, media.encode_jpeg(crop, QUALITY), moved))
+        whole = len(points[row]) == POINTS  # five are not worth keeping
+        moved = transform(points[row], matrix[0]).reshape(-1) if whole else None
+        image = media.encode_jpeg(crop, QUALITY)
+        faces.append(_Face(row, image, moved, found=whole and row not in own))
     return faces, lost
 
 
@@ -239,16 +253,3 @@ def _table(rows: pd.DataFrame, faces: list[_Face], schema: pa.Schema) -> pa.Tabl
         for field in schema
     ]
     return pa.table(columns, schema=schema)
-
-
-def _detect(frames: Sequence[Frame], side: int) -> list[Detections]:
-    """Faces of frames; a `Detector` that is loaded when it is first wanted."""
-    return _detector()(frames, side)
-
-
-@cache
-def _detector() -> Detector:
-    # Half of a process' start, and not needed where a data set brings landmarks.
-    from actionunits.faces.centerface import CenterFace
-
-    return CenterFace(threads=1)

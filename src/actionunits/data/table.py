@@ -260,6 +260,22 @@ class FrameTable:
         )
 
 
+def with_landmarks(table: FrameTable) -> FrameTable:
+    """Keep the frames whose faces have landmarks.
+
+    Raises:
+        DataError: there are none.
+    """
+    points = table.landmarks
+    known = np.zeros(len(table), bool) if points is None else np.isfinite(points).all((1, 2))
+    if not known.any():
+        raise DataError(
+            f"none of the {len(table)} frames has landmarks, and a model of landmarks needs them: "
+            "take a data set that brings them"
+        )
+    return table.subset(known)
+
+
 def duplicate_positives(table: FrameTable, aus: AUSet) -> FrameTable:
     """Append once more every frame in which at least one of these AUs occurs.
 

@@ -1,7 +1,8 @@
 """Points of the one face that a recording is about, where its data set brings none."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -25,6 +26,31 @@ class Points(Protocol):
             (N, P, 2) x, y in pixels of the frames, P being 5 or 49; NaN where no face was found.
         """
         ...
+
+
+class Finder(NamedTuple):
+    """A way to find points. It travels to the processes that use it."""
+
+    make: Callable[[], Points]
+    """Called where it is first wanted, anew for each recording."""
+    name: str
+    """Which tells it from others that find other points."""
+
+
+def five_points() -> Points:
+    """Five points of the main face of a recording, found by CenterFace on one thread."""
+    return MainFace(_detector())
+
+
+@cache
+def _detector() -> Detector:
+    # Half of a process' start, and not needed where a data set brings landmarks.
+    from actionunits.faces.centerface import CenterFace
+
+    return CenterFace(threads=1)
+
+
+FIVE_POINTS = Finder(five_points, "five points of CenterFace")
 
 
 class MainFace:

@@ -56,8 +56,9 @@ class Adopter(Protocol):
         ...
 
 
-Task = Literal["aus", "triplets", "classes"]
-"""What a model learns from: coded frames, triplets of expressions, or classes of expressions."""
+Task = Literal["aus", "landmarks", "triplets", "classes"]
+"""What a model learns from: coded frames, faces with landmarks, triplets of expressions, or classes
+of expressions."""
 
 
 class _Entry(NamedTuple):

@@ -1,0 +1,85 @@
+"""What the training loop asks of a task, and what it hands to one."""
+
+from typing import Any, NamedTuple, Protocol
+
+from torch import Tensor, nn
+
+from actionunits import scoring
+from actionunits.data.table import FrameTable
+from actionunits.data.transforms import Augment
+from actionunits.recipe import Recipe
+from actionunits.report import PlainReport, Report
+from actionunits.types import InputSpec, Loss
+
+
+class Rows(NamedTuple):
+    """The samples of a run by their use; the subjects of `train` are in none of the others."""
+
+    train: Any  # a table; the task knows which
+    inner: Any  # training subjects held out, if the recipe wants any, else None
+    test: Any  # None when all subjects are trained on
+
+
+class Settings(NamedTuple):
+    """How a table is scored."""
+
+    selection: str  # rule that chose the weights
+    batch: int  # samples of one forward pass
+    precision: scoring.Precision
+    resamples: int = 0  # of the bootstrap over subjects
+
+
+class Samples(Protocol):
+    """A data set whose random changes depend on the epoch."""
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        ...
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch, from 0."""
+        ...
+
+
+class Task(Protocol):
+    """What the training loop asks of a task."""
+
+    def read(self, recipe: Recipe, fold: int | None) -> Rows:
+        """Read the samples of a run and split them by subject."""
+        ...
+
+    def aus(self, table: Any) -> tuple[int, ...]:
+        """FACS numbers of a table's label axis; none where it has no AUs."""
+        ...
+
+    def select(self, table: FrameTable, aus: tuple[int, ...]) -> Any:
+        """Samples of other frames for a model with this label axis."""
+        ...
+
+    def build(self, recipe: Recipe, table: Any) -> tuple[nn.Module, Loss]:
+        """Model with fresh weights, and its loss, from training samples."""
+        ...
+
+    def dataset(
+        self, table: Any, spec: InputSpec, augment: Augment, seed: int, cache: bool
+    ) -> Samples:
+        """Samples as the model is fed them."""
+        ...
+
+    def calibrate(
+        self, model: nn.Module, table: Any, spec: InputSpec, settings: Settings
+    ) -> Tensor:
+        """Thresholds (A,) of the AUs, empty without AUs."""
+        ...
+
+    def score(
+        self,
+        model: nn.Module,
+        table: Any,
+        spec: InputSpec,
+        settings: Settings,
+        title: str = "",
+        thresholds: Tensor | None = None,
+    ) -> Report | PlainReport:
+        """Score a model in memory on all samples of a table."""
+        ...
