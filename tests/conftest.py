@@ -1,11 +1,14 @@
 """Fixtures for all tests; `builders` and `trees` beside this file are importable from any test."""
 
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 
+from actionunits.cli import main
 from builders import write_synfacs
+from command import Au, Said
 
 # Files of this name have no doctests; looked for there, two of them in one run would clash.
 collect_ignore_glob = ["*conftest.py"]
@@ -18,3 +21,18 @@ torch.set_num_threads(1)
 def synfacs_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A corpus of 6 subjects x 2 tasks x 4 frames whose pictures carry their labels."""
     return write_synfacs(tmp_path_factory.mktemp("corpus") / "tiny.parquet")
+
+
+@pytest.fixture
+def au(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Au:
+    """Run the command in this process."""
+
+    def run(*arguments: object) -> Said:
+        monkeypatch.setattr(sys, "argv", ["au", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        code = stop.value.code
+        assert code is None or isinstance(code, int)
+        return Said(code or 0, *capfd.readouterr())
+
+    return run

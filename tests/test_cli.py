@@ -3,9 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,36 +12,12 @@ from PIL import Image
 
 from actionunits import aus, demo
 from actionunits.checkpoint import read_card
-from actionunits.cli import main
+from command import Au
 
 TINY = [
     "--set=model.params={relation: pearson, task: occurrence, size: 32, align: 36, width: 8}",
     "--set=epochs=1",
 ]
-
-
-class Said(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Au = Callable[..., Said]
-
-
-@pytest.fixture
-def au(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Au:
-    """Run the command in this process."""
-
-    def run(*arguments: str | Path) -> Said:
-        monkeypatch.setattr(sys, "argv", ["au", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        code = stop.value.code
-        assert code is None or isinstance(code, int)
-        return Said(code or 0, *capfd.readouterr())
-
-    return run
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,8 @@ import torch
 from sklearn.metrics import f1_score, roc_auc_score
 
 from actionunits import checkpoint, scoring
+from actionunits import data as data_sets
+from actionunits.aus import AUSet
 from actionunits.data import splits
 from actionunits.data.dataset import FrameDataset
 from actionunits.errors import CheckpointError, DataError
@@ -18,7 +20,7 @@ from actionunits.report import Report, read_report
 from actionunits.run import Result
 from actionunits.train import train
 from actionunits.types import InputSpec, Output
-from builders import SIDE, landmarks49
+from builders import SIDE, landmarks49, write_synfacs
 from runs import tiny_recipe
 
 
@@ -72,6 +74,26 @@ def test_other_folds_frames_and_places(run: Result, synfacs_file: Path, tmp_path
     table = scoring.read_table(tiny_recipe(synfacs_file).data)
     few = evaluate(run.checkpoint, table=table.subset(np.arange(10)), resamples=0)
     assert few.frames == 10
+
+
+def test_another_data_set_is_scored_by_the_recipe_of_the_checkpoint(
+    synfacs_file: Path, tmp_path: Path
+) -> None:
+    data = {"name": "synfacs", "root": str(synfacs_file), "aus": [1, 12], "threshold": 4.0}
+    trained = train(tiny_recipe(synfacs_file, epochs=1, data=data), 2, tmp_path, show=False)
+    path = trained.checkpoint
+    other = write_synfacs(tmp_path / "other.parquet", frames=3, seed=1)
+    report = evaluate(path, data="synfacs", root=str(other), resamples=0)
+    assert (report.title, report.frames) == ("renet, synfacs to synfacs", 6 * 2 * 3)
+    truth = data_sets.load("synfacs", other).select(AUSet.of((1, 12))).labels
+    assert report.to_frame()["positives"].iloc[:2].tolist() == (truth >= 3.5).sum(0).tolist()
+    fold = evaluate(path, data="synfacs", root=str(other), fold=3, resamples=0)
+    assert (fold.title[-6:], fold.subjects) == ("fold 3", ("S001", "S004"))
+    # Nobody it was trained on, however its own data set is named.
+    same = evaluate(path, data="synfacs", root=str(synfacs_file), resamples=0)
+    assert same.to_json() == evaluate(path, resamples=0).to_json()
+    with pytest.raises(DataError, match="does not come with the package"):
+        evaluate(path, data="bp4d")
 
 
 def test_what_is_wrong_is_named(run: Result, synfacs_file: Path, tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ A face is a function of a row: `small_face` is 64 px and carries the signal of t
 another one, such as a rendered face with its landmarks, where the picture matters.
 """
 
-from collections.abc import Callable, Iterable
+import csv
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import av
@@ -28,6 +29,7 @@ Face = Callable[[pd.Series], tuple[np.ndarray, np.ndarray]]
 KEY = ["subject", "task", "frame"]
 BP4D_AUS = AUSet.of((1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 24))
 STRANGE = (11, 13, 16, 18)  # AUs in the tables that the library does not know
+PORTRAIT = (0.34, 0.54, 0.12, 0.42)  # left, right, top, bottom of the face in `demo.photograph`
 _SHRINK = 4
 
 
@@ -134,7 +136,7 @@ def disfa(
     keys = [(s, "left", f) for s in subjects for f in range(1, frames + 3)]
     rows = pd.DataFrame(keys, columns=KEY)
     columns = [f"{column}_intensity" for column in aus.DISFA12.columns()]
-    rows[columns] = rng.integers(0, 6, (len(rows), len(columns))).astype(float)
+    rows[columns] = _codes(len(rows), len(columns), 5, rng)
     coded = []
     for subject, seen in rows.groupby("subject", sort=False):
         part = seen[:frames].copy()
@@ -156,6 +158,38 @@ def disfa(
                 savemat(file, {"pts": np.concatenate([jaw, points + 0.5])})
         coded.append(part.assign(file=str(left), position=part["frame"] - 1))
     return pd.concat(coded, ignore_index=True)
+
+
+def fec(root: Path, train: Sequence[list[str]], test: Sequence[list[str]]) -> Path:
+    """Write the two tables of FEC, of lines of `fec_line`, and return their folder."""
+    root.mkdir(exist_ok=True, parents=True)
+    for part, rows in (("train", train), ("test", test)):
+        name = root / f"faceexp-comparison-data-{part}-public.csv"
+        with name.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows(rows)
+    return root
+
+
+def fec_line(
+    urls: Sequence[str], kind: str, votes: str, box: tuple[float, ...] = PORTRAIT
+) -> list[str]:
+    """A line of a table of FEC: three pictures with the same box; `votes` has a digit a person."""
+    cells = [str(cell) for url in urls for cell in (url, *box)]
+    people = [cell for person, vote in enumerate(votes) for cell in (f"{70 + person}", vote)]
+    return [*cells, kind, *people]
+
+
+def affectnet(root: Path, folders: Mapping[str, int], pictures: int = 3) -> Path:
+    """Write pictures of each class in a shade of its own; `folders` gives the class of each."""
+    rng = np.random.default_rng(0)
+    for part in ("train", "val"):
+        for folder, label in folders.items():
+            path = root / part / folder
+            path.mkdir(parents=True)
+            for number in range(pictures):
+                shade = 30 * label + rng.integers(0, 10, (40, 40, 3))
+                Image.fromarray(shade.astype(np.uint8)).save(path / f"{number}.png")
+    return root
 
 
 def write_video(file: Path, images: list[np.ndarray], rate: int = 20) -> None:
@@ -195,11 +229,16 @@ def _rows(
     rng = np.random.default_rng(seed)
     keys = [(s, t, first + f) for s in subjects for t in tasks for f in range(frames)]
     rows = pd.DataFrame(keys, columns=KEY)
-    rows[BP4D_AUS.columns()] = rng.integers(0, 2, (len(rows), len(BP4D_AUS))).astype(float)
+    rows[BP4D_AUS.columns()] = _codes(len(rows), len(BP4D_AUS), 1, rng)
     columns = _level_columns()
-    rows[columns] = rng.integers(0, 6, (len(rows), len(columns))).astype(float)
+    rows[columns] = _codes(len(rows), len(columns), 5, rng)
     rows.loc[rng.random(len(rows)) < 1 / 3, ["AU05", "AU17_intensity"]] = np.nan
     return rows.assign(position=0)
+
+
+def _codes(rows: int, columns: int, top: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw codes of 0 to `top`; faces are more or less lively, so that AUs go together."""
+    return rng.binomial(top, rng.random((rows, 1)), (rows, columns)).astype(float)
 
 
 def _level_columns() -> list[str]:

@@ -5,11 +5,12 @@ from pathlib import Path
 import torch
 
 from actionunits import checkpoint
+from actionunits.data import splits
 from actionunits.data.table import FrameTable
 from actionunits.errors import DataError
 from actionunits.models import registry
 from actionunits.report import AnyReport
-from actionunits.scoring import Precision
+from actionunits.scoring import Precision, read_table
 from actionunits.task import Settings
 from actionunits.tasks import TASKS
 
@@ -18,8 +19,9 @@ def evaluate(
     path: Path | str,
     *,
     fold: int | None = None,
-    table: FrameTable | None = None,
+    data: str | None = None,
     root: str | None = None,
+    table: FrameTable | None = None,
     batch: int = 64,
     precision: Precision = "auto",
     resamples: int = 1000,
@@ -28,10 +30,14 @@ def evaluate(
 
     Args:
         path: folder of the checkpoint or of its run.
-        fold: test fold of the checkpoint's own data set; None is the one it kept for testing.
-        table: other frames to score on, instead of a fold; they must code all its AUs, or
-            have landmarks for a model of landmarks.
-        root: where the checkpoint's data set lies, if not where it was trained.
+        fold: test fold; None is the one that the checkpoint kept for testing, of another data set
+            all of it.
+        data: name of another data set to score on, labels read as the checkpoint's recipe says; it
+            must code all AUs of the checkpoint. Naming the one it was trained on changes nothing.
+        root: where the data set lies; None is where the checkpoint's was when it was trained, or
+            the package for another.
+        table: other frames to score on; they must code all AUs of the checkpoint, or have landmarks
+            for a model of landmarks.
         batch: samples of one forward pass.
         precision: number format of the forward pass.
         resamples: of the bootstrap over subjects; 0 leaves the intervals out.
@@ -44,14 +50,19 @@ def evaluate(
     """
     model, card = checkpoint.load(path)
     task = TASKS[registry.task_of(card.recipe.model.name)]
-    title = f"{card.recipe.model.name}, {card.recipe.data.name}"
+    own = card.recipe.data
+    place = {"root": root or own.root} if data is None else {"name": data, "root": root}
+    spec = own.model_copy(update=place)
+    title = f"{card.recipe.model.name}, {own.name}"
+    if data is not None and spec != own:
+        table, title = read_table(spec), f"{title} to {data}"
+        if fold is not None:
+            table, title = splits.train_test(table, fold)[1], f"{title}, fold {fold}"
     samples = None if table is None else task.select(table, card.aus)
     if samples is None:
         fold = card.fold if fold is None else fold
-        data = card.recipe.data
-        data = data.model_copy(update={"root": root or data.root})
         plain = card.recipe.selection.model_copy(update={"rule": "last", "patience": None})
-        recipe = card.recipe.model_copy(update={"data": data, "selection": plain})
+        recipe = card.recipe.model_copy(update={"data": spec, "selection": plain})
         samples = task.read(recipe, fold).test
         if samples is None:
             raise DataError(

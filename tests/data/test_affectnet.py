@@ -13,26 +13,14 @@ from actionunits.evaluate import evaluate
 from actionunits.recipe import SelectionSpec, load_recipe, parse_recipe
 from actionunits.report import PlainReport
 from actionunits.train import train
-
-
-def tree(root: Path, folders: dict[str, int], pictures: int = 3) -> Path:
-    """Pictures of each class in a shade of its own; `folders` gives the class of each folder."""
-    rng = np.random.default_rng(0)
-    for part in ("train", "val"):
-        for folder, label in folders.items():
-            path = root / part / folder
-            path.mkdir(parents=True)
-            for number in range(pictures):
-                shade = 30 * label + rng.integers(0, 10, (40, 40, 3))
-                Image.fromarray(shade.astype(np.uint8)).save(path / f"{number}.png")
-    return root
+from trees import affectnet
 
 
 def test_names_spellings_and_numbers_are_the_same(tmp_path: Path) -> None:
-    named = tree(tmp_path / "named", {name: i for i, name in enumerate(EXPRESSIONS)})
+    named = affectnet(tmp_path / "named", {name: i for i, name in enumerate(EXPRESSIONS)})
     spelled = ("Neutral", "happiness", "Sadness", "surprised", "fear", "Disgust", "angry")
-    other = tree(tmp_path / "other", {name: i for i, name in enumerate(spelled)})
-    numbers = tree(tmp_path / "numbers", {str(i): i for i in range(8)})  # 7 is contempt
+    other = affectnet(tmp_path / "other", {name: i for i, name in enumerate(spelled)})
+    numbers = affectnet(tmp_path / "numbers", {str(i): i for i in range(8)})  # 7 is contempt
     for root in (named, other, numbers):
         train_table, test_table = read(root)
         assert len(train_table) == len(test_table) == 21
@@ -43,12 +31,23 @@ def test_names_spellings_and_numbers_are_the_same(tmp_path: Path) -> None:
         assert train_table.names == EXPRESSIONS
 
 
+def test_pictures_are_counted(tmp_path: Path) -> None:
+    affectnet(tmp_path, {name: i for i, name in enumerate(EXPRESSIONS)}, pictures=2)
+    (tmp_path / "train" / "happy" / "0.png").unlink()
+    counts = data.count("affectnet", tmp_path)
+    assert counts["expression"].tolist() == list(EXPRESSIONS)
+    assert counts["train"].tolist() == [2, 1, 2, 2, 2, 2, 2]
+    assert counts["test"].tolist() == [2] * 7
+    with pytest.raises(DataError, match="known: affectnet, fec"):
+        data.count("bp4d", tmp_path)
+
+
 def test_what_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="does not come with the package"):
         data.load_classes("affectnet")
     with pytest.raises(DataError, match="expected a folder train or train_set"):
         data.load_classes("affectnet", tmp_path)
-    tree(tmp_path, {"happy": 1, "sad": 2})
+    affectnet(tmp_path, {"happy": 1, "sad": 2})
     with pytest.raises(DataError, match="expected pictures of neutral, surprise, fear"):
         data.load_classes("affectnet", tmp_path)
     with pytest.raises(DataError, match="known: affectnet"):
@@ -56,7 +55,9 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
 
 
 def test_an_encoder_learns_the_classes(tmp_path: Path) -> None:
-    root = tree(tmp_path / "faces", {name: i for i, name in enumerate(EXPRESSIONS)}, pictures=6)
+    root = affectnet(
+        tmp_path / "faces", {name: i for i, name in enumerate(EXPRESSIONS)}, pictures=6
+    )
     values = load_recipe("expression_affectnet").model_dump(mode="json")
     values["model"]["params"] |= {"width": 8, "size": 64, "align": 72}
     values["data"] |= {"root": str(root), "workers": 0}

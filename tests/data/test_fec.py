@@ -21,7 +21,7 @@ from actionunits import data, demo
 from actionunits.cli.data import app
 from actionunits.data import fec_faces
 from actionunits.data.dataset import decode
-from actionunits.data.fec import PARTS, annotations, read
+from actionunits.data.fec import annotations, read
 from actionunits.data.fec_faces import Prepared, prepare_fec
 from actionunits.data.fetch import Missing, fetch, picture
 from actionunits.errors import DataError, RecipeError
@@ -33,48 +33,32 @@ from actionunits.recipe import SelectionSpec, load_recipe, parse_recipe
 from actionunits.report import PlainReport
 from actionunits.train import train
 from actionunits.types import Frame
+from trees import fec, fec_line
 
-BOX = (0.34, 0.54, 0.12, 0.42)  # left, right, top, bottom of the face in the portrait
 ONE, TWO, THREE = (f"{number}_CLASS_TRIPLET" for number in ("ONE", "TWO", "THREE"))
 QUIET = Console(file=io.StringIO())
-
-
-def row(urls: Sequence[str], kind: str, votes: str, box: tuple[float, ...] = BOX) -> list[str]:
-    """A line of a table; `votes` has a digit an annotator."""
-    cells = [str(cell) for url in urls for cell in (url, *box)]
-    people = [cell for person, vote in enumerate(votes) for cell in (f"{70 + person}", vote)]
-    return [*cells, kind, *people]
-
-
-def write_tables(root: Path, lines: Sequence[list[str]], test: Sequence[list[str]]) -> Path:
-    root.mkdir(exist_ok=True, parents=True)
-    for part, rows in zip(PARTS, (lines, test), strict=True):
-        name = root / f"faceexp-comparison-data-{part}-public.csv"
-        with name.open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows(rows)
-    return root
 
 
 def test_lines_of_any_length_are_read_and_malformed_ones_listed(tmp_path: Path) -> None:
     abc = ("u://a", "u://b", "u://c")
     lines = [
-        row(abc, ONE, "111233"),
-        row(abc, TWO, "2222222"),
-        row(abc, THREE, "3333"),
-        row(abc, TWO, "111222"),
-        row(abc, TWO, "11x222"),
-        row(abc, "FOUR_CLASS_TRIPLET", "111111"),
-        row(abc, ONE, ""),
-        row(("u://a", "u://b", "u://a"), ONE, "111111"),
-        row(abc, ONE, "111111", (0.6, 0.5, 0.1, 0.2)),
-        row(abc, ONE, "111111", (0.1, 0.5, float("nan"), 0.2)),
-        row(("u://a", "", "u://c"), ONE, "111111"),
-        [*row(abc, ONE, "333333"), "", ""],
-        [*row(abc, ONE, "333333"), "77"],
+        fec_line(abc, ONE, "111233"),
+        fec_line(abc, TWO, "2222222"),
+        fec_line(abc, THREE, "3333"),
+        fec_line(abc, TWO, "111222"),
+        fec_line(abc, TWO, "11x222"),
+        fec_line(abc, "FOUR_CLASS_TRIPLET", "111111"),
+        fec_line(abc, ONE, ""),
+        fec_line(("u://a", "u://b", "u://a"), ONE, "111111"),
+        fec_line(abc, ONE, "111111", (0.6, 0.5, 0.1, 0.2)),
+        fec_line(abc, ONE, "111111", (0.1, 0.5, float("nan"), 0.2)),
+        fec_line(("u://a", "", "u://c"), ONE, "111111"),
+        [*fec_line(abc, ONE, "333333"), "", ""],
+        [*fec_line(abc, ONE, "333333"), "77"],
         [],
-        row(abc, ONE, "111133", (0.1, 0.2, 0.3, 0.4)),
+        fec_line(abc, ONE, "111133", (0.1, 0.2, 0.3, 0.4)),
     ]
-    found = annotations(write_tables(tmp_path / "unpacked" / "FEC", lines, lines[:1]).parent)
+    found = annotations(fec(tmp_path / "unpacked" / "FEC", lines, lines[:1]).parent)
     rows = found.triplets[found.triplets["part"] == "train"]
     urls = found.faces["url"].to_numpy()[rows[["first", "second", "odd"]].to_numpy()]
     assert ["".join(url[-1] for url in three) for three in urls] == [
@@ -116,6 +100,10 @@ def test_lines_of_any_length_are_read_and_malformed_ones_listed(tmp_path: Path) 
         strict=True,
     ):
         assert text in reason
+    counts = data.count("fec", tmp_path).set_index(["part", "kind"])
+    assert counts.loc[("train", "two_class")].tolist() == [2, 1]
+    assert counts.loc[("train", "malformed")].tolist() == [9, 0]
+    assert counts.loc["test"].to_dict("index") == {"one_class": {"listed": 1, "agreed": 0}}
     assert len(found.agreed(4)) == 4
     assert len(found.agreed(3)) == 4  # three of six are no majority
     assert len(found.agreed(6)) == 2
@@ -125,8 +113,8 @@ def test_lines_of_any_length_are_read_and_malformed_ones_listed(tmp_path: Path) 
 def test_the_odd_face_has_most_votes(
     tmp_path_factory: pytest.TempPathFactory, votes: list[str]
 ) -> None:
-    line = row(("a", "b", "c"), ONE, "".join(votes))
-    found = annotations(write_tables(tmp_path_factory.mktemp("fec"), [line], [line]))
+    line = fec_line(("a", "b", "c"), ONE, "".join(votes))
+    found = annotations(fec(tmp_path_factory.mktemp("fec"), [line], [line]))
     odd = found.faces["url"][found.triplets["odd"][0]]
     counts = Counter(votes)
     assert counts[str("abc".index(odd) + 1)] == max(counts.values())
@@ -137,12 +125,12 @@ def test_the_odd_face_has_most_votes(
 def test_a_wrong_root_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"expected one faceexp-comparison-data-train-public\.csv"):
         annotations(tmp_path)
-    write_tables(tmp_path, [["a", "table", "of", "something", "else"]], [])
+    fec(tmp_path, [["a", "table", "of", "something", "else"]], [])
     with pytest.raises(DataError, match="found none: line 1: expected 18 cells or more, found 5"):
         annotations(tmp_path)
-    line = row(("a", "b", "c"), ONE, "111222")
+    line = fec_line(("a", "b", "c"), ONE, "111222")
     with pytest.raises(DataError, match="odd face has 4 votes, found at most 3"):
-        prepare_fec(write_tables(tmp_path, [line], [line]), tmp_path / "out", console=QUIET)
+        prepare_fec(fec(tmp_path, [line], [line]), tmp_path / "out", console=QUIET)
     with pytest.raises(DataError, match="does not come with the package"):
         data.load_triplets("fec")
     with pytest.raises(DataError, match=r"found no triplets\.parquet"):
@@ -258,13 +246,13 @@ def tables(root: Path, web: Path, *names: str) -> Path:
         return [(web / file).as_uri() for file in files]
 
     lines = [
-        row(urls("0.jpg", "1.jpg", "2.jpg"), ONE, "333311"),
-        row(urls("1.jpg", "2.jpg", "3.jpg"), TWO, "111122"),
-        row(urls("3.jpg", "4.jpg", "5.jpg"), THREE, "22222"),
-        row(urls("0.jpg", "2.jpg", "4.jpg"), THREE, "112233"),
-        *(row(urls("0.jpg", name, "5.jpg"), TWO, "111111") for name in names),
+        fec_line(urls("0.jpg", "1.jpg", "2.jpg"), ONE, "333311"),
+        fec_line(urls("1.jpg", "2.jpg", "3.jpg"), TWO, "111122"),
+        fec_line(urls("3.jpg", "4.jpg", "5.jpg"), THREE, "22222"),
+        fec_line(urls("0.jpg", "2.jpg", "4.jpg"), THREE, "112233"),
+        *(fec_line(urls("0.jpg", name, "5.jpg"), TWO, "111111") for name in names),
     ]
-    return write_tables(root, lines, [row(urls("2.jpg", "5.jpg", "0.jpg"), TWO, "111111")])
+    return fec(root, lines, [fec_line(urls("2.jpg", "5.jpg", "0.jpg"), TWO, "111111")])
 
 
 def prepared(root: Path, out: Path, **options: object) -> Prepared:
@@ -381,7 +369,7 @@ def test_an_encoder_learns_from_it(web: Path, tmp_path: Path) -> None:
     root = tables(tmp_path / "fec", web)
     with (root / "faceexp-comparison-data-test-public.csv").open("a", newline="") as file:
         urls = [(web / name).as_uri() for name in ("1.jpg", "3.jpg", "4.jpg")]
-        csv.writer(file).writerow(row(urls, ONE, "222222"))
+        csv.writer(file).writerow(fec_line(urls, ONE, "222222"))
     prepared(root, out)
     values = load_recipe("expression_fec").model_dump(mode="json")
     values["model"]["params"] |= {"width": 8, "size": 64, "align": 72}

@@ -10,7 +10,10 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 Name = Annotated[
-    str, typer.Argument(help="bp4d, bp4d_plus, disfa, disfa_right, or csv for your own list.")
+    str,
+    typer.Argument(
+        help="bp4d, bp4d_plus, disfa, disfa_right, fec, affectnet, or csv for your own list."
+    ),
 ]
 Root = Annotated[Path, typer.Argument(help="Folder of the data set; the file of a list.")]
 
@@ -22,10 +25,16 @@ def check(
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
     """Count subjects, frames and rates, and compare them with the published lists."""
-    from actionunits.data import read_raw
+    from actionunits import data
+
+    if name in data.list_counted():
+        counts = data.count(name, root)
+        rows = counts.to_json(orient="records", indent=1) if json else counts.to_string(index=False)
+        typer.echo(rows)
+        return
     from actionunits.data.check import check as compare
 
-    found = compare(read_raw(name, root))
+    found = compare(data.read_raw(name, root))
     if json:
         typer.echo(found.to_json(), nl=False)
         return

@@ -80,17 +80,10 @@ def evaluate(
     json: Json = False,
 ) -> None:
     """Score a checkpoint on subjects that it never saw, with 95 % intervals over subjects."""
-    from actionunits.data import load
-    from actionunits.data.splits import train_test
     from actionunits.evaluate import evaluate as score
     from actionunits.weights import locate
 
-    path, table = locate(checkpoint), None
-    if data is not None:
-        table = load(data, root)
-        if fold is not None:
-            table = train_test(table, fold)[1]
-    _print(score(path, fold=fold, table=table, root=root), json)
+    _print(score(locate(checkpoint), fold=fold, data=data, root=root), json)
 
 
 def recipes(

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import pandas as pd
+
 from actionunits.data import (
     affectnet,
     bp4d,
@@ -36,6 +38,11 @@ _RAW: dict[str, Callable[[Path], RawTable]] = {
     "disfa_right": partial(disfa.read, camera="right"),
 }
 _TRIPLETS: dict[str, Callable[[Path | None], tuple[TripletTable, TripletTable]]] = {"fec": fec.read}
+
+_COUNTS: dict[str, Callable[[Path], pd.DataFrame]] = {
+    "affectnet": affectnet.count,
+    "fec": fec.count,
+}
 
 
 def list_datasets() -> list[str]:
@@ -127,3 +134,22 @@ def load_triplets(name: str, root: Path | str | None = None) -> tuple[TripletTab
         known = ", ".join(sorted(_TRIPLETS))
         raise DataError(f"there is no data set of triplets {name!r}; known: {known}")
     return _TRIPLETS[name](None if root is None else Path(root))
+
+
+def list_counted() -> list[str]:
+    """Return the names of the data sets without AUs that `count` reads, sorted."""
+    return sorted(_COUNTS)
+
+
+def count(name: str, root: Path | str) -> pd.DataFrame:
+    """Count what is in a data set without AUs, as its owners hand it out: a row a kind of sample.
+
+    Args:
+        name: one of `list_counted`.
+        root: its folder.
+
+    Raises:
+        DataError: there is no such data set, or it is not what it should be.
+    """
+    _check_name(name, list_counted())
+    return _COUNTS[name](Path(root))

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from actionunits.data.classes import ClassTable
@@ -30,6 +31,19 @@ def read(root: Path | None) -> tuple[ClassTable, ClassTable]:
     if root is None:
         raise DataError("affectnet does not come with the package: give its folder as data.root")
     return _read(root, _TRAIN), _read(root, _TEST)
+
+
+def count(root: Path) -> pd.DataFrame:
+    """Count the pictures: one row an ``expression``, how many are in ``train`` and in ``test``.
+
+    Raises:
+        DataError: a folder is missing or holds no pictures.
+    """
+    counts = {
+        part: np.bincount(table.rows["label"], minlength=len(EXPRESSIONS))
+        for part, table in zip(("train", "test"), read(root), strict=True)
+    }
+    return pd.DataFrame({"expression": EXPRESSIONS, **counts})
 
 
 def _read(root: Path, spellings: tuple[str, ...]) -> ClassTable:

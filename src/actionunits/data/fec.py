@@ -25,6 +25,7 @@ FACE = ["url", "left", "right", "top", "bottom"]
 """What makes a face: the address of its picture, and its box in shares of the picture's sides."""
 TRIPLETS, SHARDS = "triplets.parquet", "faces-*.parquet"
 VERSION = 1
+VOTES = 4  # of the usual six, for the odd face
 _MARGINS = {"ONE_CLASS_TRIPLET": 0.1, "TWO_CLASS_TRIPLET": 0.2, "THREE_CLASS_TRIPLET": 0.2}
 _STARTS = (0, 5, 10)  # of the three faces among the cells of a row
 _TYPE, _VOTES = 15, 17  # each vote follows the number of its annotator
@@ -46,6 +47,26 @@ class Annotations(NamedTuple):
         rows = self.triplets
         agree = (rows["for"] >= votes) & (2 * rows["for"] > rows["votes"])
         return rows[agree].reset_index(drop=True)
+
+
+def count(root: Path) -> pd.DataFrame:
+    """Count what the tables hold, before any picture is fetched.
+
+    Returns:
+        One row a ``part`` and ``kind`` of triplet, or a last kind ``malformed`` of lines: how many
+        are ``listed``, and of how many the annotators are ``agreed``.
+
+    Raises:
+        DataError: as `annotations`.
+    """
+    found = annotations(root)
+    key = ["part", "kind"]
+    triplets = found.triplets.groupby(key, sort=False).size()
+    agreed = found.agreed(VOTES).groupby(key, sort=False).size()
+    parts = found.malformed["file"].str.extract(f"({'|'.join(PARTS)})-public", expand=False)
+    malformed = found.malformed.assign(part=parts, kind="malformed").groupby(key).size()
+    counts = pd.DataFrame({"listed": pd.concat([triplets, malformed]), "agreed": agreed})
+    return counts.fillna(0).astype(int).reset_index()
 
 
 class _Row(NamedTuple):

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from actionunits.data.fec import FACE, PARTS, SHARDS, TRIPLETS, VERSION, annotations
+from actionunits.data.fec import FACE, PARTS, SHARDS, TRIPLETS, VERSION, VOTES, annotations
 from actionunits.data.fetch import fetch, picture
 from actionunits.data.table import FACE_SIDE
 from actionunits.errors import DataError, MediaError
@@ -26,7 +26,6 @@ from actionunits.files import atomic, writing
 from actionunits.media import encode_jpeg, read_image
 from actionunits.types import Frame
 
-VOTES = 4  # of the usual six
 DOWNLOADS, LOST, MALFORMED = "downloads", "lost.csv", "malformed.csv"
 _CORNERS, _BOX = ["first", "second", "odd"], FACE[1:]
 _SHARD = 250  # faces of a file: what an interruption costs at most
