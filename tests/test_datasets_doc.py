@@ -71,7 +71,7 @@ def own_list(root: Path, coded: tuple[int, ...] = (1, 2, 4, 12)) -> None:
     (root / "pictures").mkdir(parents=True)
     rows = []
     for subject in ("anna", "bert", "cleo"):
-        for frame in range(8):
+        for frame in range(16):
             name = f"pictures/{subject}-{frame}.jpg"
             Image.fromarray(face(pd.Series({"subject": subject, "frame": frame}))[0]).save(
                 root / name
