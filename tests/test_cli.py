@@ -89,7 +89,7 @@ def test_a_device_that_is_not_there_is_named(au: Au, portrait: Path) -> None:
 def test_models_are_listed_with_their_costs(au: Au) -> None:
     rows = json.loads(au("models", "--no-time", "--json").out)
     assert {"renet", "mgrrnet", "gtlenet", "sacl", "mdhr"} <= {row["name"] for row in rows}
-    assert all(row["parameters"] > 1e6 and row["multiply_adds"] > 1e8 for row in rows)
+    assert all(row["parameters"] > 1e6 and row["multiply_adds"] > 1e7 for row in rows)
     said = au("models", "renet_synfacs", "--no-time").out
     assert "relation=none" in said
 
