@@ -33,7 +33,8 @@ def evaluate(
         fold: test fold; None is the one that the checkpoint kept for testing, of another data set
             all of it.
         data: name of another data set to score on, labels read as the checkpoint's recipe says; it
-            must code all AUs of the checkpoint. Naming the one it was trained on changes nothing.
+            must code all AUs of the checkpoint. Of the one it was trained on, wherever it lies,
+            only the test fold is taken.
         root: where the data set lies; None is where the checkpoint's was when it was trained, or
             the package for another.
         table: other frames to score on; they must code all AUs of the checkpoint, or have landmarks
@@ -56,6 +57,8 @@ def evaluate(
     title = f"{card.recipe.model.name}, {own.name}"
     if data is not None and spec != own:
         table, title = read_table(spec), f"{title} to {data}"
+        if fold is None and data == own.name:
+            fold = card.fold  # it may be a copy: nobody who was trained on is scored
         if fold is not None:
             table, title = splits.train_test(table, fold)[1], f"{title}, fold {fold}"
     samples = None if table is None else task.select(table, card.aus)

@@ -17,15 +17,7 @@ from actionunits.data.dataset import BatchKind, ClipDataset, FrameDataset, colla
 from actionunits.data.table import FrameTable
 from actionunits.device import fast_dtype
 from actionunits.face_metrics import LandmarkError
-from actionunits.metrics import (
-    AUC,
-    F1,
-    ICC31,
-    MAE,
-    Accuracy,
-    BestThreshold,
-    SubjectMetric,
-)
+from actionunits.metrics import AUC, F1, ICC31, MAE, Accuracy, BestThreshold, SubjectMetric
 from actionunits.recipe import DataSpec
 from actionunits.report import LANDMARK_ERROR, LANDMARK_FAILURE, Report, Score
 from actionunits.types import Batch, InputSpec, Output
