@@ -4,6 +4,8 @@ import io
 import json
 import math
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -209,3 +211,16 @@ def test_latex_escapes_and_has_rows_of_one_width(tmp_path: Path) -> None:
     assert not re.search(r"[%$#_~^]", bare)
     assert r" & -- & " in lines[rules[1] + 4]  # AU05 has no F1 in one fold
     assert text.count(r"\begin{") == text.count(r"\end{") == 2
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="LaTeX is not installed")
+def test_latex_typesets_it_in_the_width_of_a_page(tmp_path: Path) -> None:
+    odd = report(["S1", "S2"]).model_copy(update={"title": r"a_b & 5% \of {#1}~^$, x, fold 1"})
+    write_tables(summarise([odd, report(["S3"]), report(["S4"])]), tmp_path)
+    (tmp_path / "page.tex").write_text(
+        r"\documentclass[10pt,letterpaper,twocolumn]{article}\setlength{\textwidth}{7in}"
+        r"\usepackage{booktabs}\begin{document}\input{table}\end{document}"
+    )
+    command = ["pdflatex", "-halt-on-error", "-interaction=batchmode", "page"]
+    assert subprocess.run(command, cwd=tmp_path, capture_output=True).returncode == 0
+    assert "Overfull" not in (tmp_path / "page.log").read_text(errors="replace")

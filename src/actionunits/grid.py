@@ -49,7 +49,7 @@ class Grid(NamedTuple):
         return "\n".join([f"**{self.title}**", "", *table, "", *notes]) + "\n"
 
     def to_latex(self) -> str:
-        r"""The same as a ``table`` for a document that loads the package ``booktabs``."""
+        """The same as a ``table*``, as wide as the page; the document loads ``booktabs``."""
         rows = []
         for cells in self.rows:
             rows += [r"\midrule"] * (cells[0] == MEAN)
@@ -57,8 +57,11 @@ class Grid(NamedTuple):
         caption = ". ".join(line.translate(_LATEX) for line in (self.title, *self.lines))
         return "\n".join(
             [
-                r"\begin{table}",
+                r"\begin{table*}",
                 r"\centering",
+                # Up to sixteen columns in the width of a page.
+                r"\scriptsize",
+                r"\setlength{\tabcolsep}{2.5pt}",
                 rf"\caption{{{caption}.}}",
                 rf"\begin{{tabular}}{{l{'r' * (len(self.headings) - 1)}}}",
                 r"\toprule",
@@ -67,7 +70,7 @@ class Grid(NamedTuple):
                 *rows,
                 r"\bottomrule",
                 r"\end{tabular}",
-                r"\end{table}",
+                r"\end{table*}",
                 "",
             ]
         )
