@@ -146,7 +146,7 @@ def test_an_interrupted_run_leaves_nothing_behind(tmp_path, suffix):
 def test_a_full_disk_is_named(tmp_path, monkeypatch, late):
     path = tmp_path / "out.csv"
     monkeypatch.setattr(pd.DataFrame, "to_csv", full_after_header())
-    with pytest.raises(UserError, match=r"out\.csv: cannot be written \(No space left"):
+    with pytest.raises(UserError, match=r"cannot write .*out\.csv: No space left"):
         write(path, [reading(number=i) for i in range(10 if late else 1100)])
     assert list(tmp_path.iterdir()) == []
 
@@ -154,7 +154,7 @@ def test_a_full_disk_is_named(tmp_path, monkeypatch, late):
 def test_an_output_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with (
-        pytest.raises(UserError, match="cannot be written"),
+        pytest.raises(UserError, match="cannot write"),
         writers.writer(tmp_path / "file" / "out.csv", [], AUS),
     ):
         pass

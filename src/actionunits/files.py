@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from actionunits.errors import DataError
+from actionunits.errors import UserError
 
 
 @contextmanager
@@ -34,13 +34,13 @@ def writing(path: Path) -> Iterator[None]:
     """Say in one sentence that a file could not be written.
 
     Raises:
-        DataError: the block raised an `OSError`.
+        UserError: the block raised an `OSError`.
     """
     try:
         yield
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
-        raise DataError(
-            f"cannot write {path}: {reason}; make room or choose another folder, "
+        raise UserError(
+            f"cannot write {path}: {reason}; make room or choose another place, "
             "then run the same command again"
         ) from error

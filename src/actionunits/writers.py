@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from actionunits.aus import AUSet
 from actionunits.errors import UserError
-from actionunits.files import atomic
+from actionunits.files import atomic, writing
 from actionunits.tables import Rows, rounded
 from actionunits.types import Reading
 
@@ -164,22 +164,6 @@ class TableFile:
             with writing(self._path):
                 self._put(self._rows.table())
             self._rows = Rows(self._aus)
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Name the file that cannot be written, and what to do.
-
-    Raises:
-        UserError: in place of an `OSError` of the block.
-    """
-    try:
-        yield
-    except OSError as error:
-        raise UserError(
-            f"{path}: cannot be written ({error.strerror or error}); "
-            "free some space or choose another place"
-        ) from error
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from actionunits.data.dataset import decode
 from actionunits.data.fec import annotations, read
 from actionunits.data.fec_faces import Prepared, prepare_fec
 from actionunits.data.fetch import Missing, fetch, picture
-from actionunits.errors import DataError, RecipeError
+from actionunits.errors import DataError, RecipeError, UserError
 from actionunits.evaluate import evaluate
 from actionunits.faces.align import template
 from actionunits.faces.centerface import CenterFace
@@ -208,7 +208,7 @@ def test_downloads_are_asked_for_once(site: str, tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("a file", encoding="utf-8")
     (tmp_path / "picture").write_bytes(b"there")
-    with pytest.raises(DataError, match="cannot write .*cache"):
+    with pytest.raises(UserError, match="cannot write .*cache"):
         fetch([(tmp_path / "picture").as_uri()], tmp_path / "cache")
 
 

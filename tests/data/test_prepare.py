@@ -24,7 +24,7 @@ from actionunits.data import prepared, shard
 from actionunits.data.prepare import prepare, reasons
 from actionunits.data.prepared import MANIFEST, Manifest, read_manifest, shard_name
 from actionunits.data.raw import Excluded, RawTable
-from actionunits.errors import DataError
+from actionunits.errors import DataError, UserError
 from actionunits.faces import templates
 from actionunits.faces.align import five_points, transform, warp
 from actionunits.faces.main_face import Finder
@@ -405,7 +405,7 @@ def test_a_full_disk_ends_the_run(raw: RawTable, tmp_path: Path, monkeypatch) ->
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(media, "encode_jpeg", full)
-    with pytest.raises(DataError, match=r"cannot write .*S1_T1\.parquet: No space left"):
+    with pytest.raises(UserError, match=r"cannot write .*S1_T1\.parquet: No space left"):
         run(raw, tmp_path / "out")
     assert not list((tmp_path / "out").iterdir())
 

@@ -123,7 +123,7 @@ def test_interrupted_run_leaves_whole_files_only(assets_folder, renderer, tmp_pa
 def test_full_disk_is_the_users_to_mend():
     full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     with (
-        pytest.raises(DataError, match=r"cannot write big\.parquet: No space left"),
+        pytest.raises(UserError, match=r"cannot write big\.parquet: No space left"),
         writing(Path("big.parquet")),
     ):
         raise full

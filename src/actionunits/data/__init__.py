@@ -4,7 +4,7 @@ One that comes with the package is a function ``read(root) -> FrameTable``; one 
 out is a function ``read(root) -> RawTable``, and becomes a `FrameTable` when it has been prepared.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
@@ -94,9 +94,10 @@ def read_raw(name: str, root: Path | str) -> RawTable:
     return _RAW[name](Path(root))
 
 
-def _check_name(name: str, known: list[str]) -> None:
+def _check_name(name: str, known: Iterable[str], kind: str = "") -> None:
     if name not in known:
-        raise DataError(f"there is no data set {name!r}; known: {', '.join(known)}")
+        names = ", ".join(sorted(known))
+        raise DataError(f"there is no data set {kind}{name!r}; known: {names}")
 
 
 def load_classes(name: str, root: Path | str | None = None) -> tuple[ClassTable, ClassTable]:
@@ -109,9 +110,7 @@ def load_classes(name: str, root: Path | str | None = None) -> tuple[ClassTable,
     Raises:
         DataError: there is no such data set, or it is not what it should be.
     """
-    if name not in _CLASSES:
-        known = ", ".join(sorted(_CLASSES))
-        raise DataError(f"there is no data set of expression classes {name!r}; known: {known}")
+    _check_name(name, _CLASSES, "of expression classes ")
     return _CLASSES[name](None if root is None else Path(root))
 
 
@@ -130,9 +129,7 @@ def load_triplets(name: str, root: Path | str | None = None) -> tuple[TripletTab
     Raises:
         DataError: there is no such data set, or it is not what it should be.
     """
-    if name not in _TRIPLETS:
-        known = ", ".join(sorted(_TRIPLETS))
-        raise DataError(f"there is no data set of triplets {name!r}; known: {known}")
+    _check_name(name, _TRIPLETS, "of triplets ")
     return _TRIPLETS[name](None if root is None else Path(root))
 
 

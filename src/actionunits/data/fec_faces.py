@@ -101,8 +101,9 @@ def prepare_fec(
         What became of the data set.
 
     Raises:
-        DataError: the template needs landmarks, the tables cannot be read, the votes never agree
-            so far, or something cannot be written.
+        DataError: the template needs landmarks, the tables cannot be read, or the votes never
+            agree so far.
+        UserError: something cannot be written.
     """
     if templates.needs_landmarks(template):
         raise DataError(

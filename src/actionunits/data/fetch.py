@@ -60,7 +60,7 @@ def fetch(
         For each address that could not be had the reason.
 
     Raises:
-        DataError: the folder cannot be written.
+        UserError: the folder cannot be written.
     """
     wanted = list(dict.fromkeys(urls))
     pool = ThreadPoolExecutor(threads, "fetch")

@@ -102,7 +102,7 @@ def write(job: Job, report: Callable[[int], None]) -> None:
         report: is told how many frames have been seen to; what it raises ends the work.
 
     Raises:
-        DataError: the shard cannot be written.
+        UserError: the shard cannot be written.
     """
     template = job.shard.template
     find = None if job.finder is None else cache(job.finder.make)

@@ -26,9 +26,8 @@ from actionunits.aus import AU, AUSet
 from actionunits.data.table import FACE_SIDE
 from actionunits.errors import UserError
 from actionunits.figures.faces import EMBEDDED
-from actionunits.files import atomic
+from actionunits.files import atomic, writing
 from actionunits.types import InputSpec
-from actionunits.writers import writing
 
 FORMATS = (".png", ".svg", ".pdf")
 COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#CC79A7", "#D55E00", "#0072B2", "#000000")
