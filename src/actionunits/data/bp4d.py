@@ -15,7 +15,8 @@ Of ``fit`` public code on BP4D reads ``pred``, an entry a frame and an empty one
 lost; it knows of no field that names the frame. Of three readers one takes the entries along the
 pictures, one counts frames from 0 and one from 1. Only the first does not depend on how pictures
 are numbered: entries are taken in the order of the pictures, where there are as many of either;
-else the sequence has no landmarks.
+else the sequence has no landmarks. Files of MATLAB 7.3, which those readers have, must be saved
+with -v7 first.
 """
 
 from collections.abc import Mapping
