@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import av
+import h5py
 import numpy as np
 import pandas as pd
 from PIL import Image
@@ -78,8 +79,8 @@ def bp4d(
         pictures: folder of the subjects' folders.
         digits: to which the names of the pictures are padded.
         fera: columns for AUs 1 to 46 without gaps, 9 where not coded, then one for occlusion.
-        landmarks: of all pictures, coded or not, in ``2DFeatures``; the last coded face of each
-            sequence is lost to the tracker.
+        landmarks: of all pictures, coded or not, in ``2DFeatures`` as MATLAB 7.3 writes them; the
+            last coded face of each sequence is lost to the tracker.
         face: draws the pictures.
         seed: same seed, same codes.
     """
@@ -93,7 +94,7 @@ def bp4d(
     if landmarks:
         for (subject, task), part in rows.groupby(["subject", "task"]):
             seen = [_LOST, _LOST, *_tracked(part, face), _LOST, _LOST]
-            _write_fit(root / f"2DFeatures/{subject}_{task}.mat", {"pred": seen, "pose": seen})
+            write_newer_fit(root / f"2DFeatures/{subject}_{task}.mat", {"pred": seen})
     return rows
 
 
@@ -263,6 +264,26 @@ def write_video(file: Path, images: list[np.ndarray], rate: int = 20) -> None:
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
+
+
+def write_newer_fit(file: Path, fields: Mapping[str, Sequence[np.ndarray]]) -> None:
+    """Write the struct array ``fit`` as MATLAB 7.3 does: HDF5 behind a header of its own."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with h5py.File(file, "w", userblock_size=512) as stored:
+        for name, values in fields.items():
+            references = []
+            for place, value in enumerate(values):
+                kept = np.array(value.shape, np.uint64) if not value.size else value.T
+                entry = stored.create_dataset(f"#refs#/{name}{place}", data=kept)
+                if not value.size:
+                    entry.attrs["MATLAB_empty"] = 1
+                references.append([entry.ref])
+            if len(values) == 1:
+                stored[f"fit/{name}"] = values[0].T
+            else:
+                stored.create_dataset(f"fit/{name}", data=references, dtype=h5py.ref_dtype)
+    with file.open("r+b") as header:
+        header.write(b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM")
 
 
 def assert_same(table: RawTable, truth: pd.DataFrame) -> None:

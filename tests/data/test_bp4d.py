@@ -218,8 +218,11 @@ def test_no_landmarks_are_guessed(tmp_path: Path) -> None:
     (folder / "0718.jpg").unlink()
     with pytest.raises(DataError, match="of 7 frames, and .* holds 7 pictures: expected a picture"):
         table.landmarks(table.rows)
-    savemat(file, {"fit": np.zeros(7, [("pts_2d", object)])})
-    with pytest.raises(DataError, match="expected fit to have pred, found"):
+    trees.write_newer_fit(file, {"pts_2d": [np.zeros((49, 2))]})
+    with pytest.raises(DataError, match="expected fit to have pred, found none of them"):
+        table.landmarks(table.rows)
+    file.write_bytes(file.read_bytes()[:900])
+    with pytest.raises(DataError, match="not a whole MATLAB file"):
         table.landmarks(table.rows)
     shutil.copytree(file.parent, tmp_path / "backup/2DFeatures")
     savemat(file, {"fit": np.zeros(7, [("pred", object)])})
@@ -230,6 +233,21 @@ def test_no_landmarks_are_guessed(tmp_path: Path) -> None:
     shutil.rmtree(file.parent)
     assert np.isnan(table.landmarks(table.rows.assign(task="T9"))).all()
     assert read(tmp_path).landmarks is None
+
+
+def test_landmarks_of_an_older_matlab_are_the_same(tmp_path: Path) -> None:
+    trees.bp4d(tmp_path, ("F001",), ("T1",), landmarks=True)
+    table = read(tmp_path)
+    newer = table.landmarks(table.rows)
+    fit = np.zeros(7, [("pred", object)])
+    fit["pred"] = [np.zeros((0, 0))] * 7
+    fit["pred"][2:5] = [each + 0.5 if np.isfinite(each).all() else [] for each in newer]
+    savemat(tmp_path / "2DFeatures/F001_T1.mat", {"fit": fit})
+    np.testing.assert_array_equal(table.landmarks(table.rows), newer)
+    trees.write_newer_fit(tmp_path / "2DFeatures/F001_T1.mat", {"pred": [newer[0]]})
+    for number in (718, 719, 721, 722, 723, 724):
+        (tmp_path / f"2D+3D/F001/T1/0{number}.jpg").unlink()
+    np.testing.assert_array_equal(table.landmarks(table.rows[:1]), newer[:1] - 0.5)
 
 
 def test_points_that_are_none_are_named(tmp_path: Path) -> None:

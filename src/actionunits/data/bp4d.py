@@ -15,8 +15,7 @@ Of ``fit`` public code on BP4D reads ``pred``, an entry a frame and an empty one
 lost; it knows of no field that names the frame. Of three readers one takes the entries along the
 pictures, one counts frames from 0 and one from 1. Only the first does not depend on how pictures
 are numbered: entries are taken in the order of the pictures, where there are as many of either;
-else the sequence has no landmarks. Files of MATLAB 7.3, which those readers have, must be saved
-with -v7 first.
+else the sequence has no landmarks.
 """
 
 from collections.abc import Mapping
@@ -27,10 +26,11 @@ import numpy as np
 import pandas as pd
 
 from actionunits.data.folders import numbered, only
+from actionunits.data.matlab import struct
 from actionunits.data.raw import RawTable
 from actionunits.data.sequences import Key, find, pictures, read_sequences
 from actionunits.data.table import POINTS
-from actionunits.data.tracked import points, read_fit
+from actionunits.data.tracked import points
 from actionunits.errors import DataError
 
 TASKS = ("T1", "T2", "T3", "T4", "T5", "T6", "T7", "T8")
@@ -78,7 +78,7 @@ def _landmarks(files: Mapping[Key, list[Path]], rows: pd.DataFrame) -> np.ndarra
     if key not in files:
         return np.full((len(rows), POINTS, 2), np.nan, np.float32)
     file, folder = only(files[key]), Path(rows["file"].iloc[0]).parent
-    fit, numbers = read_fit(file, "pred"), numbered(folder).index
+    fit, numbers = struct(file, "fit", "pred"), numbered(folder).index
     if len(fit) != len(numbers) or not numbers.is_unique:
         raise DataError(
             f"{file}: has landmarks of {len(fit)} frames, and {folder} holds {len(numbers)} "

@@ -20,11 +20,12 @@ import numpy as np
 import pandas as pd
 
 from actionunits.data.folders import only
+from actionunits.data.matlab import struct
 from actionunits.data.raw import RawTable
 from actionunits.data.sequences import Key, find, pictures, read_sequences
 from actionunits.data.splits import FOLDS
 from actionunits.data.table import POINTS
-from actionunits.data.tracked import points, read_fit
+from actionunits.data.tracked import points
 from actionunits.errors import DataError
 
 TASKS = ("T1", "T6", "T7", "T8")
@@ -67,7 +68,7 @@ def _landmarks(files: Mapping[Key, list[Path]], rows: pd.DataFrame) -> np.ndarra
     if key not in files:
         return np.full((len(rows), POINTS, 2), np.nan, np.float32)
     file = only(files[key])
-    fit = read_fit(file, "frame", "pts_2d")
+    fit = struct(file, "fit", "frame", "pts_2d")
     try:
         frames = pd.Index(fit["frame"].astype(int))
     except (TypeError, ValueError):

@@ -4,30 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from actionunits.data.matlab import variable
 from actionunits.data.table import POINTS
 from actionunits.errors import DataError
-
-
-def read_fit(file: Path, *fields: str) -> np.ndarray:
-    """Read the entries of a tracker's file, one a frame.
-
-    Args:
-        file: the file.
-        fields: that each entry must have.
-
-    Returns:
-        (E,) entries with their fields.
-
-    Raises:
-        DataError: the file cannot be read or is of another form.
-    """
-    fit = np.atleast_1d(variable(file, "fit"))
-    if not set(fields) <= set(fit.dtype.names or ()):
-        raise DataError(
-            f"{file}: expected fit to have {' and '.join(fields)}, found {fit.dtype.names}"
-        )
-    return fit
 
 
 def points(file: Path, entries: np.ndarray) -> np.ndarray:
