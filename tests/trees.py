@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import av
+import h5py
 import numpy as np
 import pandas as pd
 from PIL import Image
@@ -28,9 +29,12 @@ Face = Callable[[pd.Series], tuple[np.ndarray, np.ndarray]]
 
 KEY = ["subject", "task", "frame"]
 BP4D_AUS = AUSet.of((1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 24))
+FERA_AUS = AUSet.of((1, 4, 6, 7, 10, 12, 14, 15, 17, 23))
+FERA_INTENSITY = AUSet.of((1, 4, 6, 10, 12, 14, 17))
 STRANGE = (11, 13, 16, 18)  # AUs in the tables that the library does not know
 PORTRAIT = (0.34, 0.54, 0.12, 0.42)  # left, right, top, bottom of the face in `demo.photograph`
 _SHRINK = 4
+_LOST = np.zeros((0, 0))  # what a tracker has of a face that it lost
 
 
 def small_face(row: pd.Series) -> tuple[np.ndarray, np.ndarray]:
@@ -59,6 +63,7 @@ def bp4d(
     pictures: str = "2D+3D",
     digits: int = 4,
     fera: bool = False,
+    landmarks: bool = False,
     face: Face = small_face,
     seed: int = 0,
 ) -> pd.DataFrame:
@@ -74,6 +79,8 @@ def bp4d(
         pictures: folder of the subjects' folders.
         digits: to which the names of the pictures are padded.
         fera: columns for AUs 1 to 46 without gaps, 9 where not coded, then one for occlusion.
+        landmarks: of all pictures, coded or not, in ``2DFeatures`` as MATLAB 7.3 writes them; the
+            last coded face of each sequence is lost to the tracker.
         face: draws the pictures.
         seed: same seed, same codes.
     """
@@ -84,7 +91,60 @@ def bp4d(
     else:
         rows = rows.drop(columns=_level_columns())
     rows["file"] = _write_pictures(root / pictures, rows, face, shift=0, digits=digits)
+    if landmarks:
+        for (subject, task), part in rows.groupby(["subject", "task"]):
+            seen = [_LOST, _LOST, *_tracked(part, face), _LOST, _LOST]
+            write_newer_fit(root / f"2DFeatures/{subject}_{task}.mat", {"pred": seen})
     return rows
+
+
+def fera2017(
+    root: Path,
+    subjects: Iterable[str] = ("F001", "F003", "F004"),
+    tasks: Iterable[str] = ("T1", "T2"),
+    frames: int = 4,
+    *,
+    tables: str = "occ",
+    levels: str | None = "int",
+    videos: str = "ims",
+    first: int = 1,
+    face: Face = small_face,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Write a tree of the form of FERA 2017's training part.
+
+    Args:
+        root: folder to fill.
+        subjects: as their files are to be named.
+        tasks: of each subject.
+        frames: coded in each sequence; the videos end with the codes.
+        tables: folder of the occurrence tables.
+        levels: folder of the intensity files; None: there are none.
+        videos: folder of the videos, of views 5 and 6.
+        first: number of the first frame of each table.
+        face: draws the pictures; view 5 sees them mirrored.
+        seed: same seed, same codes.
+    """
+    keys = [(s, t, first + f) for s in subjects for t in tasks for f in range(frames)]
+    rows, rng = pd.DataFrame(keys, columns=KEY), np.random.default_rng(seed)
+    columns = [f"{column}_intensity" for column in FERA_INTENSITY.columns()]
+    rows[FERA_AUS.columns()] = _codes(len(rows), len(FERA_AUS), 1, rng)
+    rows[columns] = _codes(len(rows), len(columns), 5, rng)
+    rows.loc[rng.random(len(rows)) < 1 / 3, ["AU07", "AU14_intensity"]] = np.nan
+    if levels is None:
+        rows, columns = rows.drop(columns=columns), []
+    for (subject, task), part in rows.groupby(["subject", "task"]):
+        name, codes = f"FERA17_TR_{subject}_{task}", part.fillna(9)
+        table = codes[["frame", *FERA_AUS.columns()]].set_axis([0, *FERA_AUS.numbers], axis=1)
+        _write_csv(root / tables / f"{name}.csv", table, header=True)
+        for column in columns:
+            file = root / str(levels) / f"{name}_{column[:4]}_Int.csv"
+            _write_csv(file, codes[["frame", column]])
+        images = [face(row)[0] for _, row in part.iterrows()]
+        write_video(root / videos / f"{name}_6.mp4", images)
+        write_video(root / videos / f"{name}_5.mp4", [image[:, ::-1] for image in images])
+        rows.loc[part.index, "file"] = str(root / videos / f"{name}_6.mp4")
+    return rows.assign(position=rows["frame"] - first)
 
 
 def bp4d_plus(
@@ -105,7 +165,8 @@ def bp4d_plus(
     _write_levels(root / "AUCoding/AU_INT", rows)
     rows["file"] = _write_pictures(root / "2D+3D", rows, face, shift=-1, digits=4)
     for (subject, task), part in rows.groupby(["subject", "task"]):
-        _write_fit(root / "2DFeatures" / f"{subject}_{task}.mat", part, face)
+        fields = {"frame": part["frame"].tolist(), "pts_2d": _tracked(part, face)}
+        _write_fit(root / f"2DFeatures/{subject}_{task}.mat", fields)
     return rows
 
 
@@ -205,6 +266,26 @@ def write_video(file: Path, images: list[np.ndarray], rate: int = 20) -> None:
         container.mux(stream.encode())
 
 
+def write_newer_fit(file: Path, fields: Mapping[str, Sequence[np.ndarray]]) -> None:
+    """Write the struct array ``fit`` as MATLAB 7.3 does: HDF5 behind a header of its own."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with h5py.File(file, "w", userblock_size=512) as stored:
+        for name, values in fields.items():
+            references = []
+            for place, value in enumerate(values):
+                kept = np.array(value.shape, np.uint64) if not value.size else value.T
+                entry = stored.create_dataset(f"#refs#/{name}{place}", data=kept)
+                if not value.size:
+                    entry.attrs["MATLAB_empty"] = 1
+                references.append([entry.ref])
+            if len(values) == 1:
+                stored[f"fit/{name}"] = values[0].T
+            else:
+                stored.create_dataset(f"fit/{name}", data=references, dtype=h5py.ref_dtype)
+    with file.open("r+b") as header:
+        header.write(b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM")
+
+
 def assert_same(table: RawTable, truth: pd.DataFrame) -> None:
     """Check that a reader found all that a builder wrote, and nothing else."""
     assert table.label_columns() == [c for c in truth.columns if c.startswith("AU")]
@@ -285,14 +366,18 @@ def _write_pictures(
     return files
 
 
-def _write_fit(file: Path, part: pd.DataFrame, face: Face) -> None:
-    """Landmarks as the tracker left them: pixels counted from 1, nothing for a lost face."""
+def _tracked(part: pd.DataFrame, face: Face) -> list[np.ndarray]:
+    """Points as the tracker left them: pixels counted from 1, the last face lost."""
+    return [*(face(row)[1] + 0.5 for _, row in part[:-1].iterrows()), _LOST]
+
+
+def _write_fit(file: Path, fields: Mapping[str, Sequence[object]]) -> None:
+    """Write the fields of a tracker's entries."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    fit = np.empty((1, len(part)), [("frame", object), ("pts_2d", object), ("headPose", object)])
-    for place, (_, row) in enumerate(part.iterrows()):
-        lost = place == len(part) - 1
-        points = np.zeros((0, 0)) if lost else face(row)[1] + 0.5
-        fit[0, place] = (int(row["frame"]), points, np.zeros(0 if lost else 3))
+    fit = np.empty(len(next(iter(fields.values()))), [(name, object) for name in fields])
+    for name, values in fields.items():
+        for place, value in enumerate(values):
+            fit[name][place] = value
     savemat(file, {"fit": fit})
 
 

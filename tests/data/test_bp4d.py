@@ -1,5 +1,6 @@
 """BP4D: every label arrives, in all forms that copies of it have; what is broken is listed."""
 
+import pickle
 import shutil
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from scipy.io import savemat
 
 import trees
 from actionunits import aus
@@ -188,3 +190,77 @@ def test_wrong_roots_are_named(tmp_path: Path) -> None:
     trees.bp4d(tmp_path / "plus", ("F041",), ("T1",))
     with pytest.raises(DataError, match="F041 is not in BP4D; is this BP4D+"):
         read(tmp_path / "plus")
+
+
+def test_landmarks_are_taken_in_the_order_of_the_pictures(tmp_path: Path) -> None:
+    truth = trees.bp4d(tmp_path, ("F001", "M001"), ("T1",), frames=4, landmarks=True, digits=1)
+    (tmp_path / "3DFeatures").mkdir()
+    (tmp_path / "3DFeatures/F001_T1.mat").touch()  # not the points of the pictures
+    table = read(tmp_path)
+    landmarks = pickle.loads(pickle.dumps(table.landmarks))  # goes to other processes
+    for _, _, rows in table.sequences():
+        points = landmarks(rows[::-1])
+        expected = [trees.small_face(truth.loc[i])[1] for i in rows.index[2::-1]]
+        assert points.shape == (4, 49, 2)
+        assert np.isnan(points[0]).all()
+        np.testing.assert_allclose(points[1:], expected, atol=1e-4)
+
+
+def test_no_landmarks_are_guessed(tmp_path: Path) -> None:
+    trees.bp4d(tmp_path, ("F001",), ("T1",), landmarks=True)
+    file, folder = tmp_path / "2DFeatures/F001_T1.mat", tmp_path / "2D+3D/F001/T1"
+    table = read(tmp_path)
+    with Image.open(folder / "0720.jpg") as picture:
+        picture.save(folder / "0730.jpg")
+    with pytest.raises(DataError, match=r"F001_T1\.mat: has landmarks of 7 frames, and .* holds 8"):
+        table.landmarks(table.rows)
+    (folder / "0730.jpg").rename(folder / "720.jpg")
+    (folder / "0718.jpg").unlink()
+    with pytest.raises(DataError, match="of 7 frames, and .* holds 7 pictures: expected a picture"):
+        table.landmarks(table.rows)
+    trees.write_newer_fit(file, {"pts_2d": [np.zeros((49, 2))]})
+    with pytest.raises(DataError, match="expected fit to have pred, found none of them"):
+        table.landmarks(table.rows)
+    file.write_bytes(file.read_bytes()[:900])
+    with pytest.raises(DataError, match="not a whole MATLAB file"):
+        table.landmarks(table.rows)
+    shutil.copytree(file.parent, tmp_path / "backup/2DFeatures")
+    savemat(file, {"fit": np.zeros(7, [("pred", object)])})
+    table = read(tmp_path)
+    with pytest.raises(DataError, match="differ: keep the right one"):
+        table.landmarks(table.rows)
+    shutil.rmtree(tmp_path / "backup")
+    shutil.rmtree(file.parent)
+    assert np.isnan(table.landmarks(table.rows.assign(task="T9"))).all()
+    assert read(tmp_path).landmarks is None
+
+
+def test_landmarks_of_an_older_matlab_are_the_same(tmp_path: Path) -> None:
+    trees.bp4d(tmp_path, ("F001",), ("T1",), landmarks=True)
+    table = read(tmp_path)
+    newer = table.landmarks(table.rows)
+    fit = np.zeros(7, [("pred", object)])
+    fit["pred"] = [np.zeros((0, 0))] * 7
+    fit["pred"][2:5] = [each + 0.5 if np.isfinite(each).all() else [] for each in newer]
+    savemat(tmp_path / "2DFeatures/F001_T1.mat", {"fit": fit})
+    np.testing.assert_array_equal(table.landmarks(table.rows), newer)
+    trees.write_newer_fit(tmp_path / "2DFeatures/F001_T1.mat", {"pred": [newer[0]]})
+    for number in (718, 719, 721, 722, 723, 724):
+        (tmp_path / f"2D+3D/F001/T1/0{number}.jpg").unlink()
+    np.testing.assert_array_equal(table.landmarks(table.rows[:1]), newer[:1] - 0.5)
+
+
+def test_points_that_are_none_are_named(tmp_path: Path) -> None:
+    trees.bp4d(tmp_path, ("F001",), ("T1",), landmarks=True)
+    file = tmp_path / "2DFeatures/F001_T1.mat"
+    table = read(tmp_path)
+    fit = np.zeros(7, [("pred", object)])
+    fit["pred"] = [np.zeros((0, 0))] * 7
+    fit["pred"][2] = np.zeros((66, 2))
+    savemat(file, {"fit": fit})
+    with pytest.raises(DataError, match=r"expected 49 x 2 points, found \(66, 2\) in entry 3"):
+        table.landmarks(table.rows)
+    fit["pred"][1] = "lost"
+    savemat(file, {"fit": fit})
+    with pytest.raises(DataError, match="expected points in entry 2, found none"):
+        table.landmarks(table.rows)

@@ -64,7 +64,15 @@ def test_other_landmark_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="expected fit to have frame and pts_2d"):
         table.landmarks(table.rows)
     savemat(file, {"fit": {"frame": 31, "pts_2d": np.zeros((66, 2))}})
-    with pytest.raises(DataError, match=r"expected 49 x 2 points, found \(66, 2\) at frame 31"):
+    with pytest.raises(DataError, match=r"expected 49 x 2 points, found \(66, 2\) in entry 1"):
+        table.landmarks(table.rows)
+    savemat(file, {"fit": {"frame": "x", "pts_2d": np.zeros((49, 2))}})
+    with pytest.raises(DataError, match="expected each entry of fit to have the number of a frame"):
+        table.landmarks(table.rows)
+    twice = np.zeros(2, [("frame", object), ("pts_2d", object)])
+    twice["frame"] = 31
+    savemat(file, {"fit": twice})
+    with pytest.raises(DataError, match="has frame 31 twice"):
         table.landmarks(table.rows)
     file.write_bytes(file.read_bytes()[:150])
     with pytest.raises(DataError, match="not a whole MATLAB file"):

@@ -12,7 +12,8 @@ app = typer.Typer(
 Name = Annotated[
     str,
     typer.Argument(
-        help="bp4d, bp4d_plus, disfa, disfa_right, fec, affectnet, or csv for your own list."
+        help="bp4d, bp4d_plus, disfa, disfa_right, fera2017, fec, affectnet, or csv for a list of "
+        "your own."
     ),
 ]
 Root = Annotated[Path, typer.Argument(help="Folder of the data set; the file of a list.")]
@@ -45,7 +46,9 @@ def check(
 
 @app.command()
 def prepare(
-    name: Annotated[str, typer.Argument(help="bp4d, bp4d_plus, disfa, disfa_right, fec, or csv.")],
+    name: Annotated[
+        str, typer.Argument(help="bp4d, bp4d_plus, disfa, disfa_right, fera2017, fec, or csv.")
+    ],
     root: Root,
     out: Annotated[Path, typer.Argument(help="Folder to write.")],
     template: Annotated[

@@ -16,6 +16,7 @@ from actionunits.data import (
     bp4d_plus,
     disfa,
     fec,
+    fera2017,
     listed,
     prepared,
     synfacs,
@@ -36,6 +37,7 @@ _RAW: dict[str, Callable[[Path], RawTable]] = {
     "csv": listed.read,
     "disfa": disfa.read,
     "disfa_right": partial(disfa.read, camera="right"),
+    "fera2017": fera2017.read,
 }
 _TRIPLETS: dict[str, Callable[[Path | None], tuple[TripletTable, TripletTable]]] = {"fec": fec.read}
 

@@ -19,11 +19,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from actionunits.data.matlab import variable
+from actionunits.data.folders import only
+from actionunits.data.matlab import struct
 from actionunits.data.raw import RawTable
-from actionunits.data.sequences import Key, find, read_sequences
+from actionunits.data.sequences import Key, find, pictures, read_sequences
 from actionunits.data.splits import FOLDS
 from actionunits.data.table import POINTS
+from actionunits.data.tracked import points
 from actionunits.errors import DataError
 
 TASKS = ("T1", "T6", "T7", "T8")
@@ -45,36 +47,39 @@ def read(root: Path) -> RawTable:
             f"{found.occurrence[others[0]][0]}: expected codes of {', '.join(TASKS)} only; "
             "is this BP4D (bp4d)?"
         )
-    rows, occurrence, intensity, excluded = read_sequences(found, TASKS, shift=-1)
+    rows, occurrence, intensity, excluded = read_sequences(
+        found, TASKS, partial(pictures, found, shift=-1)
+    )
     if len(rows):
         rows["part"] = (rows["subject"].str[1:].astype(int) - 1) % FOLDS + 1
-    files = {key: paths[0] for key, paths in found.landmarks.items()}
-    landmarks = partial(_landmarks, files) if files else None
+    landmarks = partial(_landmarks, dict(found.landmarks)) if found.landmarks else None
     return RawTable(
         "bp4d_plus", root, rows, occurrence, intensity, excluded=excluded, landmarks=landmarks
     )
 
 
-def _landmarks(files: Mapping[Key, Path], rows: pd.DataFrame) -> np.ndarray:
+def _landmarks(files: Mapping[Key, list[Path]], rows: pd.DataFrame) -> np.ndarray:
     """Points of the rows of one sequence: (N, 49, 2) float32, NaN where the face was lost.
 
     Raises:
         DataError: the file of the sequence is damaged or of another form.
     """
-    points = np.full((len(rows), POINTS, 2), np.nan, np.float32)
-    file = files.get(Key(rows["subject"].iloc[0], rows["task"].iloc[0]))
-    if file is None:
-        return points
-    fit = np.atleast_1d(variable(file, "fit"))
-    if not {"frame", "pts_2d"} <= set(fit.dtype.names or ()):
-        raise DataError(f"{file}: expected fit to have frame and pts_2d, found {fit.dtype.names}")
-    tracked = {int(frame): found for frame, found in zip(fit["frame"], fit["pts_2d"], strict=True)}
-    for place, frame in enumerate(rows["frame"]):
-        seen = np.asarray(tracked.get(frame, ()), np.float32)
-        if seen.size and seen.shape != (POINTS, 2):
-            raise DataError(
-                f"{file}: expected {POINTS} x 2 points, found {seen.shape} at frame {frame}"
-            )
-        if seen.size:
-            points[place] = seen - 0.5  # MATLAB's first pixel has its centre at 1
-    return points
+    key = Key(rows["subject"].iloc[0], rows["task"].iloc[0])
+    if key not in files:
+        return np.full((len(rows), POINTS, 2), np.nan, np.float32)
+    file = only(files[key])
+    fit = struct(file, "fit", "frame", "pts_2d")
+    try:
+        frames = pd.Index(fit["frame"].astype(int))
+    except (TypeError, ValueError):
+        raise DataError(
+            f"{file}: expected each entry of fit to have the number of a frame"
+        ) from None
+    if not frames.is_unique:
+        raise DataError(
+            f"{file}: has frame {frames[frames.duplicated()][0]} twice; keep the right one"
+        )
+    entries = frames.get_indexer(pd.Index(rows["frame"]))
+    found: np.ndarray = points(file, fit["pts_2d"])[entries]
+    found[entries < 0] = np.nan
+    return found

@@ -7,6 +7,7 @@ and are searched for.
 
 import re
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +19,8 @@ from actionunits.data.folders import au_of, numbered, only, read_intensity, read
 from actionunits.data.raw import Excluded
 from actionunits.errors import DataError
 
-_SUBJECT = re.compile(r"([FM])(\d{1,3})", re.IGNORECASE)
+SUBJECT = re.compile(r"([FM])(\d{1,3})", re.IGNORECASE)
+"""The folder of a subject."""
 _TASK = re.compile(r"T(\d{1,2})", re.IGNORECASE)
 _FILE = re.compile(r"([FM]\d{1,3})_(T\d{1,2})(?:_(AU_?\d+))?\.(csv|mat)", re.IGNORECASE)
 _PACKED = re.compile(r"([FM]\d{1,3})\.(?:zip|rar|7z|tar|tgz|tar\.gz)", re.IGNORECASE)
@@ -41,7 +43,7 @@ class Files:
     occurrence: dict[Key, list[Path]] = field(default_factory=lambda: defaultdict(list))
     intensity: dict[tuple[Key, int], list[Path]] = field(default_factory=lambda: defaultdict(list))
     pictures: dict[Key, list[Path]] = field(default_factory=lambda: defaultdict(list))
-    """Folders."""
+    """Folders of pictures, or videos."""
     landmarks: dict[Key, list[Path]] = field(default_factory=lambda: defaultdict(list))
     packed: dict[str, Path] = field(default_factory=dict)
     """Archives by subject."""
@@ -49,6 +51,11 @@ class Files:
     def intensities(self) -> AUSet | None:
         """AUs that have intensity files; None if none has."""
         return _vocabulary({number for _, number in self.intensity})
+
+
+Locate = Callable[[Key, "pd.Index[int]"], tuple[pd.DataFrame, str]]
+"""A sequence and the numbers of its coded frames to ``file`` and ``position`` of those that there
+is a picture of, by number, and the reason why there is none of others."""
 
 
 class Coded(NamedTuple):
@@ -67,14 +74,14 @@ def find(root: Path) -> Files:
         DataError: there is no such folder, or no table of codes or no folder of a subject in it.
     """
     found, subjects = Files(), 0
-    for folder, folders, files in walk(root, _SUBJECT):
+    for folder, folders, files in walk(root, SUBJECT):
         for name in files:
             _note(found, folder / name)
-        for name in filter(_SUBJECT.fullmatch, folders):
+        for name in filter(SUBJECT.fullmatch, folders):
             subjects += 1
             for path in sorted((folder / name).iterdir()):
                 if _TASK.fullmatch(path.name):
-                    found.pictures[_key(name, path.name)].append(path)
+                    found.pictures[key_of(name, path.name)].append(path)
     if not found.occurrence:
         raise DataError(
             f"{root}: expected tables of codes such as AUCoding/AU_OCC/F001_T1.csv, found none; "
@@ -94,28 +101,29 @@ def _note(found: Files, file: Path) -> None:
         found.packed[_subject(packed[1])] = file
     if not (match := _FILE.fullmatch(file.name)):
         return
-    key = _key(match[1], match[2])
+    key = key_of(match[1], match[2])
     # Copies differ in whether the file or only its folder is named after the AU.
     named = match[3] or (file.parent.name if file.parent.name[:2].upper() == "AU" else "")
     au = au_of(named)
     if match[4].lower() == "mat":
-        found.landmarks[key].append(file)
+        if not file.parent.name.upper().startswith("3DF"):  # 3DFeatures: files of the same names
+            found.landmarks[key].append(file)
     elif au is not None:
         found.intensity[key, au.number].append(file)
     elif match[3] is None:
         found.occurrence[key].append(file)
 
 
-def read_sequences(found: Files, tasks: tuple[str, ...], shift: int) -> Coded:
+def read_sequences(found: Files, tasks: tuple[str, ...], locate: Locate) -> Coded:
     """Read the codes of all sequences and find their pictures.
 
     A sequence whose table is missing or damaged is left out and listed, as are frames without a
     picture. Where only an intensity file fails, its AU is not coded there; that is listed too.
 
     Args:
-        found: by `find`.
+        found: what there is.
         tasks: that are coded.
-        shift: to be added to the number of a frame for that of its picture.
+        locate: finds the pictures of a sequence.
     """
     levels = found.intensities()
     sequences: list[pd.DataFrame] = []
@@ -127,16 +135,12 @@ def read_sequences(found: Files, tasks: tuple[str, ...], shift: int) -> Coded:
             excluded.append(Excluded(str(key), 0, str(error)))
             continue
         intensity, gaps = _intensity(found, key, levels, table.index)
-        files, reason = _pictures(found, key)
-        named = files.reindex(table.index + shift).to_numpy()
-        seen = pd.notna(named)
-        if not seen.all():
-            first = table.index[~seen][0]
-            gaps.append(Excluded(str(key), int((~seen).sum()), f"{reason}, first frame {first}"))
-        rows = table.join(intensity).assign(
-            subject=key.subject, task=key.task, file=named, position=0
-        )
-        sequences.append(rows[seen].reset_index())
+        places, reason = locate(key, table.index)
+        absent = table.index.difference(places.index)
+        if len(absent):
+            gaps.append(Excluded(str(key), len(absent), f"{reason}, first frame {absent[0]}"))
+        rows = table.join(intensity).join(places, how="inner")
+        sequences.append(rows.assign(subject=key.subject, task=key.task).reset_index())
         excluded += gaps
     rows = pd.concat(sequences, ignore_index=True) if sequences else pd.DataFrame()
     return Coded(rows, _coded(rows, ""), _coded(rows, "_intensity"), tuple(excluded))
@@ -172,7 +176,24 @@ def _intensity(
     return levels, gaps
 
 
-def _pictures(found: Files, key: Key) -> "tuple[pd.Series[str], str]":
+def pictures(
+    found: Files, key: Key, frames: "pd.Index[int]", shift: int
+) -> tuple[pd.DataFrame, str]:
+    """Find the pictures of a sequence by their number, as `Locate`.
+
+    Args:
+        found: by `find`.
+        key: of the sequence.
+        frames: numbers of its coded frames.
+        shift: to be added to the number of a frame for that of its picture.
+    """
+    files, reason = _numbered(found, key)
+    seen = frames[(frames + shift).isin(files.index)]
+    named = files.loc[seen + shift].to_numpy()
+    return pd.DataFrame({"file": named, "position": 0}, index=seen), reason
+
+
+def _numbered(found: Files, key: Key) -> "tuple[pd.Series[str], str]":
     """Pictures of a sequence by their number, and why one may be missing."""
     listed = {folder: numbered(folder) for folder in found.pictures.get(key, [])}
     filled = {folder: files for folder, files in listed.items() if len(files)}
@@ -200,9 +221,10 @@ def _vocabulary(numbers: set[int]) -> AUSet | None:
     return AUSet.of(number for number in ALL.numbers if number in numbers) if numbers else None
 
 
+def key_of(subject: str, task: str) -> Key:
+    """Names of a sequence from those in the names of its files, such as ``f1`` and ``T01``."""
+    return Key(_subject(subject), f"T{int(task[1:])}")
+
+
 def _subject(name: str) -> str:
     return f"{name[0].upper()}{int(name[1:]):03d}"
-
-
-def _key(subject: str, task: str) -> Key:
-    return Key(_subject(subject), f"T{int(task[1:])}")
