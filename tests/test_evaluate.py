@@ -14,6 +14,7 @@ from actionunits import data as data_sets
 from actionunits.aus import AUSet
 from actionunits.data import splits
 from actionunits.data.dataset import FrameDataset
+from actionunits.data.prepare import prepare
 from actionunits.errors import CheckpointError, DataError
 from actionunits.evaluate import evaluate
 from actionunits.report import Report, read_report
@@ -21,6 +22,7 @@ from actionunits.run import Result
 from actionunits.train import train
 from actionunits.types import InputSpec, Output
 from builders import SIDE, landmarks49, write_synfacs
+from rawtables import raw_table
 from runs import tiny_recipe
 
 
@@ -98,6 +100,41 @@ def test_another_data_set_is_scored_by_the_recipe_of_the_checkpoint(
     assert same.to_json() == evaluate(path, resamples=0).to_json()
     with pytest.raises(DataError, match="does not come with the package"):
         evaluate(path, data="bp4d")
+
+
+def test_aus_in_common_are_scored_and_the_others_named(run: Result, synfacs_file: Path) -> None:
+    whole = evaluate(run.checkpoint, resamples=20)
+    assert (whole.aus, whole.uncoded) == ((1, 2, 6, 12), ())
+    table = splits.train_test(data_sets.load("synfacs", synfacs_file), 1)[1]
+    few = evaluate(run.checkpoint, table=table.select(AUSet.of((26, 12, 2))), resamples=20)
+    assert (few.aus, few.uncoded) == ((2, 12), (1, 6))
+    for name, score in few.scores.items():
+        expected = whole.scores[name]
+        assert score.per_au == [expected.per_au[1], expected.per_au[3]]
+        assert score.intervals == [expected.intervals[1], expected.intervals[3]]
+        assert score.mean == pytest.approx(np.nanmean(score.per_au))
+    assert few.thresholds == (whole.thresholds[1], whole.thresholds[3])
+    assert few.confusion == [[subject[1], subject[3]] for subject in whole.confusion]
+    assert "NOT SCORED, as not coded here: AU01, AU06" in str(few.to_table().caption)
+    assert "NOT SCORED" not in str(whole.to_table().caption)
+    assert list(few.to_frame().index) == ["AU02", "AU12", "mean"]
+    assert Report.model_validate_json(few.to_json()).uncoded == few.uncoded
+    with pytest.raises(DataError, match=r"reads AU01, .* codes none of them, only AU25, AU26"):
+        evaluate(run.checkpoint, table=table.select(AUSet.of((25, 26))))
+
+
+def test_another_data_set_need_not_code_all_aus(
+    synfacs_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = {"name": "synfacs", "root": str(synfacs_file), "aus": [4, 12, 1]}
+    trained = train(tiny_recipe(synfacs_file, epochs=1, data=data), 1, tmp_path / "run", show=False)
+    monkeypatch.setitem(data_sets._RAW, "bp4d", raw_table)
+    prepare(data_sets.read_raw("bp4d", tmp_path / "raw"), tmp_path / "out", workers=1)
+    report = evaluate(trained.checkpoint, data="bp4d", root=str(tmp_path / "out"), resamples=0)
+    assert report.title == "renet, synfacs to bp4d"
+    assert (report.aus, report.uncoded) == ((12, 1), (4,))
+    truth = data_sets.load("bp4d", tmp_path / "out").select(AUSet.of((12, 1))).labels
+    assert report.to_frame()["positives"][:2].tolist() == np.nansum(truth, 0).tolist()
 
 
 def test_what_is_wrong_is_named(run: Result, synfacs_file: Path, tmp_path: Path) -> None:

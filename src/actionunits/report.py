@@ -63,6 +63,8 @@ class Report(BaseModel):
     """``f1``, ``f1_calibrated``, ``accuracy``, ``auc``; with intensities ``icc`` and ``mae``."""
     confusion: list[list[list[int]]]
     """(S, A, 4) true positives, false positives, false negatives, true negatives at 0.5."""
+    uncoded: tuple[int, ...] = ()
+    """FACS numbers of the model's other AUs, which the frames do not code: no score is of them."""
     landmarks: dict[str, Score] = {}
     """Of the face as a whole, so means only: `LANDMARK_ERROR` and `LANDMARK_FAILURE`, both in per
     cent as in `LandmarkError`; empty for models that predict no landmarks."""
@@ -95,6 +97,10 @@ class Report(BaseModel):
         shown = [name for name in HEADINGS if name in self.scores]
         caption = f"{self.frames} frames of {len(self.subjects)} subjects; "
         caption += SELECTION[self.selection]
+        if self.uncoded:
+            caption += (
+                f"; NOT SCORED, as not coded here: {', '.join(AUSet.of(self.uncoded).columns())}"
+            )
         caption += "; cal.: F1 at calibrated thresholds"
         if self.scores["f1"].intervals:
             caption += "; in brackets 95 % intervals over subjects"

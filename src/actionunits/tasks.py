@@ -53,12 +53,18 @@ class CodedFrames:
         return table.aus.numbers
 
     def select(self, table: FrameTable, aus: tuple[int, ...]) -> FrameTable:
-        """Frames with the AUs of the model, in their order.
+        """Frames with those AUs of the model that they code, in its order.
 
         Raises:
-            DataError: they do not code one of them.
+            DataError: they code none of them.
         """
-        return table.select(AUSet.of(aus))
+        common = [number for number in aus if number in table.aus.numbers]
+        if not common:
+            raise DataError(
+                f"the model reads {', '.join(AUSet.of(aus).columns())} and the data set codes none "
+                f"of them, only {', '.join(table.aus.columns())}: score on another"
+            )
+        return table.select(AUSet.of(common))
 
     def build(self, recipe: Recipe, table: FrameTable) -> tuple[nn.Module, Loss]:
         """Model with fresh weights, and its loss, from training frames.
