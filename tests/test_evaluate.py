@@ -201,6 +201,24 @@ def test_landmarks_are_scored_where_there_are_any(synfacs_file: Path) -> None:
     again = Report.model_validate_json(report.to_json())
     assert again.landmarks == report.landmarks
 
+    # Those that a model found are no truth: the error is that of the frames without them.
+    found = table.rows.assign(found=[5 <= i < 30 for i in range(len(table))])
+    partly = scoring.score(
+        guess, replace(table, rows=found), spec, thresholds=thresholds, resamples=50
+    )
+    assert (report.found, partly.found) == (0, 25)
+    assert partly.landmarks == report.landmarks
+    assert "; without 25 faces whose landmarks a model found" in str(partly.to_table().caption)
+    found = table.rows.assign(found=True)
+    none = scoring.score(
+        guess, replace(table, rows=found), spec, thresholds=thresholds, resamples=50
+    )
+    assert np.isnan(none.landmarks["landmark_error"].mean)
+    assert "no error is known, as the data set has none: those of 48" in str(
+        none.to_table().caption
+    )
+    assert read_report(none.to_json()).to_json() == none.to_json()
+
     without = scoring.score(guess, replace(table, landmarks=None), spec, thresholds=thresholds)
     assert without.landmarks == {}
     old = json.loads(without.to_json())

@@ -330,6 +330,7 @@ def test_the_canonical_template_keeps_to_five_points(people: RawTable, tmp_path:
     run(people, plain)
     assert contents(plain) == contents(given)
     assert prepared.read("csv", given).landmarks is None
+    assert not prepared.read("csv", given).found().any()
 
 
 def test_own_landmarks_come_before_found_ones(people: RawTable, tmp_path: Path) -> None:
@@ -345,8 +346,9 @@ def test_own_landmarks_come_before_found_ones(people: RawTable, tmp_path: Path) 
     assert (manifest.frames, manifest.found) == (5, 3)
     own = true[[0, 1500]].astype(float)
     expected = transform(own, templates.place(own, "box49", 256))
-    stored = prepared.read("csv", tmp_path / "out").landmarks[[0, 2]]
-    np.testing.assert_allclose(stored, expected, atol=1e-3)
+    table = prepared.read("csv", tmp_path / "out")
+    np.testing.assert_allclose(table.landmarks[[0, 2]], expected, atol=1e-3)
+    assert table.found().tolist() == [False, True, False, True, True]
 
 
 def test_points_of_another_finder_are_found_anew(raw: RawTable, tmp_path: Path) -> None:

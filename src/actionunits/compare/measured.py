@@ -110,6 +110,11 @@ class Measured:
         return torch.stack(folds).nanmean(0)
 
     @property
+    def found(self) -> int:
+        """Test frames whose landmarks a model found."""
+        return sum(fold.found for fold in self.folds)
+
+    @property
     def landmarks(self) -> dict[str, Score]:
         """Scores of the landmarks, means over the folds; none where no model predicts any."""
         return mean_landmarks(self.folds)
@@ -130,6 +135,7 @@ class Measured:
             "epochs": recipe.epochs,
             "subjects": sum(len(subjects) for subjects in self.subjects),
             "frames": sum(fold.frames for fold in self.folds),
+            "found": self.found,
             **{
                 name: None if math.isnan(score.mean) else score.mean
                 for name, score in self.landmarks.items()

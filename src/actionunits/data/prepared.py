@@ -187,7 +187,8 @@ def _read(file: Path, manifest: Manifest, labels: list[str]) -> pa.Table:
             f"run the same `au data prepare {manifest.name}` again"
         )
     parts = [name for name in pq.read_schema(file).names if name == "part"]
-    table = pq.read_table(file, columns=["subject", "task", "frame", *parts, *labels, "landmarks"])
+    columns = ["subject", "task", "frame", *parts, *labels, "landmarks", "found"]
+    table = pq.read_table(file, columns=columns)
     if len(table) != manifest.shards[file.name]:
         raise DataError(
             f"{file}: expected {manifest.shards[file.name]} frames, found {len(table)}; "
