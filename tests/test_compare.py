@@ -48,8 +48,14 @@ def recipe(
     return parse_recipe(values | changes, "test")
 
 
-def report(fold: int, numbers: Sequence[int] = BP4D, seed: int = 0, **scores: Score) -> Report:
-    """Report of a fold: 6 subjects whose counts are drawn."""
+def report(
+    fold: int,
+    numbers: Sequence[int] = BP4D,
+    seed: int = 0,
+    template: str = "affine49",
+    **scores: Score,
+) -> Report:
+    """Report of a fold: 6 subjects whose counts are drawn, placed as in RE-Net's paper."""
     rng = np.random.default_rng(100 * seed + fold)
     counts = rng.integers(20, 200, (6, len(numbers), 4))
     total = counts.sum(0)
@@ -60,6 +66,7 @@ def report(fold: int, numbers: Sequence[int] = BP4D, seed: int = 0, **scores: Sc
         aus=tuple(numbers),
         subjects=tuple(f"F{fold}{i}" for i in range(6)),
         frames=int(counts[:, 0].sum()),
+        template=template,
         thresholds=(0.5,) * len(numbers),
         scores={"f1": Score(per_au=f1.tolist(), mean=float(f1.mean())), **scores},
         confusion=counts.tolist(),
@@ -195,6 +202,35 @@ def test_what_is_not_alike_is_said(
     assert pair.reference is not None
     assert any(reason in text for text in pair.unlike), pair.unlike
     assert f"not like for like: {pair.unlike[0]}" in shown([folder], 400)
+
+
+def test_how_faces_were_prepared_is_said(tmp_path: Path) -> None:
+    of = recipe()
+    for fold in (1, 2, 3):
+        prepared = {"lost": fold - 1, "found": 400 * fold}
+        done = report(fold, template="canonical").model_copy(update=prepared)
+        write_run(tmp_path / "ours" / f"fold{fold}", of, done)
+    (pair,) = compare([tmp_path / "ours"]).papers
+    frames = sum(report(fold).frames for fold in (1, 2, 3))
+    assert "faces placed by the template canonical, published: affine49" in pair.unlike
+    assert f"3 of {frames + 3:,} frames were lost in preparation" in pair.unlike
+    assert f"landmarks of 2,400 of {frames:,} faces are what our own model found" in pair.unlike
+    assert all(
+        f"not like for like: {why}" in shown([tmp_path / "ours"], 400) for why in pair.unlike
+    )
+    (facts,) = compare([tmp_path / "ours"]).to_dict()["runs"]
+    assert (facts["template"], facts["lost"], facts["found"]) == ("canonical", 3, 2400)
+
+    whole = write_crossval(tmp_path / "whole", of)
+    unlike = compare([whole, tmp_path / "ours"]).together[1].unlike
+    assert "faces placed by the template canonical, the first: affine49" in unlike
+    assert (
+        f"3 of {frames + 3:,} frames were lost in preparation, the first: 0 of {frames:,}" in unlike
+    )
+    unpublished = write_run(tmp_path / "own", recipe(data="csv"), done)
+    text = shown([unpublished], 400)
+    assert "nothing published on csv" in text
+    assert f"2 of {done.frames + 2:,} frames were lost in preparation" in text
 
 
 def test_means_are_of_the_aus_in_common(tmp_path: Path) -> None:

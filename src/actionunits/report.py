@@ -65,6 +65,10 @@ class Report(BaseModel):
     """(S, A, 4) true positives, false positives, false negatives, true negatives at 0.5."""
     uncoded: tuple[int, ...] = ()
     """FACS numbers of the model's other AUs, which the frames do not code: no score is of them."""
+    template: str = "canonical"
+    """How the faces are placed, see `actionunits.faces.templates`."""
+    lost: int = 0
+    """Frames of these subjects that the data set lists and that could not be prepared."""
     found: int = 0
     """Frames whose landmarks are not the data set's own: a model found them."""
     landmarks: dict[str, Score] = {}
@@ -178,7 +182,7 @@ def mean_landmarks(folds: Sequence[Report]) -> dict[str, Score]:
 
 
 def landmark_line(scores: Mapping[str, Score], found: int) -> str:
-    """Scores of the landmarks in words; those that a model found, on so many faces, are no truth."""
+    """Scores of the landmarks in words; those that a model `found` on some faces are no truth."""
     error, failure = scores[LANDMARK_ERROR], scores[LANDMARK_FAILURE]
     if found and math.isnan(error.mean):
         return (

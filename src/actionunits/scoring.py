@@ -97,6 +97,8 @@ def score(
         thresholds=tuple(thresholds.tolist()),
         scores={name: summary(metric, resamples) for name, metric in measured.items()},
         confusion=counts,
+        template=table.template,
+        lost=sum(table.lost.get(subject, 0) for subject in table.subjects()),
         found=int(table.found().sum()),
         landmarks=landmark_scores(landmarks, resamples) if found_landmarks else {},
     )

@@ -1,7 +1,7 @@
 """Every data set becomes a `FrameTable`: labels, landmarks and references to aligned faces."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Literal, Protocol
@@ -132,6 +132,8 @@ class FrameTable:
         landmarks: (N, 49, 2) float32 x, y in pixels of the stored face, NaN for a face without, or
             None.
         template: how the faces are placed in their pictures, see `actionunits.faces.templates`.
+        lost: subject to the number of frames that the data set lists of them and that could not be
+            prepared, where there are any.
     """
 
     aus: AUSet
@@ -141,6 +143,7 @@ class FrameTable:
     threshold: float
     landmarks: np.ndarray | None = None
     template: str = "canonical"
+    lost: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check what every reader promises.
