@@ -224,3 +224,17 @@ def test_landmarks_are_scored_where_there_are_any(synfacs_file: Path) -> None:
     old = json.loads(without.to_json())
     del old["landmarks"]  # as reports were written before there were scores of landmarks
     assert read_report(json.dumps(old)).to_json() == without.to_json()
+
+
+def test_reports_say_how_the_frames_were_prepared(synfacs_file: Path) -> None:
+    spec = InputSpec(32, 32, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+    table = scoring.read_table(tiny_recipe(synfacs_file).data).subset(np.arange(10))
+    prepared = replace(table, template="box49", lost={"S001": 2, "S002": 3, "S006": 40})
+    report = scoring.score(Guess(), prepared, spec, thresholds=torch.full((4,), 0.5))
+    assert (report.subjects, report.template, report.lost) == (("S001", "S002"), "box49", 5)
+    values = json.loads(report.to_json())
+    for name in ("template", "lost", "found", "uncoded"):
+        del values[name]  # as reports were written before they said so
+    old = read_report(json.dumps(values))
+    assert isinstance(old, Report)
+    assert (old.template, old.lost, old.found, old.uncoded) == ("canonical", 0, 0, ())
