@@ -153,8 +153,6 @@ def test_what_cannot_be_is_refused_by_name() -> None:
         renet(-0.4)
     with pytest.raises(DataError, match=r"AU24 .* sum to 0\.00"):
         renet(held_out=(24,), relation="identity")
-    with pytest.raises(DataError, match="occurrence only"):
-        RENetLoss(AUS, stats(), task="both")(renet(task="both")(IMAGES), batch(intensity=False))
 
 
 def test_a_learned_relation_that_cannot_divide_stops_training() -> None:
