@@ -233,8 +233,9 @@ class RENet(nn.Module):
             worst = int(sums.argmin())
             raise DataError(
                 f"the relations of {self.aus.columns()[worst]} to the trained AUs sum to "
-                f"{sums[worst].item():.2f}; Eq. (5) needs at least {_LEAST_SUM}: "
-                "choose another relation or leave the AU out"
+                f"{sums[worst].item():.2f}, because they seldom occur together, and RE-Net divides "
+                f"by that sum, which must be {_LEAST_SUM} or more: add --ablation relation=none, "
+                "which relates no AUs, or leave the AU out with --set data.aus"
             )
 
     def _carry(self, mix: Tensor) -> Tensor:
