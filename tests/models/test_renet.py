@@ -33,10 +33,10 @@ def renet(omega: float = 0.2, **settings: object) -> RENet:
     return RENet(AUS, stats(omega), **{"size": 32, "align": 32, "width": 8, **settings})
 
 
-def batch(intensity: bool = True) -> Batch:
+def batch() -> Batch:
     levels = torch.tensor([[0.0, 1.5, 3.4, 5.0], [2.0, 0.2, 0.0, 4.5]])
     labels, known = (levels >= 1.5).float(), torch.ones(2, 4, dtype=torch.bool)
-    return Batch(IMAGES, labels, known, levels if intensity else None, None, ("a", "b"))
+    return Batch(IMAGES, labels, known, levels, None, ("a", "b"))
 
 
 def test_one_au_is_drawn_a_batch_and_all_are_drawn_in_time() -> None:
