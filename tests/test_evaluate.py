@@ -14,6 +14,7 @@ from actionunits import data as data_sets
 from actionunits.aus import AUSet
 from actionunits.data import splits
 from actionunits.data.dataset import FrameDataset
+from actionunits.data.prepare import prepare
 from actionunits.errors import CheckpointError, DataError
 from actionunits.evaluate import evaluate
 from actionunits.report import Report, read_report
@@ -21,6 +22,7 @@ from actionunits.run import Result
 from actionunits.train import train
 from actionunits.types import InputSpec, Output
 from builders import SIDE, landmarks49, write_synfacs
+from rawtables import raw_table
 from runs import tiny_recipe
 
 
@@ -100,6 +102,41 @@ def test_another_data_set_is_scored_by_the_recipe_of_the_checkpoint(
         evaluate(path, data="bp4d")
 
 
+def test_aus_in_common_are_scored_and_the_others_named(run: Result, synfacs_file: Path) -> None:
+    whole = evaluate(run.checkpoint, resamples=20)
+    assert (whole.aus, whole.uncoded) == ((1, 2, 6, 12), ())
+    table = splits.train_test(data_sets.load("synfacs", synfacs_file), 1)[1]
+    few = evaluate(run.checkpoint, table=table.select(AUSet.of((26, 12, 2))), resamples=20)
+    assert (few.aus, few.uncoded) == ((2, 12), (1, 6))
+    for name, score in few.scores.items():
+        expected = whole.scores[name]
+        assert score.per_au == [expected.per_au[1], expected.per_au[3]]
+        assert score.intervals == [expected.intervals[1], expected.intervals[3]]
+        assert score.mean == pytest.approx(np.nanmean(score.per_au))
+    assert few.thresholds == (whole.thresholds[1], whole.thresholds[3])
+    assert few.confusion == [[subject[1], subject[3]] for subject in whole.confusion]
+    assert "NOT SCORED, as not coded here: AU01, AU06" in str(few.to_table().caption)
+    assert "NOT SCORED" not in str(whole.to_table().caption)
+    assert list(few.to_frame().index) == ["AU02", "AU12", "mean"]
+    assert Report.model_validate_json(few.to_json()).uncoded == few.uncoded
+    with pytest.raises(DataError, match=r"reads AU01, .* codes none of them, only AU25, AU26"):
+        evaluate(run.checkpoint, table=table.select(AUSet.of((25, 26))))
+
+
+def test_another_data_set_need_not_code_all_aus(
+    synfacs_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = {"name": "synfacs", "root": str(synfacs_file), "aus": [4, 12, 1]}
+    trained = train(tiny_recipe(synfacs_file, epochs=1, data=data), 1, tmp_path / "run", show=False)
+    monkeypatch.setitem(data_sets._RAW, "bp4d", raw_table)
+    prepare(data_sets.read_raw("bp4d", tmp_path / "raw"), tmp_path / "out", workers=1)
+    report = evaluate(trained.checkpoint, data="bp4d", root=str(tmp_path / "out"), resamples=0)
+    assert report.title == "renet, synfacs to bp4d"
+    assert (report.aus, report.uncoded) == ((12, 1), (4,))
+    truth = data_sets.load("bp4d", tmp_path / "out").select(AUSet.of((12, 1))).labels
+    assert report.to_frame()["positives"][:2].tolist() == np.nansum(truth, 0).tolist()
+
+
 def test_what_is_wrong_is_named(run: Result, synfacs_file: Path, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="expected a checkpoint"):
         evaluate(tmp_path)
@@ -164,8 +201,40 @@ def test_landmarks_are_scored_where_there_are_any(synfacs_file: Path) -> None:
     again = Report.model_validate_json(report.to_json())
     assert again.landmarks == report.landmarks
 
+    # Those that a model found are no truth: the error is that of the frames without them.
+    found = table.rows.assign(found=[5 <= i < 30 for i in range(len(table))])
+    partly = scoring.score(
+        guess, replace(table, rows=found), spec, thresholds=thresholds, resamples=50
+    )
+    assert (report.found, partly.found) == (0, 25)
+    assert partly.landmarks == report.landmarks
+    assert "; without 25 faces whose landmarks a model found" in str(partly.to_table().caption)
+    found = table.rows.assign(found=True)
+    none = scoring.score(
+        guess, replace(table, rows=found), spec, thresholds=thresholds, resamples=50
+    )
+    assert np.isnan(none.landmarks["landmark_error"].mean)
+    assert "no error is known, as the data set has none: those of 48" in str(
+        none.to_table().caption
+    )
+    assert read_report(none.to_json()).to_json() == none.to_json()
+
     without = scoring.score(guess, replace(table, landmarks=None), spec, thresholds=thresholds)
     assert without.landmarks == {}
     old = json.loads(without.to_json())
     del old["landmarks"]  # as reports were written before there were scores of landmarks
     assert read_report(json.dumps(old)).to_json() == without.to_json()
+
+
+def test_reports_say_how_the_frames_were_prepared(synfacs_file: Path) -> None:
+    spec = InputSpec(32, 32, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+    table = scoring.read_table(tiny_recipe(synfacs_file).data).subset(np.arange(10))
+    prepared = replace(table, template="box49", lost={"S001": 2, "S002": 3, "S006": 40})
+    report = scoring.score(Guess(), prepared, spec, thresholds=torch.full((4,), 0.5))
+    assert (report.subjects, report.template, report.lost) == (("S001", "S002"), "box49", 5)
+    values = json.loads(report.to_json())
+    for name in ("template", "lost", "found", "uncoded"):
+        del values[name]  # as reports were written before they said so
+    old = read_report(json.dumps(values))
+    assert isinstance(old, Report)
+    assert (old.template, old.lost, old.found, old.uncoded) == ("canonical", 0, 0, ())

@@ -35,7 +35,8 @@ def test_prepare_then_train_then_evaluate(prepare, tmp_path: Path) -> None:
     )
     run = train(recipe, 1, tmp_path / "run", show=False)
     assert checkpoint.read_card(run.checkpoint).template == "similarity49"
-    assert evaluate(run.checkpoint, resamples=0).frames == 8
+    report = evaluate(run.checkpoint, resamples=0)
+    assert (report.frames, report.template) == (8, "similarity49")
 
 
 def test_losses_are_told(prepare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

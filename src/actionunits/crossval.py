@@ -116,7 +116,7 @@ class CrossReport(BaseModel):
         )
         yield "F1, accuracy and AUC in %" + ("; MAE in levels of intensity" * ("mae" in self.mean))
         if self.landmarks:
-            yield landmark_line(self.landmarks)
+            yield landmark_line(self.landmarks, sum(report.found for report in self.folds))
 
 
 def crossval(

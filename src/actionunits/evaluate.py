@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import torch
+from torch import Tensor, nn
 
 from actionunits import checkpoint
 from actionunits.data import splits
@@ -13,6 +14,7 @@ from actionunits.report import AnyReport
 from actionunits.scoring import Precision, read_table
 from actionunits.task import Settings
 from actionunits.tasks import TASKS
+from actionunits.types import Output
 
 
 def evaluate(
@@ -28,17 +30,18 @@ def evaluate(
 ) -> AnyReport:
     """Score a checkpoint; under ``torchrun`` every process scores its share and gets the report.
 
+    Other frames than those of its data set need not code all AUs of the checkpoint: those in common
+    are scored, and the report lists the others.
+
     Args:
         path: folder of the checkpoint or of its run.
         fold: test fold; None is the one that the checkpoint kept for testing, of another data set
             all of it.
-        data: name of another data set to score on, labels read as the checkpoint's recipe says; it
-            must code all AUs of the checkpoint. Of the one it was trained on, wherever it lies,
-            only the test fold is taken.
+        data: name of another data set to score on, labels read as the checkpoint's recipe says. Of
+            the one it was trained on, wherever it lies, only the test fold is taken.
         root: where the data set lies; None is where the checkpoint's was when it was trained, or
             the package for another.
-        table: other frames to score on; they must code all AUs of the checkpoint, or have landmarks
-            for a model of landmarks.
+        table: other frames to score on; they must have landmarks for a model of landmarks.
         batch: samples of one forward pass.
         precision: number format of the forward pass.
         resamples: of the bootstrap over subjects; 0 leaves the intervals out.
@@ -46,8 +49,8 @@ def evaluate(
     Raises:
         CheckpointError: the checkpoint is missing or damaged, or is given frames and cannot be
             scored on any.
-        DataError: the samples cannot be read, none were kept for testing, or their faces are
-            placed by another template.
+        DataError: the samples cannot be read, none were kept for testing, their faces are placed
+            by another template, or they code none of the checkpoint's AUs.
     """
     model, card = checkpoint.load(path)
     task = TASKS[registry.task_of(card.recipe.model.name)]
@@ -56,7 +59,8 @@ def evaluate(
     spec = own.model_copy(update=place)
     title = f"{card.recipe.model.name}, {own.name}"
     if data is not None and spec != own:
-        table, title = read_table(spec), f"{title} to {data}"
+        table = read_table(spec.model_copy(update={"aus": None}))
+        title = f"{title} to {data}"
         if fold is None and data == own.name:
             fold = card.fold  # it may be a copy: nobody who was trained on is scored
         if fold is not None:
@@ -79,4 +83,25 @@ def evaluate(
         )
     settings = Settings(card.selection, batch, precision, resamples)
     thresholds = torch.tensor(card.thresholds, dtype=torch.float64)
-    return task.score(model, samples, card.spec, settings, title, thresholds)
+    scored = task.aus(samples)
+    if scored == card.aus:
+        return task.score(model, samples, card.spec, settings, title, thresholds)
+    places = [card.aus.index(number) for number in scored]
+    some = _SomeAUs(model, places)
+    report = task.score(some, samples, card.spec, settings, title, thresholds[places])
+    uncoded = tuple(number for number in card.aus if number not in scored)
+    return report.model_copy(update={"uncoded": uncoded})
+
+
+class _SomeAUs(nn.Module):
+    """A model of which only the AUs at these places of its label axis are read."""
+
+    def __init__(self, model: nn.Module, places: list[int]) -> None:
+        super().__init__()
+        self.model, self.places = model, places
+
+    def forward(self, images: Tensor) -> Output:
+        """Return the model's output for these AUs, as `AUModel` does."""
+        out = self.model(images)
+        intensity = None if out.intensity is None else out.intensity[..., self.places]
+        return Output(out.logits[..., self.places], intensity, out.landmarks)

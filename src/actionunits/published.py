@@ -58,6 +58,8 @@ class Protocol:
     """What the paper says on how the epoch was chosen."""
     pretraining: str
     """Data that the weights started from unless a row says otherwise, ``none``, ``not stated``."""
+    template: str
+    """How its faces are placed, see `actionunits.faces.templates`."""
     about: str
 
 

@@ -63,9 +63,18 @@ class Report(BaseModel):
     """``f1``, ``f1_calibrated``, ``accuracy``, ``auc``; with intensities ``icc`` and ``mae``."""
     confusion: list[list[list[int]]]
     """(S, A, 4) true positives, false positives, false negatives, true negatives at 0.5."""
+    uncoded: tuple[int, ...] = ()
+    """FACS numbers of the model's other AUs, which the frames do not code: no score is of them."""
+    template: str = "canonical"
+    """How the faces are placed, see `actionunits.faces.templates`."""
+    lost: int = 0
+    """Frames of these subjects that the data set lists and that could not be prepared."""
+    found: int = 0
+    """Frames whose landmarks are not the data set's own: a model found them."""
     landmarks: dict[str, Score] = {}
     """Of the face as a whole, so means only: `LANDMARK_ERROR` and `LANDMARK_FAILURE`, both in per
-    cent as in `LandmarkError`; empty for models that predict no landmarks."""
+    cent as in `LandmarkError`, over the faces with landmarks of the data set's own; NaN where there
+    are none, empty for models that predict no landmarks."""
 
     def to_frame(self) -> pd.DataFrame:
         """One row an AU and a last one for the mean: support, scores, ends of their intervals."""
@@ -95,11 +104,15 @@ class Report(BaseModel):
         shown = [name for name in HEADINGS if name in self.scores]
         caption = f"{self.frames} frames of {len(self.subjects)} subjects; "
         caption += SELECTION[self.selection]
+        if self.uncoded:
+            caption += (
+                f"; NOT SCORED, as not coded here: {', '.join(AUSet.of(self.uncoded).columns())}"
+            )
         caption += "; cal.: F1 at calibrated thresholds"
         if self.scores["f1"].intervals:
             caption += "; in brackets 95 % intervals over subjects"
         if self.landmarks:
-            caption += f"; {landmark_line(self.landmarks)}"
+            caption += f"; {landmark_line(self.landmarks, self.found)}"
         table = Table(title=self.title, caption=caption, box=box.SIMPLE_HEAD, padding=0)
         table.add_column("AU", overflow="ellipsis", no_wrap=True, min_width=4)
         for heading in ("pos.", "subj.", *(HEADINGS[name] for name in shown)):
@@ -168,12 +181,18 @@ def mean_landmarks(folds: Sequence[Report]) -> dict[str, Score]:
     }
 
 
-def landmark_line(scores: Mapping[str, Score]) -> str:
-    """Scores of the landmarks in words."""
+def landmark_line(scores: Mapping[str, Score], found: int) -> str:
+    """Scores of the landmarks in words; those that a model `found` on some faces are no truth."""
     error, failure = scores[LANDMARK_ERROR], scores[LANDMARK_FAILURE]
+    if found and math.isnan(error.mean):
+        return (
+            f"landmarks: no error is known, as the data set has none: those of {found} faces are "
+            "what a model found"
+        )
+    left_out = f"; without {found} faces whose landmarks a model found" if found else ""
     return (
         f"landmarks: mean error {_percent(error)} of the inter-ocular distance, more than "
-        f"{FAILURE:g} % in {_percent(failure)} of the faces"
+        f"{FAILURE:g} % in {_percent(failure)} of the faces{left_out}"
     )
 
 

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 from actionunits import data, metrics
 from actionunits.aus import AUSet
 from actionunits.data.dataset import BatchKind, ClipDataset, FrameDataset, collate
-from actionunits.data.table import FrameTable
+from actionunits.data.table import FrameTable, own_landmarks
 from actionunits.device import fast_dtype
 from actionunits.face_metrics import LandmarkError
 from actionunits.metrics import AUC, F1, ICC31, MAE, Accuracy, BestThreshold, SubjectMetric
@@ -51,6 +51,8 @@ def score(
 ) -> Report:
     """Score a model in memory on all frames of a table.
 
+    Landmarks are scored by the data set's own alone.
+
     Args:
         model: on any device; it is put in evaluation mode.
         table: with the AUs of the model, in their order.
@@ -73,7 +75,7 @@ def score(
     intensity: dict[str, SubjectMetric] = {"icc": ICC31(*size), "mae": MAE(*size)}
     landmarks = LandmarkError(size[1])
     read_intensity = found_landmarks = False
-    for out, truth, subject in predict(model, table, spec, batch, precision):
+    for out, truth, subject in predict(model, own_landmarks(table), spec, batch, precision):
         for metric in occurrence.values():
             metric.update(out.logits.double().sigmoid(), truth.labels, truth.known, subject)
         if out.intensity is not None and truth.intensity is not None:
@@ -95,6 +97,9 @@ def score(
         thresholds=tuple(thresholds.tolist()),
         scores={name: summary(metric, resamples) for name, metric in measured.items()},
         confusion=counts,
+        template=table.template,
+        lost=sum(table.lost.get(subject, 0) for subject in table.subjects()),
+        found=int(table.found().sum()),
         landmarks=landmark_scores(landmarks, resamples) if found_landmarks else {},
     )
 

@@ -8,6 +8,7 @@ before, and landmarks are what faces are aligned by.
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
@@ -24,6 +25,7 @@ from actionunits.data.transforms import Augment
 from actionunits.data.triplets import TripletDataset, TripletTable, triplets_from_aus
 from actionunits.errors import CheckpointError, DataError, RecipeError
 from actionunits.face_metrics import LandmarkError, TripletAccuracy
+from actionunits.faces import templates
 from actionunits.models import registry
 from actionunits.recipe import Recipe
 from actionunits.report import PlainReport, Report, Score
@@ -53,18 +55,24 @@ class CodedFrames:
         return table.aus.numbers
 
     def select(self, table: FrameTable, aus: tuple[int, ...]) -> FrameTable:
-        """Frames with the AUs of the model, in their order.
+        """Frames with those AUs of the model that they code, in its order.
 
         Raises:
-            DataError: they do not code one of them.
+            DataError: they code none of them.
         """
-        return table.select(AUSet.of(aus))
+        common = [number for number in aus if number in table.aus.numbers]
+        if not common:
+            raise DataError(
+                f"the model reads {', '.join(AUSet.of(aus).columns())} and the data set codes none "
+                f"of them, only {', '.join(table.aus.columns())}: score on another"
+            )
+        return table.select(AUSet.of(common))
 
     def build(self, recipe: Recipe, table: FrameTable) -> tuple[nn.Module, Loss]:
         """Model with fresh weights, and its loss, from training frames.
 
         Raises:
-            DataError: an AU occurs in none or in all of them.
+            DataError: an AU occurs in none or in all of them, or they lack what the loss needs.
             RecipeError: a setting of the model is not possible.
         """
         name, params = recipe.model.name, recipe.model.params
@@ -77,8 +85,9 @@ class CodedFrames:
                     "training frames, so it cannot be learned: leave it out with --set data.aus="
                     f"{str(others).replace(' ', '')}, or choose another fold or threshold"
                 )
-        model = registry.create(name, table.aus, stats, **params)
-        return model, registry.loss_for(name, table.aus, stats, **params)
+        loss = registry.loss_for(name, table.aus, stats, **params)
+        _check_needs(name, loss, table)
+        return registry.create(name, table.aus, stats, **params), loss
 
     def dataset(
         self, table: FrameTable, spec: InputSpec, augment: Augment, seed: int, cache: bool
@@ -309,6 +318,25 @@ def _split(table: FrameTable, recipe: Recipe, fold: int | None) -> Rows:
     if recipe.selection.rule == "best_on_test" and test is None:
         raise RecipeError("selection.rule best_on_test needs a fold that is kept for testing")
     return Rows(table, inner, test)
+
+
+def _check_needs(model: str, loss: Loss, table: FrameTable) -> None:
+    """Refuse training frames without what a loss learns from, before anything is trained."""
+    points = table.landmarks
+    if "landmarks" in loss.needs and (points is None or np.isnan(points).all()):
+        able = [name for name in templates.list_templates() if templates.needs_landmarks(name)]
+        raise DataError(
+            f"{model} learns landmarks and none of the {len(table)} training frames has any: "
+            f"prepare them with --template {', '.join(able[:-1])} or {able[-1]}, for which "
+            "`au data prepare` finds 49 landmarks with our own model where the data set brings "
+            "none, or take an ablation that learns none (`au recipes RECIPE` lists them)"
+        )
+    if "intensity" in loss.needs and table.coding != "intensity":
+        raise DataError(
+            f"{model} learns intensities and the {len(table)} training frames are coded by "
+            "occurrence: add --set data.coding=intensity if the data set has both, else "
+            "--set model.params.task=occurrence and that term alone in loss"
+        )
 
 
 @torch.inference_mode()

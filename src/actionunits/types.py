@@ -143,6 +143,8 @@ class Shape(NamedTuple):
 class Loss(Protocol):
     """Built with `LabelStats`; no trainable parameters."""
 
+    needs: tuple[str, ...]  # of ``landmarks`` and ``intensity`` of a `Batch`, those it learns from
+
     def __call__(self, out: Output, batch: Batch) -> dict[str, Tensor]:
         """Return named, unweighted scalar terms; the recipe holds their weights."""
         ...

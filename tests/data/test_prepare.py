@@ -1,10 +1,9 @@
-"""Preparation: shards are the pictures aligned, losses are listed, and work is never done twice."""
+"""Preparation: shards are the pictures aligned, and work is never done twice."""
 
 import dataclasses
 import errno
 import io
 import json
-import shutil
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
@@ -12,50 +11,22 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-import skimage.data
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from preparing import contents, rewritten, run, times
 from rich.console import Console
 
-from actionunits import data, media
+from actionunits import media
 from actionunits.data import prepare as module
-from actionunits.data import prepared, shard
-from actionunits.data.prepare import prepare, reasons
-from actionunits.data.prepared import MANIFEST, Manifest, read_manifest, shard_name
+from actionunits.data import shard
+from actionunits.data.prepare import prepare
+from actionunits.data.prepared import MANIFEST, read_manifest, shard_name
 from actionunits.data.raw import Excluded, RawTable
 from actionunits.errors import DataError, UserError
 from actionunits.faces import templates
-from actionunits.faces.align import five_points, transform, warp
-from actionunits.faces.main_face import Finder
-from actionunits.finder import landmark_finder
-from rawtables import AUS, SIDE, landmarks, own_landmarks, picture, raw_table, with_labels
-from test_media import write_video
-
-QUIET = Console(quiet=True)
-
-
-def run(raw: RawTable, out: Path, template: str = "canonical", workers: int = 1) -> Manifest:
-    return prepare(raw, out, template, workers, QUIET)
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    """All files of a folder."""
-    return {file.name: file.read_bytes() for file in folder.iterdir()}
-
-
-def rewritten(folder: Path, before: dict[str, int]) -> set[str]:
-    """Shards that have been written since the times were taken."""
-    return {name for name, time in times(folder).items() if before.get(name) != time}
-
-
-def times(folder: Path) -> dict[str, int]:
-    return {file.name: file.stat().st_mtime_ns for file in folder.glob("*.parquet")}
-
-
-@pytest.fixture
-def raw(tmp_path: Path) -> RawTable:
-    return raw_table(tmp_path / "raw")
+from actionunits.faces.align import transform, warp
+from rawtables import AUS, landmarks, own_landmarks
 
 
 @pytest.mark.parametrize("template", templates.list_templates())
@@ -143,237 +114,6 @@ def test_a_second_run_does_only_what_has_changed(raw: RawTable, tmp_path: Path) 
     before = times(out)
     run(dataclasses.replace(raw, landmarks=moved), out)
     assert rewritten(out, before) == {"S1_T1.parquet"}
-
-
-def test_lost_frames_are_listed_and_the_rest_is_prepared(tmp_path: Path) -> None:
-    raw, out = raw_table(tmp_path / "raw", subjects=2, frames=6), tmp_path / "out"
-    whole = run(raw, tmp_path / "whole", "similarity49")
-    first = tmp_path / "raw" / "S1" / "T1"
-    good = (first / "1.png").read_bytes()
-    (first / "1.png").write_bytes(good[:200])
-    (first / "2.png").unlink()
-    broken = {2: np.nan, 3: 1000.0}  # landmarks that are not there, and outside the picture
-
-    def gaps(rows: pd.DataFrame) -> np.ndarray:
-        points = own_landmarks(rows)
-        if rows["subject"].iat[0] == "S1":
-            for row, value in broken.items():
-                points[row] += value
-            points[4] = 20
-        return points
-
-    manifest = run(dataclasses.replace(raw, landmarks=gaps), out, "similarity49")
-    assert manifest.shards == {"S1_T1.parquet": 1, "S2_T1.parquet": 6}
-    assert [(lost.subject, lost.frame) for lost in manifest.lost] == [
-        ("S1", n) for n in range(1, 6)
-    ]
-    said = [lost.reason for lost in manifest.lost]
-    assert said[0].startswith("the picture is truncated")
-    assert said[1:] == [
-        "no such file",
-        "no landmarks in the data set",
-        "its landmarks lie outside the picture",
-        "its landmarks coincide or lie on one line",
-    ]
-    assert contents(out)["S2_T1.parquet"] == contents(tmp_path / "whole")["S2_T1.parquet"]
-
-    # The rest of the archive is unpacked: the same command repairs the one sequence.
-    (first / "1.png").write_bytes(good)
-    Image.fromarray(picture(1)).save(first / "2.png")
-    before = times(out)
-    assert run(raw, out, "similarity49") == whole
-    assert rewritten(out, before) == {"S1_T1.parquet"}
-    assert contents(out) == contents(tmp_path / "whole")
-
-
-def test_landmarks_that_cannot_be_read_cost_their_sequence_only(raw: RawTable, tmp_path) -> None:
-    def damaged(rows: pd.DataFrame) -> np.ndarray:
-        if rows["subject"].iloc[0] == "S2":
-            raise DataError("S2_T1.mat: not a whole MATLAB file")
-        return own_landmarks(rows)
-
-    said = Console(file=io.StringIO(), record=True, width=200)
-    spoilt = dataclasses.replace(raw, landmarks=damaged)
-    manifest = prepare(spoilt, tmp_path / "out", "box49", 1, said)
-    assert {each.subject for each in manifest.lost} == {"S2"}
-    assert manifest.frames == len(raw) - len(manifest.lost) > 0
-    assert "S2_T1.mat: not a whole MATLAB file; going on" in said.export_text()
-
-
-def test_reasons_are_counted_with_their_first_frame(tmp_path: Path) -> None:
-    raw = raw_table(tmp_path / "raw", subjects=2)
-    for name in ("S1/T1/3.png", "S2/T1/2.png", "S2/T1/3.png"):
-        (tmp_path / "raw" / name).unlink()
-    (tmp_path / "raw/S1/T1/1.png").write_bytes(b"x" * 9)
-    manifest = run(raw, tmp_path / "out")
-    assert reasons(manifest.lost) == [
-        ("no such file", 3, "S1/T1/3"),
-        ("not a picture that Pillow knows; convert it to PNG", 1, "S1/T1/1"),
-    ]
-
-
-def test_a_sequence_that_is_lost_as_a_whole_is_not_tried_again(raw: RawTable, tmp_path) -> None:
-    shutil.rmtree(tmp_path / "raw" / "S2")
-    manifest = run(raw, tmp_path / "out")
-    assert manifest.shards["S2_T1.parquet"] == 0
-    before = times(tmp_path / "out")
-    run(raw, tmp_path / "out")
-    assert not rewritten(tmp_path / "out", before)
-
-
-@pytest.fixture
-def video(tmp_path: Path) -> RawTable:
-    """A video of eight frames, of which the labels name every second one and two that are not."""
-    shades = [np.full((SIDE, SIDE, 3), 20 + 25 * i, np.uint8) for i in range(8)]
-    file = write_video(tmp_path / "clip.mp4", np.arange(8) / 20, (SIDE, SIDE), shades=shades)
-    rows = pd.DataFrame({"position": [0, 2, 4, 6, 8, 10]})
-    rows = rows.assign(subject="S1", task="T1", frame=rows["position"] + 1, file=str(file), seed=0)
-    return RawTable("disfa", tmp_path, with_labels(rows), AUS, None, landmarks=own_landmarks)
-
-
-def test_a_video_is_decoded_once_and_in_order(video: RawTable, tmp_path, monkeypatch) -> None:
-    decoded = []
-
-    def frames(file, threads):
-        for frame in media_frames(file, threads):
-            decoded.append(frame.number)
-            yield frame
-
-    media_frames = media.frames
-    monkeypatch.setattr(media, "frames", frames)
-    short = dataclasses.replace(video, rows=video.rows.iloc[:3])
-    run(short, tmp_path / "out")
-    assert decoded == [0, 1, 2, 3, 4]  # not a frame further than the labels
-    stored = pq.read_table(tmp_path / "out" / "S1_T1.parquet").to_pandas()
-    assert stored["frame"].tolist() == [1, 3, 5]
-    shades = [np.asarray(Image.open(io.BytesIO(image))).mean() for image in stored["image"]]
-    assert np.allclose(shades, [20, 70, 120], atol=3)
-
-
-def test_a_video_that_is_shorter_than_its_labels_loses_those_only(video, tmp_path) -> None:
-    manifest = run(video, tmp_path / "out")
-    assert manifest.frames == 4
-    assert [lost.frame for lost in manifest.lost] == [9, 11]
-    assert {lost.reason for lost in manifest.lost} == {"the video ends before its labels"}
-    Path(video.rows["file"].iat[0]).write_bytes(b"rubbish" * 30)
-    manifest = run(video, tmp_path / "out")
-    assert manifest.frames == 0
-    assert all("neither a picture nor a video" in lost.reason for lost in manifest.lost)
-
-
-def test_without_landmarks_faces_are_detected(raw: RawTable, tmp_path: Path) -> None:
-    portrait = Image.fromarray(skimage.data.astronaut()[20:220, 120:320])
-    rows = raw.rows[raw.rows["subject"] == "S1"]
-    for file in rows["file"][:2]:
-        portrait.save(file)
-    found = run(dataclasses.replace(raw, rows=rows, landmarks=None), tmp_path / "out")
-    assert [(lost.frame, lost.reason) for lost in found.lost] == [(3, "no face found")]
-    table = pq.read_table(tmp_path / "out" / "S1_T1.parquet")
-    assert table["landmarks"].null_count == len(table) == 2
-
-    # Where the data set has them for some frames only, the others are detected.
-    def third(rows: pd.DataFrame) -> np.ndarray:
-        points = own_landmarks(rows)
-        points[:2] = np.nan
-        return points
-
-    mixed = run(dataclasses.replace(raw, rows=rows, landmarks=third), tmp_path / "mixed")
-    assert not mixed.lost
-    stored = pq.read_table(tmp_path / "mixed" / "S1_T1.parquet")
-    assert [row.is_valid for row in stored["landmarks"]] == [False, False, True]
-    assert stored["image"].to_pylist()[:2] == table["image"].to_pylist()
-
-
-def test_templates_of_49_points_need_landmarks(raw: RawTable, tmp_path: Path) -> None:
-    bare = dataclasses.replace(raw, landmarks=None)
-    with pytest.raises(DataError, match=r"box49 is placed by 49 .* enough for: canonical$"):
-        run(bare, tmp_path / "out", "box49")
-    with pytest.raises(DataError, match="no template 'tight'"):
-        run(raw, tmp_path / "out", "tight")
-
-
-@pytest.fixture
-def people(tmp_path: Path) -> RawTable:
-    """Two rendered people whose pictures come with labels only; the third picture shows nobody."""
-    table = data.load("synfacs")
-    rows = []
-    for subject, frames in (("S1", (0, 1, None)), ("S2", (1500, 1501, 1502))):
-        for number, frame in enumerate(frames, start=1):
-            image = Image.new("RGB", (360, 300), (90, 80, 70))
-            if frame is not None:
-                image.paste(Image.open(io.BytesIO(table.images.read(frame))), (60, 20))
-            file = tmp_path / f"{subject}_{number}.png"
-            image.save(file)
-            rows.append((subject, "T1", number, str(file), 0, -1 if frame is None else frame))
-    names = ["subject", "task", "frame", "file", "position", "seed"]
-    rows = with_labels(pd.DataFrame(rows, columns=names))
-    return RawTable("csv", tmp_path, rows, AUS, None)
-
-
-@pytest.mark.parametrize("template", ["similarity49", "affine49", "box49"])
-def test_a_finder_stands_in_for_landmarks(people: RawTable, tmp_path, template: str) -> None:
-    out = tmp_path / "out"
-    manifest = prepare(people, out, template, 1, QUIET, finder=landmark_finder())
-    assert (manifest.frames, manifest.found) == (5, 5)
-    assert [(each.frame, each.reason) for each in manifest.lost] == [(3, "no face found")]
-    true = data.load("synfacs").landmarks[[0, 1, 1500, 1501, 1502]].astype(float)
-    table = prepared.read("csv", out)
-    ideal = transform(true, templates.place(true, template, 256))
-    eyes = np.linalg.norm(np.diff(five_points(ideal)[:, :2], axis=1)[:, 0], axis=-1)
-    off = np.linalg.norm(table.landmarks - ideal, axis=-1).mean(-1) / eyes
-    assert off.max() < 0.09  # placed by found points, and found there
-
-
-def test_the_canonical_template_keeps_to_five_points(people: RawTable, tmp_path: Path) -> None:
-    plain, given = tmp_path / "plain", tmp_path / "given"
-    assert prepare(people, given, "canonical", 1, QUIET, finder=landmark_finder()).found == 0
-    run(people, plain)
-    assert contents(plain) == contents(given)
-    assert prepared.read("csv", given).landmarks is None
-
-
-def test_own_landmarks_come_before_found_ones(people: RawTable, tmp_path: Path) -> None:
-    true = data.load("synfacs").landmarks + np.float32([60, 20])
-
-    def some(rows: pd.DataFrame) -> np.ndarray:
-        points = true[rows["seed"]]
-        points[rows["frame"] > 1] = np.nan
-        return points
-
-    partly = dataclasses.replace(people, landmarks=some)
-    manifest = prepare(partly, tmp_path / "out", "box49", 1, QUIET, finder=landmark_finder())
-    assert (manifest.frames, manifest.found) == (5, 3)
-    own = true[[0, 1500]].astype(float)
-    expected = transform(own, templates.place(own, "box49", 256))
-    stored = prepared.read("csv", tmp_path / "out").landmarks[[0, 2]]
-    np.testing.assert_allclose(stored, expected, atol=1e-3)
-
-
-def test_points_of_another_finder_are_found_anew(raw: RawTable, tmp_path: Path) -> None:
-    class Known:
-        def __call__(self, frames):
-            return np.stack([landmarks(0)] * len(frames))
-
-    def some(rows: pd.DataFrame) -> np.ndarray:
-        points = own_landmarks(rows)
-        points[(rows["subject"] == "S2").to_numpy()] = np.nan
-        return points
-
-    partly, out = dataclasses.replace(raw, landmarks=some), tmp_path / "out"
-    prepare(partly, out, "box49", 1, QUIET, finder=Finder(Known, "first"))
-    before = times(out)
-    assert prepare(partly, out, "box49", 1, QUIET, finder=Finder(Known, "first")).found == 3
-    assert not rewritten(out, before)
-    prepare(partly, out, "box49", 1, QUIET, finder=Finder(Known, "second"))
-    assert rewritten(out, before) == {"S2_T1.parquet"}
-
-
-def test_a_finder_that_nobody_needs_is_not_made(raw: RawTable, tmp_path: Path) -> None:
-    def never():
-        raise AssertionError
-
-    manifest = prepare(raw, tmp_path / "out", "box49", 1, QUIET, finder=Finder(never, "x"))
-    assert (manifest.frames, manifest.found) == (9, 0)
 
 
 def test_the_folder_of_another_preparation_is_left_alone(raw: RawTable, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from actionunits import data, scoring
 from actionunits.aus import AUSet
 from actionunits.data.prepare import prepare
 from actionunits.data.prepared import MANIFEST, read
-from actionunits.data.raw import RawTable
+from actionunits.data.raw import Excluded, RawTable
 from actionunits.data.splits import train_test
 from actionunits.errors import DataError
 from actionunits.faces import main_face
@@ -75,7 +75,10 @@ def test_pictures_belong_to_their_rows(folder: Path) -> None:
 def test_lost_frames_have_no_row(tmp_path: Path) -> None:
     raw = raw_table(tmp_path / "raw")
     (tmp_path / "raw" / "S2" / "T1" / "2.png").unlink()
+    left_out = (Excluded("S2/T7", 4, "no pictures"), Excluded("S3 AU04", 0, "not coded"))
+    raw = dataclasses.replace(raw, excluded=left_out)
     table = read("bp4d", write(raw, tmp_path / "out"))
+    assert table.lost == {"S2": 1 + 4}
     assert table.rows.query("subject == 'S2'")["frame"].tolist() == [1, 3]
     assert table.rows["image"].tolist() == list(range(8))
 

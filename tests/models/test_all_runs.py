@@ -2,6 +2,7 @@
 
 import io
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +17,14 @@ from safetensors.torch import load_file
 from actionunits import checkpoint, data
 from actionunits.checkpoint import WEIGHTS
 from actionunits.data.table import FrameTable
-from actionunits.errors import CheckpointError
+from actionunits.errors import CheckpointError, DataError
 from actionunits.evaluate import evaluate
 from actionunits.export import export
 from actionunits.faces.given import Aligned
 from actionunits.models import registry
 from actionunits.predict import load
 from actionunits.recipe import Recipe, list_recipes, load_recipe, parse_recipe
-from actionunits.run import CHECKPOINT, LOG, Run, TrainingError
+from actionunits.run import CHECKPOINT, LOG, STATE, Run, TrainingError
 from actionunits.train import train
 from builders import write_synfacs
 
@@ -63,6 +64,28 @@ def reads_aus(run: Path) -> bool:
 
 def picture(table: FrameTable, row: int) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(table.images.read(row))))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("mgrrnet_synfacs", "learns landmarks .* --template similarity49, affine49 or box49"),
+        ("sacl_synfacs", "learns landmarks and none of the 30 training frames has any: prepare"),
+        ("resnet18_synfacs_intensity", "learns intensities .* --set data.coding=intensity if"),
+    ],
+)
+@pytest.mark.parametrize("gaps", [True, False])
+def test_what_a_loss_needs_is_missed_before_training(
+    name: str, said: str, gaps: bool, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = data.load("synfacs", corpus)
+    occurs = dict(zip(table.aus.columns(), table.occurrence().T, strict=True))
+    nowhere = np.full_like(table.landmarks, np.nan) if gaps else None
+    bare = replace(table, rows=table.rows.assign(**occurs), coding="occurrence", landmarks=nowhere)
+    monkeypatch.setitem(data._READERS, "synfacs", lambda root: bare)
+    with pytest.raises(DataError, match=said):
+        train(tiny(name, corpus), 1, tmp_path, show=False)
+    assert not (tmp_path / STATE).exists()
 
 
 def test_stopped_and_resumed_equals_uninterrupted(

@@ -125,6 +125,12 @@ def test_what_cannot_be_is_refused(synfacs_file: Path) -> None:
         TASKS["landmarks"].select(table, ())
 
 
+def test_landmarks_that_a_model_found_teach_nobody(synfacs_file: Path) -> None:
+    table = data.load("synfacs", synfacs_file)
+    found = replace(table, rows=table.rows.assign(found=np.arange(len(table)) < 40))
+    assert len(TASKS["landmarks"].select(found, ())) == 8
+
+
 def test_other_frames_score_a_checkpoint_but_not_one_of_expressions(synfacs_file: Path) -> None:
     table = data.load("synfacs", synfacs_file)
     report = evaluate(weights.locate("landmarks"), table=table, resamples=10)

@@ -17,7 +17,7 @@ from actionunits.models.mgrrnet import (
 from actionunits.models.registry import blank_stats
 from actionunits.nn.region import AUPatches
 from actionunits.recipe import list_ablations, load_recipe
-from actionunits.types import Batch, LabelStats
+from actionunits.types import LabelStats
 
 STATS = blank_stats(8)
 IMAGES = torch.randn(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))
@@ -103,13 +103,6 @@ def test_an_au_that_never_occurs_cannot_be_balanced() -> None:
     stats = STATS._replace(rate=torch.tensor([0.5] * 4 + [0.0] + [0.5] * 3))
     with pytest.raises(DataError, match="AU09 never occurs.*leave it out"):
         MGRRNetLoss(aus.DISFA8, stats)
-
-
-def test_landmarks_are_needed() -> None:
-    known = torch.ones(3, 8, dtype=torch.bool)
-    batch = Batch(IMAGES, torch.zeros(3, 8), known, None, None, ("a", "b", "c"))
-    with pytest.raises(DataError, match="49 landmarks a face"):
-        MGRRNetLoss(aus.DISFA8, STATS)(mgrrnet()(IMAGES), batch)
 
 
 def test_patches_do_not_train_the_landmarks() -> None:

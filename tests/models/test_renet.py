@@ -1,18 +1,23 @@
 """RE-Net's own settings: what is drawn, held out, refused."""
 
+from dataclasses import replace
+from pathlib import Path
 from urllib.error import URLError
 
 import pytest
 import torch
 from torchvision.models import resnet18
 
-from actionunits import aus
+from actionunits import aus, data
 from actionunits.aus import AUSet
 from actionunits.errors import DataError, RecipeError, UserError
 from actionunits.models.registry import blank_stats
 from actionunits.models.renet import RENet, RENetLoss
 from actionunits.nn.resnet import Conditions
+from actionunits.recipe import ablations
+from actionunits.train import train
 from actionunits.types import Batch, LabelStats
+from runs import tiny_recipe
 
 AUS = AUSet.of((1, 2, 23, 24))
 IMAGES = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
@@ -28,10 +33,10 @@ def renet(omega: float = 0.2, **settings: object) -> RENet:
     return RENet(AUS, stats(omega), **{"size": 32, "align": 32, "width": 8, **settings})
 
 
-def batch(intensity: bool = True) -> Batch:
+def batch() -> Batch:
     levels = torch.tensor([[0.0, 1.5, 3.4, 5.0], [2.0, 0.2, 0.0, 4.5]])
     labels, known = (levels >= 1.5).float(), torch.ones(2, 4, dtype=torch.bool)
-    return Batch(IMAGES, labels, known, levels if intensity else None, None, ("a", "b"))
+    return Batch(IMAGES, labels, known, levels, None, ("a", "b"))
 
 
 def test_one_au_is_drawn_a_batch_and_all_are_drawn_in_time() -> None:
@@ -153,8 +158,28 @@ def test_what_cannot_be_is_refused_by_name() -> None:
         renet(-0.4)
     with pytest.raises(DataError, match=r"AU24 .* sum to 0\.00"):
         renet(held_out=(24,), relation="identity")
-    with pytest.raises(DataError, match="occurrence only"):
-        RENetLoss(AUS, stats(), task="both")(renet(task="both")(IMAGES), batch(intensity=False))
+
+
+def test_aus_that_exclude_one_another_need_the_ablation_that_is_named(
+    synfacs_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = data.load("synfacs", synfacs_file).select(AUSet.of((1, 12)))
+    smile = (table.rows["AU12"] >= 2).astype(float)
+    own = replace(table, rows=table.rows.assign(AU01=1 - smile, AU12=smile), coding="occurrence")
+    monkeypatch.setitem(data._READERS, "synfacs", lambda root: own)
+    values = {
+        "data": {"name": "synfacs", "aus": [1, 12]},
+        "loss": {"occurrence": 1.0},
+        "epochs": 1,
+    }
+    apart = tiny_recipe(synfacs_file, {"task": "occurrence"}, **values)
+    with pytest.raises(DataError, match=r"AU01 .* sum to 0\.00.* add --ablation relation=none"):
+        train(apart, 1, tmp_path / "apart", show=False)
+    (change,) = ablations("renet_bp4d")["relation=none"].items()
+    assert change == ("model.params.relation", "none")
+    params = {"task": "occurrence", "relation": change[1]}
+    plain = tiny_recipe(synfacs_file, params, **values)
+    assert train(plain, 1, tmp_path / "plain", show=False).report is not None
 
 
 def test_a_learned_relation_that_cannot_divide_stops_training() -> None:

@@ -59,22 +59,33 @@ def beside_paper(run: Measured, metric: str) -> Beside:
         why = f"no published {metric} of {variant or run.recipe.model.name + ' on ' + data}"
         if all(table.data != data for table in published.tables()):
             why = f"nothing published on {data}"
-        return Beside(run.name, None, metric, _frame(run, None, metric, run.aus), (why,))
+        return _alone(run, metric, why)
     table, row = found
     theirs = dict(zip(table.columns, row.values, strict=True))
     named = dict(zip(AUSet.of(run.aus).columns(), run.aus, strict=True))
     common = named if table.columns == (MEAN,) else {c: n for c, n in named.items() if c in theirs}
     if not common:
         why = f"no AU in common with {table.system} {table.source}"
-        return Beside(run.name, None, metric, _frame(run, None, metric, run.aus), (why,))
+        return _alone(run, metric, why)
     values = np.array([theirs.get(column, math.nan) for column in common])
     whole = len(common) >= len(table.columns) - 1  # else their average is of other AUs than ours
     printed = np.append(values, theirs[MEAN] if whole else np.nanmean(values))
     frame = _frame(run, printed, metric, tuple(common.values()))
-    unlike = (*_settings_unlike(run, table, row), *_aus_unlike(run.aus, table), *_row_unlike(row))
+    unlike = (
+        *_settings_unlike(run, table, row),
+        *_preparation_unlike(run),
+        *_aus_unlike(run.aus, table),
+        *_row_unlike(row),
+    )
     remarks = tuple(text for text in (table.remark, row.note) if text)
     reference = f"{table.system} {table.source}, {row.method}"
     return Beside(run.name, reference, metric, frame, unlike, remarks)
+
+
+def _alone(run: Measured, metric: str, why: str) -> Beside:
+    """A run that nothing printed can be put beside."""
+    unlike = (why, *_preparation_unlike(run))
+    return Beside(run.name, None, metric, _frame(run, None, metric, run.aus), unlike)
 
 
 def side_by_side(runs: Sequence[Measured], metric: str) -> tuple[Beside, ...]:
@@ -139,6 +150,8 @@ def _settings_unlike(run: Measured, table: PublishedTable, row: Row) -> Iterator
     recipe, protocol = run.recipe, table.protocol
     if len(run.folds) != protocol.folds:
         yield f"{len(run.folds)} fold, published: the mean of {protocol.folds}"
+    if run.template != protocol.template:
+        yield f"faces placed by the template {run.template}, published: {protocol.template}"
     threshold = protocol.threshold.get(table.data)
     if threshold is not None and recipe.data.threshold not in {None, threshold}:
         yield (
@@ -152,6 +165,17 @@ def _settings_unlike(run: Measured, table: PublishedTable, row: Row) -> Iterator
         yield f"from random weights, published: from {row.pretraining}"
     if run.variant and run.variant.changed:
         yield f"other settings than {run.variant}: {', '.join(run.variant.changed)}"
+
+
+def _preparation_unlike(run: Measured) -> Iterator[str]:
+    if run.found:
+        yield f"landmarks of {run.found:,} of {run.frames:,} faces are what our own model found"
+    if run.lost:
+        yield f"{_lost(run)} frames were lost in preparation"
+
+
+def _lost(run: Measured) -> str:
+    return f"{run.lost:,} of {run.lost + run.frames:,}"
 
 
 def _aus_unlike(aus: tuple[int, ...], table: PublishedTable) -> Iterator[str]:
@@ -181,6 +205,10 @@ def _runs_unlike(run: Measured, first: Measured) -> Iterator[str]:
         yield f"data set {one.data.name}, the first: {other.data.name}"
     elif run.subjects != first.subjects:
         yield f"other test subjects ({len(run.folds)} and {len(first.folds)} folds)"
+    if run.template != first.template:
+        yield f"faces placed by the template {run.template}, the first: {first.template}"
+    if run.lost != first.lost:
+        yield f"{_lost(run)} frames were lost in preparation, the first: {_lost(first)}"
     if one.data.threshold != other.data.threshold:
         yield f"threshold {one.data.threshold}, the first: {other.data.threshold}"
     if one.selection.rule != other.selection.rule:

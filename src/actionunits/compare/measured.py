@@ -110,6 +110,26 @@ class Measured:
         return torch.stack(folds).nanmean(0)
 
     @property
+    def template(self) -> str:
+        """How the faces are placed."""
+        return self.folds[0].template
+
+    @property
+    def frames(self) -> int:
+        """Test frames of all folds."""
+        return sum(fold.frames for fold in self.folds)
+
+    @property
+    def lost(self) -> int:
+        """Test frames that the data set lists and that could not be prepared."""
+        return sum(fold.lost for fold in self.folds)
+
+    @property
+    def found(self) -> int:
+        """Test frames whose landmarks a model found."""
+        return sum(fold.found for fold in self.folds)
+
+    @property
     def landmarks(self) -> dict[str, Score]:
         """Scores of the landmarks, means over the folds; none where no model predicts any."""
         return mean_landmarks(self.folds)
@@ -129,7 +149,10 @@ class Measured:
             "selection": recipe.selection.rule,
             "epochs": recipe.epochs,
             "subjects": sum(len(subjects) for subjects in self.subjects),
-            "frames": sum(fold.frames for fold in self.folds),
+            "frames": self.frames,
+            "template": self.template,
+            "lost": self.lost,
+            "found": self.found,
             **{
                 name: None if math.isnan(score.mean) else score.mean
                 for name, score in self.landmarks.items()

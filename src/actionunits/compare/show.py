@@ -141,7 +141,7 @@ def _landmarks(run: Measured) -> Iterator[str]:
     if found is not None:
         table, row = found
         theirs = f"; published: {row.values[0]:.{row.decimals}f} % ({table.source}, {row.method})"
-    yield landmark_line(run.landmarks) + theirs
+    yield landmark_line(run.landmarks, run.found) + theirs
 
 
 def _heading(metric: str) -> str:

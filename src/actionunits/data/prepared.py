@@ -5,6 +5,7 @@ and says what they are. The description is written last: a folder without it is 
 """
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
@@ -86,6 +87,13 @@ class Manifest(_Values):
         numbers = self.occurrence if coding == "occurrence" else self.intensity
         return None if numbers is None else AUSet.of(numbers)
 
+    def lost_frames(self) -> dict[str, int]:
+        """Subject to the number of frames that are listed and not here, whoever left them out."""
+        counts = Counter(each.subject for each in self.lost)
+        for each in self.excluded:
+            counts[each.what.partition("/")[0]] += each.frames
+        return dict(+counts)
+
 
 def read(name: str, root: Path | None, coding: Coding | None = None) -> FrameTable:
     """Read a prepared data set; the pictures stay on disk until they are wanted.
@@ -125,6 +133,7 @@ def read(name: str, root: Path | None, coding: Coding | None = None) -> FrameTab
         threshold=manifest.threshold if chosen == "intensity" else 1.0,
         landmarks=None if np.isnan(landmarks).all() else landmarks,
         template=manifest.template,
+        lost=manifest.lost_frames(),
     )
 
 
@@ -187,7 +196,8 @@ def _read(file: Path, manifest: Manifest, labels: list[str]) -> pa.Table:
             f"run the same `au data prepare {manifest.name}` again"
         )
     parts = [name for name in pq.read_schema(file).names if name == "part"]
-    table = pq.read_table(file, columns=["subject", "task", "frame", *parts, *labels, "landmarks"])
+    columns = ["subject", "task", "frame", *parts, *labels, "landmarks", "found"]
+    table = pq.read_table(file, columns=columns)
     if len(table) != manifest.shards[file.name]:
         raise DataError(
             f"{file}: expected {manifest.shards[file.name]} frames, found {len(table)}; "

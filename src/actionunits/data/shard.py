@@ -236,20 +236,22 @@ def _schema(job: Job) -> pa.Schema:
             *((name, pa.float32()) for name in job.columns),
             ("image", pa.binary()),
             ("landmarks", pa.list_(pa.float32())),
+            ("found", pa.bool_()),
         ]
     )
 
 
 def _table(rows: pd.DataFrame, faces: list[_Face], schema: pa.Schema) -> pa.Table:
     mine = rows.loc[[face.row for face in faces]]
-    pictures = {
+    made = {
         "image": [face.image for face in faces],
+        "found": [face.found for face in faces],
         "landmarks": [
             None if face.landmarks is None else face.landmarks.astype(np.float32) for face in faces
         ],
     }
     columns = [
-        pa.array(pictures.get(field.name, mine.get(field.name)), field.type, from_pandas=False)
+        pa.array(made.get(field.name, mine.get(field.name)), field.type, from_pandas=False)
         for field in schema
     ]
     return pa.table(columns, schema=schema)

@@ -1,7 +1,7 @@
 """Every data set becomes a `FrameTable`: labels, landmarks and references to aligned faces."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Literal, Protocol
@@ -123,7 +123,8 @@ class FrameTable:
         rows: one row a frame: ``subject``, ``task`` (str), ``frame`` (int), ``image`` (int, number
             of the picture in `images`), one float column an AU (``AU01``; NaN = not coded), and
             where the data set has them ``part`` (int 1..3), ``seconds`` (float), ``copy`` (int,
-            0 but for duplicated frames).
+            0 but for duplicated frames), ``found`` (bool, its landmarks are not the data set's
+            own: a model found them).
         images: the aligned faces, `FACE_SIDE` pixels a side.
         coding: what the AU columns hold: 0 and 1, or intensities on 0..5.
         threshold: an AU occurs when its FACS-rounded intensity reaches this; without meaning where
@@ -131,6 +132,8 @@ class FrameTable:
         landmarks: (N, 49, 2) float32 x, y in pixels of the stored face, NaN for a face without, or
             None.
         template: how the faces are placed in their pictures, see `actionunits.faces.templates`.
+        lost: subject to the number of frames that the data set lists of them and that could not be
+            prepared, where there are any.
     """
 
     aus: AUSet
@@ -140,6 +143,7 @@ class FrameTable:
     threshold: float
     landmarks: np.ndarray | None = None
     template: str = "canonical"
+    lost: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check what every reader promises.
@@ -232,6 +236,12 @@ class FrameTable:
             agreement=(same / pairs.clamp(min=1)).float(),
         )
 
+    def found(self) -> np.ndarray:
+        """Return (N,) bool: whether a model found the landmarks, which the data set lacks."""
+        if "found" not in self.rows.columns:
+            return np.zeros(len(self), bool)
+        return self.rows["found"].to_numpy(bool)
+
     def subjects(self) -> list[str]:
         """Return the subjects in sorted order."""
         return sorted(self.rows["subject"].unique())
@@ -260,18 +270,26 @@ class FrameTable:
         )
 
 
+def own_landmarks(table: FrameTable) -> FrameTable:
+    """The same frames without the landmarks that a model found, which are no truth to score by."""
+    found = table.found()
+    if table.landmarks is None or not found.any():
+        return table
+    return replace(table, landmarks=np.where(found[:, None, None], np.nan, table.landmarks))
+
+
 def with_landmarks(table: FrameTable) -> FrameTable:
-    """Keep the frames whose faces have landmarks.
+    """Keep the frames whose faces have landmarks of the data set's own.
 
     Raises:
         DataError: there are none.
     """
-    points = table.landmarks
+    points = own_landmarks(table).landmarks
     known = np.zeros(len(table), bool) if points is None else np.isfinite(points).all((1, 2))
     if not known.any():
         raise DataError(
-            f"none of the {len(table)} frames has landmarks, and a model of landmarks needs them: "
-            "take a data set that brings them"
+            f"none of the {len(table)} frames has landmarks of the data set's own, and a model of "
+            "landmarks needs them: take a data set that brings them"
         )
     return table.subset(known)
 

@@ -35,6 +35,7 @@ class TripletLoss:
     """
 
     terms = ("triplet",)
+    needs = ()
 
     def __call__(self, out: Embedding, batch: TripletBatch) -> dict[str, Tensor]:
         """Return the scalar term."""
@@ -51,6 +52,7 @@ class ClassLoss:
     """Cross-entropy over the expression classes, averaged over the faces."""
 
     terms = ("classes",)
+    needs = ()
 
     def __call__(self, out: Classes, batch: ClassBatch) -> dict[str, Tensor]:
         """Return the scalar term."""

@@ -40,6 +40,8 @@ class GTLENetLoss:
             ``reconstruction`` is left out.
     """
 
+    needs = ()
+
     def __init__(self, aus: AUSet, stats: LabelStats, *, maps: Maps = "extractor") -> None:
         self.terms = ("occurrence",) if maps == "none" else ("occurrence", "reconstruction")
 

@@ -26,6 +26,7 @@ class LandmarkLoss:
     """
 
     terms = ("landmarks",)
+    needs = ("landmarks",)
 
     def __call__(self, out: Shape, batch: Batch) -> dict[str, Tensor]:
         """Return the scalar term; 0 where no face has landmarks."""

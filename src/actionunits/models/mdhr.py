@@ -64,6 +64,8 @@ class MDHRLoss:
         DataError: an AU never occurs in the training rows.
     """
 
+    needs = ()
+
     def __init__(
         self,
         aus: AUSet,

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from actionunits.aus import AUSet
-from actionunits.errors import DataError, RecipeError
+from actionunits.errors import RecipeError
 from actionunits.losses import balance_weights, landmark_error, occurrence_cross_entropy
 from actionunits.models.registry import choose, register
 from actionunits.nn.attention import GraphAttention
@@ -39,23 +39,16 @@ class MGRRNetLoss:
     """
 
     terms = ("occurrence", "landmarks")
+    needs = ("landmarks",)
 
     def __init__(self, aus: AUSet, stats: LabelStats) -> None:
         self.weights = balance_weights(aus, stats.rate)
 
     def __call__(self, out: Output, batch: Batch) -> dict[str, Tensor]:
-        """Return the scalar terms.
-
-        Raises:
-            DataError: the data set has no landmarks.
-        """
+        """Return the scalar terms."""
         assert out.aux is not None
         assert out.landmarks is not None
-        if batch.landmarks is None:
-            raise DataError(
-                "MGRR-Net learns to find landmarks and the data set has none: choose a data set "
-                "with 49 landmarks a face"
-            )
+        assert batch.landmarks is not None
         weights = self.weights.to(out.logits.device)
         occurrence = torch.stack(
             [

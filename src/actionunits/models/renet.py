@@ -39,13 +39,10 @@ class RENetLoss:
 
     def __init__(self, aus: AUSet, stats: LabelStats, *, task: Task = "occurrence") -> None:
         self.terms = ("occurrence", "intensity") if task == "both" else (task,)
+        self.needs: tuple[str, ...] = () if task == "occurrence" else ("intensity",)
 
     def __call__(self, out: Output, batch: Batch) -> dict[str, Tensor]:
-        """Return the scalar terms.
-
-        Raises:
-            DataError: intensities are to be trained and the data set has none.
-        """
+        """Return the scalar terms."""
         assert out.aux is not None
         rows = out.aux["trained"]
         known = batch.known[:, rows]
@@ -54,11 +51,7 @@ class RENetLoss:
             loss = occurrence_cross_entropy(out.logits[:, rows], batch.labels[:, rows], known)
             terms["occurrence"] = loss.sum()
         if "intensity" in self.terms:
-            if batch.intensity is None:
-                raise DataError(
-                    "the data set codes occurrence only: train with task=occurrence, "
-                    "or choose a data set with intensities"
-                )
+            assert batch.intensity is not None
             levels = out.aux["levels"][:, rows]
             loss = intensity_cross_entropy(levels, batch.intensity[:, rows], known)
             terms["intensity"] = loss.sum()
@@ -240,8 +233,9 @@ class RENet(nn.Module):
             worst = int(sums.argmin())
             raise DataError(
                 f"the relations of {self.aus.columns()[worst]} to the trained AUs sum to "
-                f"{sums[worst].item():.2f}; Eq. (5) needs at least {_LEAST_SUM}: "
-                "choose another relation or leave the AU out"
+                f"{sums[worst].item():.2f}, because they seldom occur together, and RE-Net divides "
+                f"by that sum, which must be {_LEAST_SUM} or more: add --ablation relation=none, "
+                "which relates no AUs, or leave the AU out with --set data.aus"
             )
 
     def _carry(self, mix: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 
 from actionunits.aus import AUSet
-from actionunits.errors import DataError, RecipeError
+from actionunits.errors import RecipeError
 from actionunits.losses import asymmetric_cross_entropy, balance_weights, dice, landmark_error
 from actionunits.models.registry import choose, register
 from actionunits.nn.backbone import IMAGENET_MEAN, IMAGENET_STD, Pyramid, load_mapped, read_state
@@ -53,26 +53,19 @@ class SACLLoss:
     """
 
     def __init__(self, aus: AUSet, stats: LabelStats, *, graph: Graph = "self_adjusting") -> None:
-        self.terms = ("asymmetric", "dice") + (("landmarks",) if graph != "none" else ())
+        self.needs: tuple[str, ...] = ("landmarks",) if graph != "none" else ()
+        self.terms = ("asymmetric", "dice", *self.needs)
         self.weights = balance_weights(aus, stats.rate)
 
     def __call__(self, out: Output, batch: Batch) -> dict[str, Tensor]:
-        """Return the scalar terms, averaged over the AUs.
-
-        Raises:
-            DataError: landmarks are to be learned and the data set has none.
-        """
+        """Return the scalar terms, averaged over the AUs."""
         weights = self.weights.to(out.logits.device)
         asymmetric = asymmetric_cross_entropy(out.logits, batch.labels, batch.known)
         overlap = dice(out.logits, batch.labels, batch.known)
         terms = {"asymmetric": (weights * asymmetric).mean(), "dice": (weights * overlap).mean()}
-        if "landmarks" in self.terms:
-            if batch.landmarks is None:
-                raise DataError(
-                    "the data set has no landmarks, which the ROIs are placed by: choose one that "
-                    "has, or train with graph=none and without the loss term landmarks"
-                )
+        if self.needs:
             assert out.landmarks is not None
+            assert batch.landmarks is not None
             terms["landmarks"] = landmark_error(out.landmarks, batch.landmarks)
         return terms
 
