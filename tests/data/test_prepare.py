@@ -182,7 +182,7 @@ def test_usual_names_stay_as_they_are() -> None:
 def test_json_is_plain(raw: RawTable, tmp_path: Path) -> None:
     run(raw, tmp_path / "out")
     values = json.loads((tmp_path / "out" / MANIFEST).read_text())
-    assert (values["kind"], values["version"], values["frames"]) == ("prepared", 1, 9)
+    assert (values["kind"], values["version"], values["frames"]) == ("prepared", 2, 9)
 
 
 def test_a_process_that_dies_is_the_users_to_start_again(raw, tmp_path, monkeypatch) -> None:

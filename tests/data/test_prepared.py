@@ -153,7 +153,7 @@ def test_an_unfinished_folder_is_named(damaged: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"version": 9}, "expected kind 'prepared' and version 1, found 'prepared' and 9"),
+        ({"version": 9}, "expected kind 'prepared' and version 2, found 'prepared' and 9"),
         ({"kind": "album"}, "found 'album'"),
         ({"frames": "many"}, r"prepared\.json: damaged at frames"),
         ({"shards": {"S1_T1.parquet": 2}}, r"S1_T1\.parquet: expected 2 frames, found 3"),

@@ -23,7 +23,7 @@ from actionunits.errors import DataError
 
 MANIFEST = "prepared.json"
 KIND: Literal["prepared"] = "prepared"
-VERSION: Literal[1] = 1
+VERSION: Literal[2] = 2
 METADATA = b"actionunits"  # where a Parquet file keeps its `Shard`
 
 
@@ -44,7 +44,7 @@ class Shard(_Values):
     """What a shard says of itself."""
 
     kind: Literal["prepared"] = KIND
-    version: Literal[1] = VERSION
+    version: Literal[2] = VERSION
     name: str
     """Of the data set."""
     template: str
@@ -60,7 +60,7 @@ class Manifest(_Values):
     """What a prepared folder is: ``prepared.json``."""
 
     kind: Literal["prepared"] = KIND
-    version: Literal[1] = VERSION
+    version: Literal[2] = VERSION
     name: str
     """Of the data set."""
     template: str
