@@ -158,23 +158,13 @@ def warp(image: NDArray[np.uint8], matrices: FloatArray, size: int) -> torch.Ten
     finer = np.maximum(np.ceil(shrink - 1e-3), 1).astype(int)
     for factor in np.unique(finer):
         chosen = torch.from_numpy(np.flatnonzero(finer == factor))
-        crops[chosen] = _sampled(region, theta[chosen], size, int(factor)).round_().byte()
+        side = size * int(factor)
+        grid = _grid(theta[chosen], side)
+        fine = F.grid_sample(
+            region.expand(len(chosen), -1, -1, -1), grid, padding_mode="border", align_corners=False
+        )
+        crops[chosen] = F.avg_pool2d(fine, int(factor)).round_().clamp_(0, 255).byte()
     return crops
-
-
-def _sampled(region: torch.Tensor, theta: torch.Tensor, size: int, finer: int) -> torch.Tensor:
-    """Crops (N, 3, size, size) on 0..255 whose pixels are means of finer x finer samples.
-
-    One sample of every pixel at a time: all of them at once would not stay in the cache.
-    """
-    grid = _grid(theta, size)
-    region = region.expand(len(theta), -1, -1, -1)
-    within = ((2 * torch.arange(finer) + 1) / finer - 1) / size  # places in a pixel, by its centre
-    total = torch.zeros(len(theta), 3, size, size)
-    for place in torch.cartesian_prod(within, within):
-        shifted = grid + (theta[..., :2] @ place)[:, None, None]
-        total += F.grid_sample(region, shifted, padding_mode="border", align_corners=False)
-    return total.div_(finer**2)
 
 
 def _grid(theta: torch.Tensor, side: int) -> torch.Tensor:
