@@ -184,7 +184,7 @@ def _part_of_another(
 
 def _resized(image: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.uint8]:
     """Image scaled to (height, width), anti-aliased."""
-    pixels = torch.from_numpy(np.require(image, requirements="CW")).permute(2, 0, 1)[None]
+    pixels = torch.from_numpy(np.require(image, requirements=["C", "W"])).permute(2, 0, 1)[None]
     scaled = F.interpolate(pixels, size=shape, mode="bilinear", antialias=True)
     return scaled[0].permute(1, 2, 0).numpy()
 
