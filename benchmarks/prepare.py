@@ -1,8 +1,12 @@
 """Speed of `au data prepare` on decoded pictures: aligned, anti-aliased and encoded as JPEG.
 
-The baselines do the same with one call each: Pillow's affine transform, which takes one sample a
-pixel however much it shrinks, and scikit-image's warp after the Gaussian blur that its `resize`
-would apply. Processor time is what counts; on a busy machine frames pass more slowly.
+Where the data set brings landmarks, the baselines do the same with one call each: Pillow's affine
+transform, which takes one sample a pixel however much it shrinks, and scikit-image's warp after the
+Gaussian blur that its `resize` would apply. Where faces are looked for, by the detector alone or
+also by the landmark model, the baseline looks at one frame at a time.
+
+Processor time is what counts; on a busy machine frames pass more slowly, as the time on the clock
+beside it tells. Nothing is timed before each case has run once.
 
     python benchmarks/prepare.py [--workers 2]
 """
@@ -10,8 +14,10 @@ would apply. Processor time is what counts; on a busy machine frames pass more s
 import argparse
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor
+from functools import partial
 from multiprocessing import get_context
+from typing import NamedTuple
 
 import numpy as np
 import skimage.data
@@ -20,10 +26,12 @@ import skimage.transform
 import torch
 from PIL import Image
 
-from actionunits.data.shard import QUALITY, _align, _Picture
+from actionunits.data.shard import _CHUNK, QUALITY, _align, _Picture
 from actionunits.data.table import FACE_SIDE
 from actionunits.faces import templates
 from actionunits.faces.align import FloatArray, invert
+from actionunits.faces.main_face import FIVE_POINTS
+from actionunits.finder import landmark_finder
 from actionunits.media import encode_jpeg
 from actionunits.types import Frame
 
@@ -31,25 +39,42 @@ SCENES = {  # size of the picture and, in it, width of an aligned face of the ca
     "1040 x 1392, as BP4D": (1040, 1392, 460),
     "1024 x 768, as DISFA": (1024, 768, 300),
 }
-TEMPLATES = ("canonical", "box49")
+FINDERS = {"five points, canonical": FIVE_POINTS, "49 points, box49": landmark_finder()}
+Size = tuple[int, int, int]
+_CENTRE, _WIDTH = (224, 123), 147  # of the aligned face in the photograph
 
 
-def scene(width: int, height: int, face: int) -> tuple[np.ndarray, FloatArray]:
-    """A photograph of this size, (H, W, 3), and landmarks (49, 2) in its middle."""
-    image = np.array(Image.fromarray(skimage.data.astronaut()).resize((width, height)))
-    return image, (templates.MEAN49 - 0.5) * face + np.array([width, height]) / 2
+class Scene(NamedTuple):
+    """A decoded picture of one face."""
+
+    image: np.ndarray  # (H, W, 3)
+    points: FloatArray  # (49, 2) of the face in its middle
 
 
-def ours(image: np.ndarray, points: FloatArray, template: str) -> None:
-    picture = _Picture(0, Frame(image, "", 0, 0.0), "")
-    faces, lost = _align([picture], points[None], None, template)
+def scene(width: int, height: int, face: int) -> Scene:
+    """A photograph of this size."""
+    step = _WIDTH / face
+    x, y = _CENTRE[0] - step * width / 2, _CENTRE[1] - step * height / 2
+    photograph = Image.fromarray(skimage.data.astronaut()).transform(
+        (width, height),
+        Image.Transform.AFFINE,
+        (step, 0, x, 0, step, y),
+        Image.Resampling.BICUBIC,
+    )
+    points = (templates.MEAN49 - 0.5) * face + np.array([width, height]) / 2
+    return Scene(np.array(photograph), points)
+
+
+def ours(of: Scene, template: str) -> None:
+    picture = _Picture(0, Frame(of.image, "", 0, 0.0), "")
+    faces, lost = _align([picture], of.points[None], None, template)
     assert faces
     assert not lost
 
 
-def pillow(image: np.ndarray, points: FloatArray, template: str) -> None:
-    back = invert(templates.place(points[None], template, FACE_SIDE)[0])
-    crop = Image.fromarray(image).transform(
+def pillow(of: Scene, template: str) -> None:
+    back = invert(templates.place(of.points[None], template, FACE_SIDE)[0])
+    crop = Image.fromarray(of.image).transform(
         (FACE_SIDE, FACE_SIDE),
         Image.Transform.AFFINE,
         back.ravel().tolist(),
@@ -58,28 +83,78 @@ def pillow(image: np.ndarray, points: FloatArray, template: str) -> None:
     encode_jpeg(np.asarray(crop), QUALITY)
 
 
-def scikit_image(image: np.ndarray, points: FloatArray, template: str) -> None:
-    back = np.vstack([invert(templates.place(points[None], template, FACE_SIDE)[0]), [0, 0, 1]])
+def scikit_image(of: Scene, template: str) -> None:
+    back = np.vstack([invert(templates.place(of.points[None], template, FACE_SIDE)[0]), [0, 0, 1]])
     shrink = np.sqrt(np.linalg.det(back[:2, :2]))
-    smooth = skimage.filters.gaussian(image, max(0, (shrink - 1) / 2), channel_axis=-1)
+    smooth = skimage.filters.gaussian(of.image, max(0, (shrink - 1) / 2), channel_axis=-1)
     transform = skimage.transform.AffineTransform(matrix=back)
     crop = skimage.transform.warp(smooth, transform, output_shape=(FACE_SIDE, FACE_SIDE))
     encode_jpeg((255 * crop).round().astype(np.uint8), QUALITY)
 
 
-CASES = {"ours": ours, "Pillow": pillow, "scikit-image": scikit_image}
+def chunk(of: Scene, finder: str) -> None:
+    """Find, align and encode, as a preparation does."""
+    pictures = [_Picture(i, Frame(of.image, "", i, 0.0), "") for i in range(_CHUNK)]
+    faces, lost = _align(pictures, None, FINDERS[finder].make, finder.rpartition(" ")[2])
+    assert len(faces) == _CHUNK
+    assert not lost
 
 
-def seconds(case: str, size: tuple[int, int, int], template: str, frames: int) -> float:
-    """Processor time of a frame."""
+def chunk_found(of: Scene, finder: str) -> None:
+    found = FINDERS[finder].make()([Frame(of.image, "", i, 0.0) for i in range(_CHUNK)])
+    assert np.isfinite(found).all()
+
+
+def singly_found(of: Scene, finder: str) -> None:
+    find = FINDERS[finder].make()
+    for number in range(_CHUNK):
+        assert np.isfinite(find([Frame(of.image, "", number, 0.0)])).all()
+
+
+class Cost(NamedTuple):
+    """Seconds a frame."""
+
+    processor: float
+    clock: float
+
+
+def cost(case: Callable[[Scene], None], size: Size, repeats: int) -> Cost:
+    """What a call costs in this process."""
     torch.set_num_threads(1)
-    run: Callable[[np.ndarray, FloatArray, str], None] = CASES[case]
-    image, points = scene(*size)
-    run(image, points, template)
-    start = time.process_time()
-    for _ in range(frames):
-        run(image, points, template)
-    return (time.process_time() - start) / frames
+    of = scene(*size)
+    case(of)
+    processor, clock = time.process_time(), time.perf_counter()
+    for _ in range(repeats):
+        case(of)
+    spent = time.process_time() - processor, time.perf_counter() - clock
+    return Cost(*(seconds / repeats for seconds in spent))
+
+
+class Bench(NamedTuple):
+    """Where cases are timed, in all processes at once."""
+
+    pool: Executor
+    workers: int
+    frames: int
+
+    def rate(self, case: Callable[[Scene], None], size: Size, each: int = 1) -> float:
+        """Print and return frames a second of processor time; a call sees to `each` frames."""
+        repeats = max(self.frames // each, 1)
+        jobs = [self.pool.submit(cost, case, size, repeats) for _ in range(self.workers)]
+        costs = [job.result() for job in jobs]
+        rates = [sum(each / seconds for seconds in kind) for kind in zip(*costs, strict=True)]
+        milliseconds = 1000 * self.workers / rates[0]
+        print(f"{rates[0]:8.0f}{rates[1]:8.0f}{milliseconds:10.1f} ms", end="")
+        return rates[0]
+
+    def compare(self, rows: dict[str, tuple[Callable[[Scene], None], int]], size: Size) -> None:
+        """Print a row a case, the first being ours; a call of each sees to so many frames."""
+        first = 0.0
+        for name, (case, each) in rows.items():
+            print(f"  {name:24s}", end="")
+            rate = self.rate(case, size, each)
+            first = first or rate
+            print("" if rate == first else f"    ours is {first / rate:.2f} times as fast")
 
 
 def main() -> None:
@@ -88,21 +163,23 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=100)
     options = parser.parse_args()
     with ProcessPoolExecutor(options.workers, get_context("spawn")) as pool:
+        bench = Bench(pool, options.workers, options.frames)
+        print(f"frames a second of {options.workers} processes: of processor time, on the clock;")
+        print("processor time a frame")
         for name, size in SCENES.items():
-            for template in TEMPLATES:
-                print(f"{name}, {template}: frames a second of {options.workers} cores")
-                speed = {}
-                for case in CASES:
-                    frames = options.frames if case != "scikit-image" else options.frames // 10
-                    jobs = [
-                        pool.submit(seconds, case, size, template, frames)
-                        for _ in range(options.workers)
-                    ]
-                    speed[case] = sum(1 / job.result() for job in jobs)
-                print(f"  {'ours':14s}{speed['ours']:8.0f}")
-                for case in ("Pillow", "scikit-image"):
-                    ratio = speed["ours"] / speed[case]
-                    print(f"  {case:14s}{speed[case]:8.0f}    ours is {ratio:.2f} times as fast")
+            for template in ("canonical", "box49"):
+                print(f"{name}, {template}, landmarks given")
+                cases = {"ours": ours, "Pillow": pillow, "scikit-image": scikit_image}
+                rows = {who: (partial(case, template=template), 1) for who, case in cases.items()}
+                bench.compare(rows, size)
+            for finder in FINDERS:
+                print(f"{name}, {finder}, nothing given")
+                print(f"  {'found and aligned':24s}", end="")
+                bench.rate(partial(chunk, finder=finder), size, _CHUNK)
+                print()
+                cases = {"found": chunk_found, "found, one at a time": singly_found}
+                rows = {who: (partial(case, finder=finder), _CHUNK) for who, case in cases.items()}
+                bench.compare(rows, size)
 
 
 if __name__ == "__main__":

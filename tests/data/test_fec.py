@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from actionunits import data, demo
 from actionunits.cli.data import app
-from actionunits.data import fec_faces
+from actionunits.data import fec_faces, room
 from actionunits.data.dataset import decode
 from actionunits.data.fec import annotations, read
 from actionunits.data.fec_faces import Prepared, prepare_fec
@@ -298,6 +298,28 @@ def test_what_is_prepared_is_aligned_and_what_is_not_is_listed(web: Path, tmp_pa
     ]
     (seen,) = detector.inner([Frame(faces[0].copy(), "", 0, 0.0)], 256)
     assert np.abs(seen.landmarks[0] - template(256)).max() < 8
+
+
+def test_room_is_stated_and_checked_before_anything_is_asked_for(
+    web: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, out = tables(tmp_path / "fec", web, "noise.png", "absent.jpg"), tmp_path / "out"
+    usage = type("Usage", (), {"free": 1_900_000})
+    monkeypatch.setattr(room.shutil, "disk_usage", lambda path: usage)
+    message = "out: about 0.00 GB are needed for 8 faces to align and 8 pictures to download"
+    with pytest.raises(DataError, match=message):  # each alone would fit
+        prepared(root, out)
+    assert not out.exists()
+
+    usage.free = 10**9
+    prepared(root, out)
+    usage.free = 210_000  # a tenth must be left over
+    said = Console(file=io.StringIO(), width=300)
+    with pytest.raises(DataError, match="0 faces to align and 1 pictures to download.* make room"):
+        prepare_fec(root, out, console=said)
+    assert f"0 faces to align: about 0.00 GB; 0.00 GB are free in {out}" in said.file.getvalue()
+    usage.free = 230_000
+    prepared(root, out)
 
 
 def test_interrupted_it_goes_on_to_the_same_bytes(

@@ -19,7 +19,7 @@ from rich.console import Console
 
 from actionunits import media
 from actionunits.data import prepare as module
-from actionunits.data import shard
+from actionunits.data import room, shard
 from actionunits.data.prepare import prepare
 from actionunits.data.prepared import MANIFEST, read_manifest, shard_name
 from actionunits.data.raw import Excluded, RawTable
@@ -133,7 +133,7 @@ def test_room_is_stated_and_checked_before_anything_is_written(
     prepare(raw, tmp_path / "there", workers=1, console=said)
     assert "9 frames to prepare in 3 sequences: about 0.00 GB" in said.file.getvalue()
     usage = type("Usage", (), {"free": 100_000})
-    monkeypatch.setattr(module.shutil, "disk_usage", lambda path: usage)
+    monkeypatch.setattr(room.shutil, "disk_usage", lambda path: usage)
     with pytest.raises(DataError, match=r"out: about .* are needed for 9 frames .* make room"):
         run(raw, tmp_path / "deep" / "out")
     assert not (tmp_path / "deep").exists()

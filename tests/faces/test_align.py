@@ -111,6 +111,13 @@ def test_warp_averages_where_it_shrinks():
     assert (crop.int() - 127).abs().max() <= 1  # one sample a pixel would show the squares
 
 
+def test_a_pixel_that_shows_many_is_the_mean_of_finer_ones():
+    image = smooth_image(300, 300)
+    matrix = known_similarity(0.3, 0.3, (20, 10))[None]  # 3.3 pixels to one: 4 samples each way
+    fine = warp(image, 4 * matrix, 200).double().unfold(2, 4, 4).unfold(3, 4, 4).mean((-1, -2))
+    assert (warp(image, matrix, 50) - fine).abs().max() < 1
+
+
 def test_warp_keeps_the_order_of_crops_of_different_size():
     image = smooth_image(300, 300)
     matrices = np.stack([known_similarity(0, s, (0, 0)) for s in (0.2, 1.0, 0.5, 0.2)])

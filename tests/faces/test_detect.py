@@ -11,7 +11,7 @@ from PIL import Image
 from actionunits import media
 from actionunits.errors import DataError, UserError
 from actionunits.faces.align import TEMPLATE, similarity, transform
-from actionunits.faces.centerface import CenterFace
+from actionunits.faces.centerface import CenterFace, _resized
 from actionunits.faces.detect import DETECTORS, detector
 from actionunits.faces.given import Aligned, BoxesFile
 from actionunits.types import Frame
@@ -57,6 +57,13 @@ def test_a_batch_of_mixed_sizes_equals_one_by_one(centerface, astronaut):
         (alone,) = centerface([single], 320)
         assert np.allclose(found.boxes, alone.boxes, atol=0.5)
         assert np.allclose(found.landmarks, alone.landmarks, atol=0.5)
+
+
+def test_the_searched_picture_is_scaled_as_pillow_does(astronaut):
+    for height, width in ((120, 90), (500, 512), (700, 600)):
+        expected = Image.fromarray(astronaut).resize((width, height), Image.Resampling.BILINEAR)
+        scaled = _resized(astronaut[:, ::-1], (height, width))[:, ::-1].astype(int)
+        assert np.abs(scaled - np.asarray(expected)).max() <= 1
 
 
 def test_mirrored_picture_gives_mirrored_landmarks(centerface, astronaut):

@@ -10,6 +10,7 @@ from actionunits import checkpoint, data, demo, weights
 from actionunits.faces.align import five_points, invert, transform, warp
 from actionunits.faces.landmarks import Landmarks
 from actionunits.faces.main_face import Points
+from actionunits.faces.main_face import five_points as five_point_finder
 from actionunits.finder import landmark_finder
 from actionunits.media import read_image
 from actionunits.types import Frame
@@ -109,3 +110,27 @@ def test_where_there_is_no_face_there_are_no_points(finder, rendered) -> None:
     assert np.isnan(finder(nobody)).all()
     found = landmark_finder().make()([frame(nobody), frame(rendered[0][0])])
     assert np.isnan(found).all((1, 2)).tolist() == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("make", "tolerance"),
+    [(five_point_finder, 0.05), (landmark_finder().make, 0.7)],  # bfloat16 sums in another order
+)
+def test_a_chunk_of_frames_is_its_frames_one_by_one(rendered, make, tolerance: float) -> None:
+    images = [image for image, _ in rendered]
+    nobody = np.full((200, 260, 3), 90, np.uint8)
+    wide = np.pad(images[2], ((0, 0), (40, 90), (0, 0)), mode="edge")
+    low = np.ascontiguousarray(images[3][:220])
+    chunk = [frame(each) for each in (images[0], nobody, wide, images[1], nobody, low, images[4])]
+    together = make()(chunk)
+    alone = np.concatenate([make()([each]) for each in chunk])
+    assert np.isnan(together).all((1, 2)).tolist() == [
+        False,
+        True,
+        False,
+        False,
+        True,
+        False,
+        False,
+    ]
+    np.testing.assert_allclose(together, alone, atol=tolerance)

@@ -15,7 +15,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from actionunits.data.fec import FACE, PARTS, SHARDS, TRIPLETS, VERSION, VOTES, annotations
-from actionunits.data.fetch import fetch, picture
+from actionunits.data.fetch import fetch, picture, unknown
+from actionunits.data.room import FACE_BYTES, Need, check_room
 from actionunits.data.table import FACE_SIDE
 from actionunits.errors import DataError, MediaError
 from actionunits.faces import templates
@@ -29,7 +30,7 @@ from actionunits.types import Frame
 DOWNLOADS, LOST, MALFORMED = "downloads", "lost.csv", "malformed.csv"
 _CORNERS, _BOX = ["first", "second", "odd"], FACE[1:]
 _SHARD = 250  # faces of a file: what an interruption costs at most
-_FACE_BYTES, _PICTURE_BYTES = 30_000, 200_000  # of an aligned face, of a picture of the web
+_PICTURE_BYTES = 200_000  # of a picture of the web
 _ROOM = 0.5  # of the box at each side of it, for the detector
 _SIDE = 320  # long side of what the detector searches
 _OVERLAP = 0.2  # of the annotated box and the detected one, over their union
@@ -101,8 +102,8 @@ def prepare_fec(
         What became of the data set.
 
     Raises:
-        DataError: the template needs landmarks, the tables cannot be read, or the votes never
-            agree so far.
+        DataError: the template needs landmarks, the tables cannot be read, the votes never agree
+            so far, or there is no room.
         UserError: something cannot be written.
     """
     if templates.needs_landmarks(template):
@@ -122,15 +123,7 @@ def prepare_fec(
     used, numbers = np.unique(agreed[_CORNERS], return_inverse=True)
     faces = listed.faces.iloc[used].reset_index(drop=True)
     agreed[_CORNERS] = numbers.reshape(-1, 3)  # among the faces that are used
-    pictures = faces["url"].nunique()
-    console.print(
-        f"{len(faces):,} faces in {pictures:,} pictures: about "
-        f"{len(faces) * _FACE_BYTES / 1e9:.2f} GB in {out} and "
-        f"{pictures * _PICTURE_BYTES / 1e9:.2f} GB of downloads in {images}",
-        highlight=False,
-        soft_wrap=True,
-        markup=False,
-    )
+    _check_room(faces, out, images, console)
     reasons = _align_all(faces, out, images, threads, detector or CenterFace(threads=1), console)
     there = np.array([reason is None for reason in reasons], dtype=bool)
     lost = faces.assign(reason=np.array(reasons, dtype=object))[~there]
@@ -141,6 +134,24 @@ def prepare_fec(
     _write_triplets(agreed[whole], len(faces), out / TRIPLETS)
     counts = _counts(listed.triplets, agreed, agreed[whole])
     return Prepared(int(there.sum()), lost, listed.malformed, counts)
+
+
+def _check_room(faces: pd.DataFrame, out: Path, images: Path, console: Console) -> None:
+    """Say how much is still to be written, and refuse where it does not fit."""
+    starts = range(0, len(faces), _SHARD)
+    missing = [start for start in starts if not _shard_file(out, start).is_file()]
+    new = sum(min(_SHARD, len(faces) - start) for start in missing)
+    pictures = len(unknown(faces["url"], images))
+    needs = [
+        Need(out, f"{new:,} faces to align", new * FACE_BYTES),
+        Need(images, f"{pictures:,} pictures to download", pictures * _PICTURE_BYTES),
+    ]
+    check_room(needs, console)
+
+
+def _shard_file(out: Path, row: int) -> Path:
+    """File that the face of this row belongs into."""
+    return out / SHARDS.replace("*", f"{row // _SHARD:05d}")
 
 
 def _align_all(
@@ -159,7 +170,7 @@ def _align_all(
         bar = progress.add_task("", total=len(faces))
         for start in range(0, len(faces), _SHARD):
             part = faces.iloc[start : start + _SHARD].reset_index(drop=True)
-            file = out / SHARDS.replace("*", f"{start // _SHARD:05d}")
+            file = _shard_file(out, start)
             files.add(file)
             earlier = _read_shard(file, part)
             cuts = _repair(part, earlier, images, threads, detector)

@@ -16,6 +16,7 @@ from actionunits.files import atomic, writing
 _SCHEMES = {"http", "https", "file"}
 _PASSING = {408, 425, 429}  # codes from 400 on that do not say that the picture is gone
 _REMOVED = "photo_unavailable"  # Flickr shows a picture of this name for those that were removed
+_GONE = ".gone"  # suffix of a note that a picture is gone for good
 _HEADERS = {"User-Agent": "actionunits (pictures of a research data set)"}
 
 
@@ -35,6 +36,16 @@ def picture(cache: Path, url: str) -> Path:
     """File of a picture in the folder, whether it is there or not."""
     name = hashlib.sha256(url.encode()).hexdigest()[:32]
     return cache / name[:2] / f"{name}.picture"
+
+
+def unknown(urls: Iterable[str], cache: Path) -> set[str]:
+    """Addresses that `fetch` will ask for: neither in the folder nor known to be gone."""
+    files = {url: picture(cache, url) for url in urls}
+    return {
+        url
+        for url, file in files.items()
+        if not (file.is_file() or file.with_suffix(_GONE).is_file())
+    }
 
 
 def fetch(
@@ -77,7 +88,7 @@ def fetch(
 
 def _fetch(url: str, cache: Path, tries: int, timeout: float, pause: float) -> Missing | None:
     file = picture(cache, url)
-    gone = file.with_suffix(".gone")
+    gone = file.with_suffix(_GONE)
     if file.is_file():
         return None
     if gone.is_file():

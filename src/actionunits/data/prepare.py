@@ -3,7 +3,6 @@
 import json
 import multiprocessing
 import os
-import shutil
 import signal
 from collections import Counter
 from collections.abc import Iterator
@@ -29,15 +28,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from actionunits.data.prepared import MANIFEST, Lost, Manifest, Shard, read_shard, shard_name
 from actionunits.data.raw import RawTable
+from actionunits.data.room import FACE_BYTES, Need, check_room
 from actionunits.data.shard import Job, checksum, write
 from actionunits.data.table import POINTS
 from actionunits.errors import DataError, UserError
 from actionunits.faces import templates
 from actionunits.faces.main_face import FIVE_POINTS, Finder
 from actionunits.files import atomic, writing
-
-_FRAME_BYTES = 30_000  # of a photographed face at the quality that is stored
-_RESERVE = 1.1  # room wanted for each byte that is expected
 
 
 def prepare(
@@ -78,7 +75,9 @@ def prepare(
     _check_landmarks(raw, template, finder)
     files = {shard_name(str(s), str(t)): (s, t) for s, t in _sequences(raw)}
     kept = _claim(out, raw.name, template, list(files))
-    _check_room(out, max(0, len(raw) - sum(kept.values())), len(files), console)
+    missing = max(0, len(raw) - sum(kept.values()))
+    what = f"{missing:,} frames to prepare in {len(files)} sequences"
+    check_room([Need(out, what, missing * FACE_BYTES)], console)
     most = min(workers or os.cpu_count() or 1, len(files))
     failures = _write_all(raw, out, template, finder, most, console)
     if failures:
@@ -124,24 +123,6 @@ def _claim(out: Path, name: str, template: str, files: list[str]) -> dict[str, i
             )
         kept[file] = pq.read_metadata(out / file).num_rows + len(shard.lost)
     return kept
-
-
-def _check_room(out: Path, frames: int, sequences: int, console: Console) -> None:
-    """Say how much will be written, and refuse where it does not fit."""
-    existing = next(path for path in (out, *out.absolute().parents) if path.exists())
-    needed, free = frames * _FRAME_BYTES, shutil.disk_usage(existing).free
-    console.print(
-        f"{frames:,} frames to prepare in {sequences} sequences: about {needed / 1e9:.2f} GB; "
-        f"{free / 1e9:.2f} GB are free in {out}",
-        highlight=False,
-        soft_wrap=True,
-        markup=False,
-    )
-    if needed * _RESERVE > free:
-        raise DataError(
-            f"{out}: about {needed * _RESERVE / 1e9:.2f} GB are needed for {frames:,} frames and "
-            f"{free / 1e9:.2f} GB are free; make room or choose another folder"
-        )
 
 
 def _write_all(
