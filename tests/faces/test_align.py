@@ -2,8 +2,11 @@
 
 import numpy as np
 import pytest
+import skimage.data
+import torch.nn.functional as F  # noqa: N812
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from actionunits.faces.align import (
     TEMPLATE,
@@ -18,6 +21,11 @@ from actionunits.faces.align import (
 turns = st.floats(-3.1, 3.1)
 scales = st.floats(0.05, 20)
 shifts = st.tuples(st.floats(-500, 500), st.floats(-500, 500))
+
+
+@pytest.fixture(scope="module")
+def astronaut():
+    return skimage.data.astronaut()
 
 
 def known_similarity(turn, scale, shift):
@@ -111,11 +119,22 @@ def test_warp_averages_where_it_shrinks():
     assert (crop.int() - 127).abs().max() <= 1  # one sample a pixel would show the squares
 
 
-def test_a_pixel_that_shows_many_is_the_mean_of_finer_ones():
-    image = smooth_image(300, 300)
-    matrix = known_similarity(0.3, 0.3, (20, 10))[None]  # 3.3 pixels to one: 4 samples each way
-    fine = warp(image, 4 * matrix, 200).double().unfold(2, 4, 4).unfold(3, 4, 4).mean((-1, -2))
-    assert (warp(image, matrix, 50) - fine).abs().max() < 1
+@pytest.mark.parametrize("shrink", [1.4, 2.0, 3.3, 4.8])
+def test_a_smaller_crop_is_as_smooth_as_a_scaled_picture(astronaut, shrink):
+    side = int(512 / shrink)
+    scaled = Image.fromarray(astronaut).resize((side, side), Image.Resampling.BILINEAR)
+    expected = np.asarray(scaled).astype(float)
+    matrix = np.array([[[side / 512, 0, 0], [0, side / 512, 0]]])
+    crop = warp(astronaut, matrix, side)[0].permute(1, 2, 0).numpy().astype(float)
+    assert np.abs(crop - expected).mean() < 2
+    assert 0.9 < np.diff(crop, axis=0).std() / np.diff(expected, axis=0).std() < 1.2
+
+
+def test_a_turned_crop_averages_the_same_pixels(astronaut):
+    matrix = known_similarity(0.5, 0.3, (40, -20))[None]
+    fine = warp(astronaut, 4 * matrix, 4 * 96).float()  # a little more than one pixel to one
+    coarse = F.interpolate(fine, (96, 96), mode="bilinear", antialias=True)
+    assert (warp(astronaut, matrix, 96) - coarse).abs().mean() < 2
 
 
 def test_warp_keeps_the_order_of_crops_of_different_size():

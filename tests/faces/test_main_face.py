@@ -6,21 +6,24 @@ from actionunits.faces.detections import Detections
 from actionunits.faces.main_face import MainFace
 from actionunits.types import Frame
 
+NEAR, WHOLE, FINER = 128, 320, 1280  # sides of the searches
 
-def frame(number: int) -> Frame:
-    return Frame(np.zeros((9, 9, 3), np.uint8), "x.mp4", number, 0.0)
+
+def frame(number: int, side: int = 9) -> Frame:
+    return Frame(np.zeros((side, side, 3), np.uint8), "x.mp4", number, 0.0)
 
 
 class Scripted:
-    """Finds the boxes of a script, frame by frame; those of the finer search separately."""
+    """Finds the boxes of a script, frame by frame; those of the other searches separately."""
 
-    def __init__(self, *boxes: list[tuple[float, float, float]], finer=None) -> None:
-        self.boxes, self.finer, self.asked = boxes, finer or {}, []
+    def __init__(self, *boxes: list[tuple[float, float, float]], near=None, finer=None) -> None:
+        self.scripts = {WHOLE: dict(enumerate(boxes)), NEAR: near or {}, FINER: finer or {}}
+        self.asked, self.shapes = [], []
 
     def __call__(self, frames, side):
         self.asked.append((side, [frame.number for frame in frames]))
-        script = dict(enumerate(self.boxes)) if side == 320 else self.finer
-        return [self.faces(script.get(frame.number, [])) for frame in frames]
+        self.shapes.append([frame.image.shape[:2] for frame in frames])
+        return [self.faces(self.scripts[side].get(frame.number, [])) for frame in frames]
 
     @staticmethod
     def faces(boxes) -> Detections:
@@ -56,10 +59,36 @@ def test_one_that_is_too_far_off_is_somebody_else() -> None:
 def test_only_frames_without_a_face_are_searched_more_finely() -> None:
     detector = Scripted([(0, 0, 20)], [], finer={1: [(2, 0, 8)]})
     assert centres(detector, 2) == [[10, 10], [6, 4]]
-    assert detector.asked == [(320, [0, 1]), (1280, [1])]
+    assert detector.asked == [(WHOLE, [0, 1]), (FINER, [1])]
 
 
 def test_it_goes_on_from_the_frames_before() -> None:
     follow = MainFace(Scripted([(0, 0, 20)], [(2, 0, 20), (90, 0, 50)]))
     follow([frame(0)])
     assert follow([frame(1)])[0, 0].tolist() == [12, 10]
+
+
+def test_once_known_it_is_looked_for_around_its_last_place() -> None:
+    detector = Scripted([(80, 80, 40)], near={1: [(32, 34, 40), (0, 34, 60)]})
+    follow = MainFace(detector)
+    follow([frame(0, 200)])
+    assert follow([frame(1, 200)])[0, 0].tolist() == [102, 104]  # the window begins at 50, 50
+    assert detector.asked == [(WHOLE, [0]), (NEAR, [1])]
+    assert detector.shapes[1] == [(100, 100)]
+
+
+def test_where_it_left_that_place_the_whole_picture_is_searched() -> None:
+    far = [(0, 0, 40)]  # half in the window
+    detector = Scripted([(80, 80, 40)], [(42, 40, 40)], [], near={1: far})
+    follow = MainFace(detector)
+    follow([frame(0, 200)])
+    assert follow([frame(1, 200), frame(2, 200)])[:, 0].tolist()[0] == [62, 60]
+    assert detector.asked[1:] == [(NEAR, [1, 2]), (WHOLE, [1, 2]), (FINER, [2])]
+
+
+def test_a_window_lies_within_a_picture_of_any_size() -> None:
+    detector = Scripted([(150, 160, 40)], near={1: [(5, 5, 30)]})
+    follow = MainFace(detector)
+    follow([frame(0, 200)])
+    follow([frame(1, 200), frame(2, 30)])
+    assert detector.shapes[1] == [(70, 80), (1, 1)]

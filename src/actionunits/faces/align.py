@@ -135,8 +135,9 @@ def transform(points: FloatArray, matrices: FloatArray) -> FloatArray:
 def warp(image: NDArray[np.uint8], matrices: FloatArray, size: int) -> torch.Tensor:
     """Crops of one image, anti-aliased where a crop is smaller than what it shows.
 
-    A crop that shrinks the image k times is sampled on a grid ceil(k) times finer and averaged.
-    Beyond the image its border pixels go on.
+    For a crop that shrinks the image k times, squares of floor(k) pixels are averaged first; what
+    is left is sampled on a grid twice as fine and averaged again. That is about as smooth as
+    Pillow's and PyTorch's anti-aliased bilinear scaling. Beyond the image its border goes on.
 
     Args:
         image: (H, W, 3) uint8.
@@ -152,19 +153,31 @@ def warp(image: NDArray[np.uint8], matrices: FloatArray, size: int) -> torch.Ten
     to_image = invert(matrices)
     region, origin = _region(image, to_image, size)
     to_region = to_image - np.pad(origin[:, None], ((0, 0), (2, 0)))
-    theta = torch.from_numpy(_normalised(to_region, size, region.shape[-2:])).float()
     shrink = np.sqrt(np.abs(np.linalg.det(to_image[..., :2])))
-    # A hair's breadth below an integer, rounding must not double the work.
-    finer = np.maximum(np.ceil(shrink - 1e-3), 1).astype(int)
-    for factor in np.unique(finer):
-        chosen = torch.from_numpy(np.flatnonzero(finer == factor))
-        side = size * int(factor)
-        grid = _grid(theta[chosen], side)
+    # Rounding, a hair's breadth from an integer, must not double the work.
+    squares = np.maximum(np.floor(shrink + 1e-3), 1).astype(int)
+    finer = np.where(shrink > squares + 1e-3, 2, 1)
+    for square, factor in {(int(k), int(f)) for k, f in zip(squares, finer, strict=True)}:
+        chosen = np.flatnonzero((squares == square) & (finer == factor))
+        smaller = _averaged(region, square)
+        theta = _normalised(to_region[chosen] / square, size, smaller.shape[-2:])
         fine = F.grid_sample(
-            region.expand(len(chosen), -1, -1, -1), grid, padding_mode="border", align_corners=False
+            smaller.expand(len(chosen), -1, -1, -1),
+            _grid(torch.from_numpy(theta).float(), size * factor),
+            padding_mode="border",
+            align_corners=False,
         )
-        crops[chosen] = F.avg_pool2d(fine, int(factor)).round_().clamp_(0, 255).byte()
+        averaged = F.avg_pool2d(fine, factor).round_().clamp_(0, 255)
+        crops[torch.from_numpy(chosen)] = averaged.byte()
     return crops
+
+
+def _averaged(region: torch.Tensor, square: int) -> torch.Tensor:
+    """Means of squares of pixels, (1, 3, ceil(h / square), ceil(w / square))."""
+    if square == 1:
+        return region
+    below, beside = (-edge % square for edge in region.shape[-2:])  # to whole squares
+    return F.avg_pool2d(F.pad(region, (0, beside, 0, below), mode="replicate"), square)
 
 
 def _grid(theta: torch.Tensor, side: int) -> torch.Tensor:
