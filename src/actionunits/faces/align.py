@@ -10,6 +10,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
 from numpy.typing import NDArray
+from PIL import Image
 
 FloatArray = NDArray[np.floating]
 
@@ -172,12 +173,11 @@ def warp(image: NDArray[np.uint8], matrices: FloatArray, size: int) -> torch.Ten
     return crops
 
 
-def _averaged(region: torch.Tensor, square: int) -> torch.Tensor:
-    """Means of squares of pixels, (1, 3, ceil(h / square), ceil(w / square))."""
-    if square == 1:
-        return region
-    below, beside = (-edge % square for edge in region.shape[-2:])  # to whole squares
-    return F.avg_pool2d(F.pad(region, (0, beside, 0, below), mode="replicate"), square)
+def _averaged(region: NDArray[np.uint8], square: int) -> torch.Tensor:
+    """Means of squares of pixels, (1, 3, ceil(h / square), ceil(w / square)) float on 0..255."""
+    if square > 1:
+        region = np.array(Image.fromarray(region).reduce(square))
+    return torch.from_numpy(region).permute(2, 0, 1)[None].float()
 
 
 def _grid(theta: torch.Tensor, side: int) -> torch.Tensor:
@@ -190,8 +190,8 @@ def _grid(theta: torch.Tensor, side: int) -> torch.Tensor:
 
 def _region(
     image: NDArray[np.uint8], to_image: FloatArray, size: int
-) -> tuple[torch.Tensor, FloatArray]:
-    """Part of the image that the crops show, (1, 3, h, w) float on 0..255, and its origin (2,).
+) -> tuple[NDArray[np.uint8], FloatArray]:
+    """Part of the image that the crops show, (h, w, 3), and its origin (2,).
 
     Only this part becomes floating point: in a large picture that is most of the cost.
     """
@@ -201,8 +201,8 @@ def _region(
     limit = np.array([width, height]) - 1
     x0, y0 = np.clip(np.floor(corners.min(axis=0)) - 1, 0, limit).astype(int)
     x1, y1 = np.clip(np.ceil(corners.max(axis=0)) + 1, 0, limit).astype(int)
-    part = torch.from_numpy(np.ascontiguousarray(image[y0 : y1 + 1, x0 : x1 + 1]))
-    return part.permute(2, 0, 1)[None].float(), np.array([x0, y0], dtype=np.float64)
+    part = np.require(image[y0 : y1 + 1, x0 : x1 + 1], requirements=["C", "W"])
+    return part, np.array([x0, y0], dtype=np.float64)
 
 
 def _normalised(to_region: FloatArray, size: int, shape: tuple[int, ...]) -> FloatArray:
