@@ -1,17 +1,17 @@
-"""The finder of 49 landmarks that `actionunits.data.prepare` is given, with our own weights."""
+"""What finds 49 landmarks where a data set brings none, with our own weights."""
 
 from functools import cache
 from typing import cast
 
 from actionunits import checkpoint, weights
-from actionunits.faces.landmarks import LandmarkModel, Landmarks
+from actionunits.faces.landmarks import CloseLook, LandmarkModel, Landmarks
 from actionunits.faces.main_face import Finder, Points, five_points
 
 _WEIGHTS = "landmarks"
 
 
 def landmark_finder() -> Finder:
-    """Finder with the weights that come with the package, known by their checksum.
+    """Finder for `actionunits.data.prepare`, known by the checksum of its weights.
 
     Raises:
         CheckpointError: the weights are damaged.
@@ -20,11 +20,16 @@ def landmark_finder() -> Finder:
     return Finder(_landmarks, f"{_WEIGHTS} {card.sha256[:12]}")
 
 
-def _landmarks() -> Points:
-    return Landmarks(five_points(), _network())
-
-
 @cache
-def _network() -> LandmarkModel:
+def close_look() -> CloseLook:
+    """Look at faces whose five points are known, for `actionunits.data.fec_faces.prepare_fec`.
+
+    Raises:
+        CheckpointError: the weights are damaged.
+    """
     model, _ = checkpoint.load(weights.locate(_WEIGHTS))
-    return cast(LandmarkModel, model)
+    return CloseLook(cast(LandmarkModel, model))
+
+
+def _landmarks() -> Points:
+    return Landmarks(five_points(), close_look())

@@ -26,9 +26,11 @@ from actionunits.data.fec_faces import Prepared, prepare_fec
 from actionunits.data.fetch import Missing, fetch, picture
 from actionunits.errors import DataError, RecipeError, UserError
 from actionunits.evaluate import evaluate
-from actionunits.faces.align import template
+from actionunits.faces import templates
+from actionunits.faces.align import template, transform
 from actionunits.faces.centerface import CenterFace
 from actionunits.faces.detections import Detections
+from actionunits.finder import close_look, landmark_finder
 from actionunits.recipe import SelectionSpec, load_recipe, parse_recipe
 from actionunits.report import PlainReport
 from actionunits.train import train
@@ -382,8 +384,35 @@ def test_the_command_says_what_became_of_it(web: Path, tmp_path: Path) -> None:
     assert "faces lost: 1: " in said.stdout
     assert any((tmp_path / "im").iterdir())
     assert len(read(tmp_path / "out")[0]) == 3
+
+
+def test_faces_are_placed_by_49_landmarks_where_somebody_finds_them(
+    web: Path, tmp_path: Path
+) -> None:
+    root, out = tables(tmp_path / "fec", web), tmp_path / "out"
     with pytest.raises(DataError, match="box49 is placed by 49 landmarks and fec brings none"):
-        prepared(root, tmp_path / "other", template="box49")
+        prepared(root, out, template="box49")
+    assert not out.exists()
+    prepared(root, out, template="box49", look=close_look())
+    training, _ = read(out)
+    assert training.template == "box49"
+    face = decode(training.images.read(training.numbers()[0, 0]), 256, "")
+    found = landmark_finder().make()([Frame(face.copy(), "", 0, 0.0)])[0]
+    placed = transform(found, templates.place(found[None], "box49", 256)[0])
+    assert np.abs(placed - found).mean() < 4  # it lies where the template wants it
+    with pytest.raises(DataError, match="holds fec with the template box49, not canonical"):
+        prepared(root, out)
+
+
+def test_a_face_that_cannot_be_placed_is_listed(web: Path, tmp_path: Path) -> None:
+    def one_point(frames: list[Frame], five: np.ndarray) -> np.ndarray:
+        return np.repeat(five[:, :1], 49, axis=1)
+
+    root, out = tables(tmp_path / "fec", web), tmp_path / "out"
+    result = prepared(root, out, template="similarity49", look=one_point)
+    assert set(result.lost["reason"]) == {"its landmarks coincide or lie on one line"}
+    with pytest.raises(DataError, match="no training triplet has all of its faces"):
+        read(out)
 
 
 def test_an_encoder_learns_from_it(web: Path, tmp_path: Path) -> None:

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from actionunits import checkpoint, data, demo, weights
+from actionunits import data, demo
 from actionunits.faces.align import five_points, invert, transform, warp
 from actionunits.faces.landmarks import Landmarks
 from actionunits.faces.main_face import Points
 from actionunits.faces.main_face import five_points as five_point_finder
-from actionunits.finder import landmark_finder
+from actionunits.finder import close_look, landmark_finder
 from actionunits.media import read_image
 from actionunits.types import Frame
 
@@ -82,14 +82,14 @@ class Five:
         return self.five[: len(frames)]
 
 
-def close_look(five: Points) -> Landmarks:
-    return Landmarks(five, checkpoint.load(weights.locate("landmarks"))[0])
+def looking(five: Points) -> Landmarks:
+    return Landmarks(five, close_look())
 
 
 def test_five_points_that_are_off_are_put_right(rendered) -> None:
     images, points = zip(*rendered, strict=True)
     frames = [frame(image) for image in images]
-    exact, off = close_look(Five(points))(frames), close_look(Five(points, by=4.0))(frames)
+    exact, off = looking(Five(points))(frames), looking(Five(points, by=4.0))(frames)
     for one, other, true in zip(exact, off, points, strict=True):
         assert error(other, one) < 0.6 * 4 * 2**0.5 / eyes(true)  # less than they were off
 
@@ -98,10 +98,10 @@ def test_a_frame_in_a_batch_is_the_frame_alone(rendered) -> None:
     images, points = zip(*rendered, strict=True)
     frames = [frame(image) for image in images]
     frames[2] = frame(np.ascontiguousarray(images[2][:200]))  # of another size
-    together = close_look(Five(points))(frames)
+    together = looking(Five(points))(frames)
     assert together.shape == (len(ROWS), 49, 2)
     for each, alone, face in zip(together, frames, points, strict=True):
-        found = close_look(Five([face]))([alone])[0]
+        found = looking(Five([face]))([alone])[0]
         np.testing.assert_allclose(found, each, atol=0.7)  # bfloat16 sums in another order
 
 

@@ -67,8 +67,10 @@ def prepare(
 
     if data.has_triplets(name):
         from actionunits.data.fec_faces import prepare_fec
+        from actionunits.finder import close_look
 
-        for line in prepare_fec(root, out, images=images, template=template).lines():
+        made = prepare_fec(root, out, images=images, template=template, look=close_look())
+        for line in made.lines():
             typer.echo(line)
         return
     from actionunits.data.prepare import prepare as run

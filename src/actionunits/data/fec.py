@@ -24,7 +24,7 @@ PARTS = ("train", "test")
 FACE = ["url", "left", "right", "top", "bottom"]
 """What makes a face: the address of its picture, and its box in shares of the picture's sides."""
 TRIPLETS, SHARDS = "triplets.parquet", "faces-*.parquet"
-VERSION = 1
+VERSION = 2
 VOTES = 4  # of the usual six, for the odd face
 _MARGINS = {"ONE_CLASS_TRIPLET": 0.1, "TWO_CLASS_TRIPLET": 0.2, "THREE_CLASS_TRIPLET": 0.2}
 _STARTS = (0, 5, 10)  # of the three faces among the cells of a row
@@ -140,6 +140,7 @@ def read(root: Path | None) -> tuple[TripletTable, TripletTable]:
             f"`au data prepare fec ROOT {root}` again"
         ) from error
     card = json.loads((table.schema.metadata or {}).get(b"actionunits", b"{}"))
+    template = card.pop("template", None)
     if card != {"kind": "fec", "version": VERSION, "faces": len(images)}:
         raise DataError(
             f"{file}: expected triplets of the {len(images)} faces beside it, found "
@@ -149,7 +150,8 @@ def read(root: Path | None) -> tuple[TripletTable, TripletTable]:
     if not (rows["part"] == "train").any():
         raise DataError(f"{root}: no training triplet has all of its faces; see lost.csv")
     train, test = (
-        TripletTable(images, rows[rows["part"] == part].reset_index(drop=True)) for part in PARTS
+        TripletTable(images, rows[rows["part"] == part].reset_index(drop=True), template)
+        for part in PARTS
     )
     return train, test
 

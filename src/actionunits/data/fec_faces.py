@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -36,6 +36,9 @@ _SIDE = 320  # long side of what the detector searches
 _OVERLAP = 0.2  # of the annotated box and the detected one, over their union
 _QUALITY = 95  # of the JPEGs
 _ROW_GROUP = 16  # faces that are read at once
+
+Look = Callable[[Sequence[Frame], FloatArray], FloatArray]
+"""N frames and the five points (N, 5, 2) of the face in each to its 49 landmarks (N, 49, 2)."""
 
 
 class Prepared(NamedTuple):
@@ -71,6 +74,15 @@ class _Cut(NamedTuple):
     final: bool  # whether to leave it at that the next time
 
 
+class _Placing(NamedTuple):
+    """How faces are placed."""
+
+    template: str
+    points: Callable[[Frame, FloatArray], FloatArray | None]
+    """A picture and a box in it (x and y, low and high) to points of the face, None if there is
+    none."""
+
+
 def prepare_fec(
     root: Path,
     out: Path,
@@ -80,6 +92,7 @@ def prepare_fec(
     votes: int = VOTES,
     threads: int = 4,
     detector: Detector | None = None,
+    look: Look | None = None,
     console: Console | None = None,
 ) -> Prepared:
     """Write a folder of aligned faces and triplets that `actionunits.data.fec.read` reads.
@@ -92,25 +105,24 @@ def prepare_fec(
         root: folder of the tables as they are handed out.
         out: folder to write.
         images: folder of the downloads, kept for the next time; one in `out` where not given.
-        template: how faces are placed; only ``canonical`` is for five points.
+        template: how faces are placed, one of `actionunits.faces.templates.list_templates`.
         votes: how many annotators must have found the odd face; more than half in any case.
         threads: pictures asked for at a time.
         detector: finds the five points of the faces; `CenterFace` where not given.
+        look: finds 49 landmarks for a template that needs them, such as
+            `actionunits.finder.close_look`; FEC brings none.
         console: where disk use and progress are shown; standard error by default.
 
     Returns:
         What became of the data set.
 
     Raises:
-        DataError: the template needs landmarks, the tables cannot be read, the votes never agree
-            so far, or there is no room.
+        DataError: the template needs landmarks and nobody finds them, the folder is of another
+            template, the tables cannot be read, the votes never agree so far, or there is no room.
         UserError: something cannot be written.
     """
-    if templates.needs_landmarks(template):
-        raise DataError(
-            f"{root}: the template {template} is placed by 49 landmarks and fec brings none; "
-            f"leave it at {templates.CANONICAL}"
-        )
+    placing = _placing(root, template, detector or CenterFace(threads=1), look)
+    _claim(out, template)
     console = console or Console(stderr=True)
     images = images or out / DOWNLOADS
     listed = annotations(root)
@@ -124,16 +136,49 @@ def prepare_fec(
     faces = listed.faces.iloc[used].reset_index(drop=True)
     agreed[_CORNERS] = numbers.reshape(-1, 3)  # among the faces that are used
     _check_room(faces, out, images, console)
-    reasons = _align_all(faces, out, images, threads, detector or CenterFace(threads=1), console)
+    reasons = _align_all(faces, out, images, threads, placing, console)
     there = np.array([reason is None for reason in reasons], dtype=bool)
     lost = faces.assign(reason=np.array(reasons, dtype=object))[~there]
     for name, table in ((LOST, lost), (MALFORMED, listed.malformed)):
         with writing(out / name), atomic(out / name) as file:
             table.to_csv(file, index=False)
     whole = there[agreed[_CORNERS].to_numpy()].all(1)
-    _write_triplets(agreed[whole], len(faces), out / TRIPLETS)
+    _write_triplets(agreed[whole], len(faces), template, out / TRIPLETS)
     counts = _counts(listed.triplets, agreed, agreed[whole])
     return Prepared(int(there.sum()), lost, listed.malformed, counts)
+
+
+def _placing(root: Path, template: str, detector: Detector, look: Look | None) -> _Placing:
+    closer = look if templates.needs_landmarks(template) else None
+    if closer is None and templates.needs_landmarks(template):
+        raise DataError(
+            f"{root}: the template {template} is placed by 49 landmarks and fec brings none; give "
+            f"what finds them, or leave it at {templates.CANONICAL}"
+        )
+
+    def points(part: Frame, box: FloatArray) -> FloatArray | None:
+        five = _five(detector([part], _SIDE)[0], box)
+        return five if five is None or closer is None else closer([part], five[None])[0]
+
+    return _Placing(template, points)
+
+
+def _claim(out: Path, template: str) -> None:
+    """Refuse a folder of faces that are placed otherwise."""
+    for file in out.glob(SHARDS):
+        found = _template(file)
+        if found not in {None, template}:
+            raise DataError(
+                f"{out} holds fec with the template {found}, not {template}; give another folder"
+            )
+
+
+def _template(file: Path) -> str | None:
+    """How the faces of a shard are placed; None where it is damaged, and so will be made anew."""
+    try:
+        return (pq.read_schema(file).metadata or {}).get(b"template", b"").decode() or None
+    except (OSError, pa.ArrowInvalid):
+        return None
 
 
 def _check_room(faces: pd.DataFrame, out: Path, images: Path, console: Console) -> None:
@@ -159,7 +204,7 @@ def _align_all(
     out: Path,
     images: Path,
     threads: int,
-    detector: Detector,
+    placing: _Placing,
     console: Console,
 ) -> list[str | None]:
     """Write the shards; return for each face why it is not there, None where it is."""
@@ -172,11 +217,11 @@ def _align_all(
             part = faces.iloc[start : start + _SHARD].reset_index(drop=True)
             file = _shard_file(out, start)
             files.add(file)
-            earlier = _read_shard(file, part)
-            cuts = _repair(part, earlier, images, threads, detector)
+            earlier = _read_shard(file, part, placing.template)
+            cuts = _repair(part, earlier, images, threads, placing)
             if cuts != earlier:
                 (out / TRIPLETS).unlink(missing_ok=True)  # from here on they may not be whole
-                _write_shard(part, cuts, file)
+                _write_shard(part, cuts, placing.template, file)
             reasons += [cut.reason for cut in cuts]
             progress.advance(bar, len(part))
     for file in set(out.glob(SHARDS)) - files:  # of an earlier preparation with more faces
@@ -190,7 +235,7 @@ def _repair(
     earlier: list[_Cut | None],
     images: Path,
     threads: int,
-    detector: Detector,
+    placing: _Placing,
 ) -> list[_Cut]:
     """Align the faces that were not seen to in earlier runs."""
     wanted = faces[[cut is None or not cut.final for cut in earlier]]
@@ -201,7 +246,7 @@ def _repair(
         url, rows = of
         if url in missing:
             return [_Cut(None, *missing[url])] * len(rows)
-        return _cut(picture(images, url), rows[_BOX].to_numpy(np.float64), detector)
+        return _cut(picture(images, url), rows[_BOX].to_numpy(np.float64), placing)
 
     # reading pictures, detecting and aligning all leave the interpreter to others
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -215,7 +260,7 @@ def _repair(
     return [known[row] for row in range(len(faces))]
 
 
-def _cut(file: Path, shares: FloatArray, detector: Detector) -> list[_Cut]:
+def _cut(file: Path, shares: FloatArray, placing: _Placing) -> list[_Cut]:
     """Aligned faces of one picture, of boxes (K, 4) left, right, top, bottom in shares of it."""
     try:
         image = read_image(file)
@@ -235,17 +280,21 @@ def _cut(file: Path, shares: FloatArray, detector: Detector) -> list[_Cut]:
             continue
         part = Frame(np.ascontiguousarray(image[y0:y1, x0:x1]), str(file), 0, 0.0)
         origin = np.array([x0, y0])
-        points = _points(detector([part], _SIDE)[0], box - origin[:, None])
+        points = placing.points(part, box - origin[:, None])
         if points is None:
             cuts.append(_Cut(None, "no face found in its box", final=True))
             continue
-        matrix = templates.place((points + origin)[None], templates.CANONICAL, FACE_SIDE)
+        try:
+            matrix = templates.place((points + origin)[None], placing.template, FACE_SIDE)
+        except ValueError:
+            cuts.append(_Cut(None, "its landmarks coincide or lie on one line", final=True))
+            continue
         face = warp(image, matrix, FACE_SIDE)[0].permute(1, 2, 0).contiguous().numpy()
         cuts.append(_Cut(encode_jpeg(face, _QUALITY), None, final=True))
     return cuts
 
 
-def _points(found: Detections, box: FloatArray) -> FloatArray | None:
+def _five(found: Detections, box: FloatArray) -> FloatArray | None:
     """Five points of the detected face that shares most with a box (x and y, low and high)."""
     low, size = found.boxes[:, :2], found.boxes[:, 2:]
     shared = np.minimum(low + size, box[:, 1]) - np.maximum(low, box[:, 0])
@@ -257,21 +306,22 @@ def _points(found: Detections, box: FloatArray) -> FloatArray | None:
     return points
 
 
-def _read_shard(file: Path, faces: pd.DataFrame) -> list[_Cut | None]:
+def _read_shard(file: Path, faces: pd.DataFrame, template: str) -> list[_Cut | None]:
     """What became of these faces in earlier runs; None where that is not known."""
     try:
         table = pq.read_table(file)
-        same = table.select(FACE).to_pandas().equals(faces)
+        same = table.select(FACE).to_pandas().equals(faces) and _template(file) == template
         columns = [table[name].to_pylist() for name in _Cut._fields]
     except (OSError, pa.ArrowInvalid, KeyError):  # not there, damaged or something else: made anew
         return [None] * len(faces)
     return [_Cut(*row) for row in zip(*columns, strict=True)] if same else [None] * len(faces)
 
 
-def _write_shard(faces: pd.DataFrame, cuts: list[_Cut], file: Path) -> None:
+def _write_shard(faces: pd.DataFrame, cuts: list[_Cut], template: str, file: Path) -> None:
     types = {"image": pa.binary(), "reason": pa.string(), "final": pa.bool_()}
     columns = dict(zip(_Cut._fields, zip(*cuts, strict=True), strict=True))
-    table = pa.Table.from_pandas(faces, preserve_index=False).replace_schema_metadata(None)
+    table = pa.Table.from_pandas(faces, preserve_index=False)
+    table = table.replace_schema_metadata({"template": template})
     for name, kind in types.items():
         table = table.append_column(name, pa.array(columns[name], kind))
     packed = {name: "NONE" if name == "image" else "ZSTD" for name in table.column_names}
@@ -279,8 +329,8 @@ def _write_shard(faces: pd.DataFrame, cuts: list[_Cut], file: Path) -> None:
         pq.write_table(table, temporary, row_group_size=_ROW_GROUP, compression=packed)
 
 
-def _write_triplets(triplets: pd.DataFrame, faces: int, file: Path) -> None:
-    card = {"kind": "fec", "version": VERSION, "faces": faces}
+def _write_triplets(triplets: pd.DataFrame, faces: int, template: str, file: Path) -> None:
+    card = {"kind": "fec", "version": VERSION, "faces": faces, "template": template}
     table = pa.Table.from_pandas(triplets, preserve_index=False)
     with writing(file), atomic(file) as temporary:
         pq.write_table(table.replace_schema_metadata({"actionunits": json.dumps(card)}), temporary)

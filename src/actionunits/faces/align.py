@@ -76,7 +76,9 @@ def similarity(points: FloatArray, target: FloatArray) -> FloatArray:
     p, source_mean = _centred(points)
     q, target_mean = _centred(target)
     spread = (p**2).sum(axis=(-2, -1))
-    if not (np.isfinite(spread) & (spread > 0)).all():
+    # Points that coincide still differ from their mean by rounding.
+    least = 1e-24 * (np.asarray(points) ** 2).sum(axis=(-2, -1))
+    if not (np.isfinite(spread) & (spread > least)).all():
         raise ValueError("a similarity needs finite points of which at least two differ")
     cosine = (p * q).sum(axis=(-2, -1)) / spread
     sine = (p[..., 0] * q[..., 1] - p[..., 1] * q[..., 0]).sum(axis=-1) / spread

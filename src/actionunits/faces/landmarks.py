@@ -23,19 +23,41 @@ class LandmarkModel(Protocol):
         ...
 
 
+class CloseLook:
+    """49 points of faces whose five points are known.
+
+    Args:
+        network: in evaluation mode, on the CPU.
+    """
+
+    def __init__(self, network: LandmarkModel) -> None:
+        self._network = network
+        spec = network.spec
+        self._target = template(spec.size, spec.align)
+        self._mean, self._std = (torch.tensor(v)[:, None, None] for v in (spec.mean, spec.std))
+
+    @torch.inference_mode()
+    def __call__(self, frames: Sequence[Frame], five: FloatArray) -> FloatArray:
+        """Return (N, 49, 2) points of the face with the five points (N, 5, 2) in each frame."""
+        matrices = similarity(five, self._target)
+        size, dtype = self._network.spec.size, fast_dtype()
+        crops = [warp(f.image, m[None], size) for f, m in zip(frames, matrices, strict=True)]
+        images = (torch.cat(crops).float() / 255 - self._mean) / self._std
+        with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
+            found = self._network(images.contiguous(memory_format=torch.channels_last))
+        return transform(found.landmarks.double().numpy(), invert(matrices))
+
+
 class Landmarks:
     """49 points of the main face.
 
     Args:
         five: finds its five points.
-        network: in evaluation mode, on the CPU.
+        look: looks at it more closely.
     """
 
-    def __init__(self, five: Points, network: LandmarkModel) -> None:
-        self._five, self._network = five, network
-        spec = network.spec
-        self._target = template(spec.size, spec.align)
-        self._mean, self._std = (torch.tensor(v)[:, None, None] for v in (spec.mean, spec.std))
+    def __init__(self, five: Points, look: CloseLook) -> None:
+        self._five, self._look = five, look
 
     def __call__(self, frames: Sequence[Frame]) -> FloatArray:
         """Return (N, 49, 2) points; see `Points`."""
@@ -45,14 +67,3 @@ class Landmarks:
         if seen:
             points[seen] = self._look([frames[i] for i in seen], five[seen])
         return points
-
-    @torch.inference_mode()
-    def _look(self, frames: Sequence[Frame], five: FloatArray) -> FloatArray:
-        """Landmarks (N, 49, 2) of faces with five points (N, 5, 2)."""
-        matrices = similarity(five, self._target)
-        size, dtype = self._network.spec.size, fast_dtype()
-        crops = [warp(f.image, m[None], size) for f, m in zip(frames, matrices, strict=True)]
-        images = (torch.cat(crops).float() / 255 - self._mean) / self._std
-        with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
-            found = self._network(images.contiguous(memory_format=torch.channels_last))
-        return transform(found.landmarks.double().numpy(), invert(matrices))
