@@ -256,3 +256,12 @@ def test_no_face_with_landmarks_has_no_error() -> None:
     metric.update(predicted, torch.full_like(true, torch.nan), known, subject)
     metric.update(predicted, true, torch.zeros_like(known), subject)
     assert metric.compute().isnan().all()
+
+
+@pytest.mark.parametrize("kind", REFERENCE)
+def test_one_subject_has_a_score_and_no_interval(kind: type[SubjectMetric]) -> None:
+    predicted, target, known, subject = frames()
+    metric = kind(A, 1)
+    metric.update(predicted, target, known, torch.zeros_like(subject))
+    assert torch.isfinite(metric.compute()).all()
+    assert metrics.interval(metric.bootstrap(resamples=5)).isnan().all()

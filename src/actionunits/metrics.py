@@ -25,7 +25,10 @@ def resample(subjects: int, resamples: int = _RESAMPLES, seed: int = 0) -> Tenso
 
     Returns:
         (R, S) float64 counts; every row sums to `subjects`. The same seed gives the same counts.
+        NaN for a single subject, who tells nothing of others.
     """
+    if subjects == 1:
+        return torch.full((resamples, 1), torch.nan, dtype=torch.float64)
     generator = torch.Generator().manual_seed(seed)
     drawn = torch.randint(subjects, (resamples, subjects), generator=generator)
     counts = torch.zeros(resamples, subjects, dtype=torch.float64)

@@ -109,7 +109,7 @@ class Report(BaseModel):
                 f"; NOT SCORED, as not coded here: {', '.join(AUSet.of(self.uncoded).columns())}"
             )
         caption += "; cal.: F1 at calibrated thresholds"
-        if self.scores["f1"].intervals:
+        if np.isfinite(self.scores["f1"].mean_interval).any():
             caption += "; in brackets 95 % intervals over subjects"
         if self.landmarks:
             caption += f"; {landmark_line(self.landmarks, self.found)}"
