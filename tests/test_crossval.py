@@ -48,4 +48,4 @@ def test_three_folds_resume_where_they_stopped(
     said = CliRunner().invoke(app, [str(tmp_path / "fold1" / "recipe.yaml"), f"--out={tmp_path}"])
     assert said.exit_code == 0, said.output
     assert (tmp_path / "table.md").is_file()
-    assert said.stderr.splitlines()[-1] == f"beside its paper: au compare {tmp_path}"
+    assert said.stderr.splitlines()[-1] == f"beside other runs: au compare {tmp_path} RUN..."

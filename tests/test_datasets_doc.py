@@ -125,6 +125,7 @@ def test_a_data_set_goes_from_the_archive_to_the_table(
     monkeypatch.chdir(tmp_path)
     trees.bp4d_plus(tmp_path / "BP4D+", ("F001", "F002", "F003"), frames=8, face=face)
     said = {arguments[0]: out for arguments, out in follow(au, SECTIONS["BP4D+"], tmp_path)}
+    assert "beside renet Table 3" in said["crossval"]
     assert "renet Table 3" in said["compare"]
     run = tmp_path / "runs" / "renet_bp4d_plus"
     assert {"table.md", "table.tex", "table.csv", REPORT} <= {file.name for file in run.iterdir()}

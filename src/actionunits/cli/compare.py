@@ -2,9 +2,12 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from actionunits.compare import Comparison
 
 
 class Metric(StrEnum):
@@ -46,11 +49,18 @@ def compare(
     elif markdown:
         typer.echo("\n".join(grid.to_markdown() for grid in grids(comparison)), nl=False)
     else:
-        from rich.console import Console
+        show(comparison)
 
-        console = Console()
-        for grid in grids(comparison):
-            console.print(grid.to_table())
-            for line in grid.lines:
-                console.print(line, highlight=False, markup=False)
-            console.print()
+
+def show(comparison: "Comparison") -> None:
+    """Print tables, and below each what to read with it."""
+    from rich.console import Console
+
+    from actionunits.compare.show import grids
+
+    console = Console()
+    for grid in grids(comparison):
+        console.print(grid.to_table())
+        for line in grid.lines:
+            console.print(line, highlight=False, markup=False)
+        console.print()

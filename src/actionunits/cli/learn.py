@@ -65,7 +65,23 @@ def crossval(
     typer.echo(f"runs: {folder}", err=True)
     if not isinstance(report, PlainReport):
         typer.echo(f"tables: {folder / 'table'}.md, .tex, .csv", err=True)
-        typer.echo(f"beside its paper: au compare {shlex.quote(str(folder))}", err=True)
+        if not json:
+            _beside_paper(folder)
+        typer.echo(f"beside other runs: au compare {shlex.quote(str(folder))} RUN...", err=True)
+
+
+def _beside_paper(folder: Path) -> None:
+    """Print the first score that there is a published one of beside that."""
+    from actionunits.cli.compare import show
+    from actionunits.compare import METRICS, compare
+    from actionunits.compare.measured import read_run
+
+    run = read_run(folder)
+    for metric in (metric for metric in METRICS if run.has(metric)):
+        comparison = compare([folder], metric)
+        if comparison.papers[0].reference is not None:
+            show(comparison)
+            return
 
 
 def evaluate(
