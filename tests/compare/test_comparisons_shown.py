@@ -29,13 +29,13 @@ def test_tables_fit_a_terminal(count: int, tmp_path: Path) -> None:
         write_crossval(tmp_path / f"a_long_name_of_a_run-{i}", of, numbers, seed=i)
         for i in range(count)
     ]
-    text = shown(folders, 80 if count == 1 else 100)
+    text = shown(folders, 80)
     assert "…" not in text
     for number in range(2, count + 1):
         assert f"{number} - 1" in text
     tables = [grid.to_table() for grid in grids(compare(folders))]
     for table in tables:
-        assert Console(width=200).measure(table).maximum <= (80 if count == 1 else 100)
+        assert Console(width=200).measure(table).maximum <= 80
 
 
 def test_published_tables_fit_80_columns(tmp_path: Path) -> None:

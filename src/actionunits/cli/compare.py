@@ -47,7 +47,8 @@ def compare(
 
         typer.echo(encoder.dumps(comparison.to_dict(), indent=1))
     elif markdown:
-        typer.echo("\n".join(grid.to_markdown() for grid in grids(comparison)), nl=False)
+        wide = grids(comparison, max(len(runs), 2))  # a page scrolls, a terminal cuts
+        typer.echo("\n".join(grid.to_markdown() for grid in wide), nl=False)
     else:
         show(comparison)
 

@@ -11,17 +11,23 @@ from actionunits.grid import AU_NAMES, DASH, Grid, decimals, ends, printed
 from actionunits.published import MEAN
 from actionunits.report import HEADINGS, LANDMARK_ERROR, SELECTION, cell, landmark_line
 
-_ROOMY = 3  # as many runs leave room for an interval an AU
-_MOST = 6  # runs in a table of 100 columns
+_ROOMY = 2  # as many runs leave room for an interval an AU
+TERMINAL = 5
+"""Runs side by side in a table of 80 columns."""
 
 
-def grids(comparison: Comparison) -> Iterator[Grid]:
-    """Means of several runs, their AUs side by side, then each run beside its paper."""
+def grids(comparison: Comparison, most: int = TERMINAL) -> Iterator[Grid]:
+    """Means of several runs, their AUs side by side, then each run beside its paper.
+
+    Args:
+        comparison: to lay out.
+        most: runs in a table, 2 or more; the first is in each.
+    """
     runs = comparison.runs
     if len(runs) > 1:
         yield _means(comparison)
-    for start in range(1, len(runs), _MOST - 1):
-        yield _side_by_side(comparison, range(start, min(start + _MOST - 1, len(runs))))
+    for start in range(1, len(runs), most - 1):
+        yield _side_by_side(comparison, range(start, min(start + most - 1, len(runs))))
     for run, pair in zip(runs, comparison.papers, strict=True):
         if pair.reference is not None or len(runs) == 1:
             yield _beside_paper(run, pair)
