@@ -97,10 +97,7 @@ class AUPatches(nn.Module):
     def forward(self, x: Tensor, landmarks: Tensor) -> Tensor:
         """Map O_G (B, C, side, side) and landmarks (B, 49, 2) to v (B, A, C, side, side)."""
         starts = self.starts(landmarks)
-        inside = self._cells(starts, self.window).to(x.dtype)
-        across = torch.einsum("bahiy,bcyx->bahcix", inside[..., 1, :, :], x)
-        patches = torch.einsum("bahcix,bahjx->bhacij", across, inside[..., 0, :, :])
-        patches = patches * self._once(starts)[:, :, :, None].to(x.dtype)
+        patches = self._windows(x, starts) * self._once(starts)[:, :, :, None].to(x.dtype)
 
         y = self.conv(patches.flatten(2, 3).flatten(0, 1))
         y = y.unflatten(1, (self.count, -1)).unflatten(0, (-1, 2))  # (B, 2, A, C, w + 2, w + 2)
@@ -113,6 +110,17 @@ class AUPatches(nn.Module):
         centres = self.centres(landmarks.float())[:, self.centres.of_au]
         starts: Tensor = (centres * self.scale - self.window / 2 + 0.5).floor()
         return starts
+
+    def _windows(self, x: Tensor, starts: Tensor) -> Tensor:
+        """What the map holds in the windows, (B, 2, A, C, w, w); 0 beyond its edge."""
+        cells = starts[..., None].long() + torch.arange(self.window, device=x.device)
+        inside = (cells >= 0) & (cells < self.side)  # (B, A, 2, 2, w) of columns and rows
+        columns, rows = cells.clamp(0, self.side - 1).unbind(3)
+        faces = torch.arange(x.shape[0], device=x.device)[:, None, None, None, None]
+        places = (faces * self.side + rows[..., :, None]) * self.side + columns[..., None, :]
+        pixels = functional.embedding(places, x.permute(0, 2, 3, 1).reshape(-1, x.shape[1]))
+        within = inside[..., 1, :, None] & inside[..., 0, None, :]  # (B, A, 2, w, w)
+        return (pixels * within[..., None]).permute(0, 2, 1, 5, 3, 4)
 
     def _cells(self, starts: Tensor, length: int) -> Tensor:
         """Which cells of the map the columns and rows are: (B, A, 2, 2, length, side), 0 or 1."""
