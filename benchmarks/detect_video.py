@@ -26,6 +26,7 @@ from actionunits.faces.centerface import CenterFace
 from actionunits.models.registry import blank_stats
 from actionunits.models.renet import RENet
 from actionunits.predict import Predictor, load
+from actionunits.reader import _Feed
 from actionunits.types import Frame
 from clips import portrait_clip
 
@@ -131,8 +132,16 @@ def stages(clip: Path, predictor: Predictor) -> None:
     )
     report(
         "model",
-        rate(lambda: [predictor._run(part) for part in torch.split(crops, BATCH)], len(frames)),
+        rate(lambda: [read(predictor, part) for part in torch.split(crops, BATCH)], len(frames)),
     )
+
+
+def read(predictor: Predictor, crops: torch.Tensor) -> None:
+    """The network on aligned faces, without its tracker and tables."""
+    feed = _Feed(predictor._spec, predictor._device)
+    with torch.inference_mode(), feed.autocast():
+        for images in feed.images(crops):
+            predictor._model(images)
 
 
 def baseline(clip: Path, predictor: Predictor) -> float:
@@ -147,7 +156,7 @@ def baseline(clip: Path, predictor: Predictor) -> float:
         for frame in media.frames(clip):
             (found,) = detector([frame], SIDE)
             if len(found.landmarks):
-                predictor._run(warp(frame.image, similarity(found.landmarks, target), spec.size))
+                read(predictor, warp(frame.image, similarity(found.landmarks, target), spec.size))
 
     return rate(work, length)
 

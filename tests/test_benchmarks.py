@@ -1,0 +1,33 @@
+"""Benchmarks run, at sizes that take seconds; how fast they find anything is not looked at."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parents[1] / "benchmarks"
+SHARED = {"clips.py", "timing.py", "mdhr_literal.py"}  # what benchmarks have in common
+OPTIONS = {
+    "detect_video.py": "--frames 8",
+    "gtlenet_heads.py": "--repeats 1 --size 128",
+    "mdhr_video.py": "--frames 16 --chunk 8 --size 64 --repeats 1",
+    "memory.py": "--rate 1",
+    "mgrrnet_blocks.py": "--repeats 1 --batch 1",
+    "prepare.py": "--workers 1 --frames 1",
+    "renet_batched.py": "--repeats 1 --size 64",
+    "sacl_blocks.py": "--repeats 1 --batch 1 --size 64",
+}
+
+
+def test_every_benchmark_is_run_here() -> None:
+    assert {file.name for file in FOLDER.glob("*.py")} == SHARED | OPTIONS.keys()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", OPTIONS)
+def test_runs(name: str) -> None:
+    command = [sys.executable, str(FOLDER / name), *OPTIONS[name].split()]
+    said = subprocess.run(command, capture_output=True, text=True)
+    assert said.returncode == 0, said.stderr
+    assert any(character.isdigit() for character in said.stdout)
