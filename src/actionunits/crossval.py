@@ -77,14 +77,18 @@ class CrossReport(BaseModel):
         return self.model_dump_json(indent=1) + "\n"
 
     def to_table(self) -> Table:
-        """Table for the terminal, at most 100 columns wide; narrower ones cut the AU names."""
-        grid = self.to_grid()
+        """Table for the terminal, 80 columns wide."""
+        grid = self.to_grid(brief=True)
         table = grid.to_table()
         table.caption = "; ".join(grid.lines)
         return table
 
-    def to_grid(self) -> Grid:
-        """The table of a paper: percentages, or the units of intensity, and what was counted."""
+    def to_grid(self, brief: bool = False) -> Grid:
+        """The table of a paper: percentages, or the units of intensity, and what was counted.
+
+        Args:
+            brief: AUs by number and intervals in whole per cent, for a terminal.
+        """
         frame = self.to_frame()
         folds = [f"f1_fold{number}" for number in range(1, len(self.folds) + 1)]
         others = [name for name in HEADINGS if name in self.mean and name != "f1"]
@@ -93,10 +97,10 @@ class CrossReport(BaseModel):
         for au, line in zip(map(str, frame.index), frame.to_dict("records"), strict=True):
             cells = {column: _printed(line, column) for column in scores}
             low, high = (line[f"f1_pooled_{end}"] * SCALE["f1"] for end in ("low", "high"))
-            cells["f1_pooled"] += f" {ends(low, high, 1)}".rstrip()
+            cells["f1_pooled"] += f" {ends(low, high, 0 if brief else 1)}".rstrip()
             positives, subjects = (str(int(line[column])) for column in _SUPPORT)
             support = ["" if au == MEAN else positives, subjects]  # their sum says nothing
-            rows.append((AU_NAMES.get(au, au), *support, *cells.values()))
+            rows.append((au if brief else AU_NAMES.get(au, au), *support, *cells.values()))
         headings = [f"fold\n{number}" for number in range(1, len(self.folds) + 1)]
         headings = ["AU", "pos.", "subj.", *headings, "mean", "pooled\n[95 %]"]
         headings += [HEADINGS[name] for name in others]

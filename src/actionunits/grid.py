@@ -32,7 +32,7 @@ class Grid(NamedTuple):
     """What to read below the table."""
 
     def to_table(self) -> Table:
-        """For a terminal, at most 100 columns wide."""
+        """For a terminal."""
         table = Table(title=self.title, title_justify="left", box=box.SIMPLE_HEAD, padding=0)
         table.add_column(self.headings[0], overflow="ellipsis", no_wrap=True, min_width=4)
         for heading in self.headings[1:]:

@@ -99,7 +99,7 @@ class Report(BaseModel):
         return self.model_dump_json(indent=1) + "\n"
 
     def to_table(self) -> Table:
-        """Table for the terminal, at most 100 columns wide; narrower ones cut the AU names."""
+        """Table for the terminal, 80 columns wide; narrower ones cut the AU names."""
         frame = self.to_frame()
         shown = [name for name in HEADINGS if name in self.scores]
         caption = f"{self.frames} frames of {len(self.subjects)} subjects; "
