@@ -11,7 +11,7 @@ from handmade import BP4D, located, recipe, report, shown, write_crossval, write
 from actionunits import aus
 from actionunits.compare import compare
 from actionunits.metrics import F1
-from actionunits.recipe import Recipe
+from actionunits.recipe import Recipe, load_recipe
 from actionunits.report import Score
 
 
@@ -119,6 +119,13 @@ def test_how_faces_were_prepared_is_said(tmp_path: Path) -> None:
     text = shown([unpublished], 400)
     assert "nothing published on csv" in text
     assert f"2 of {done.frames + 2:,} frames were lost in preparation" in text
+
+
+def test_folds_that_no_paper_has_are_said(tmp_path: Path) -> None:
+    folder = write_crossval(tmp_path / "run", load_recipe("renet_bp4d_plus"), BP4D)
+    (pair,) = compare([folder]).papers
+    assert pair.reference is not None
+    assert any("do not publish who is in which part of BP4D+" in why for why in pair.unlike)
 
 
 def test_means_are_of_the_aus_in_common(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from torch import Tensor
 from actionunits import published
 from actionunits.aus import AUSet
 from actionunits.compare.measured import Measured
+from actionunits.data.facts import known
 from actionunits.errors import RecipeError
 from actionunits.metrics import interval
 from actionunits.published import MEAN, PublishedTable, Row
@@ -73,7 +74,7 @@ def beside_paper(run: Measured, metric: str) -> Beside:
     frame = _frame(run, printed, metric, tuple(common.values()))
     unlike = (
         *_settings_unlike(run, table, row),
-        *_preparation_unlike(run),
+        *_data_unlike(run),
         *_aus_unlike(run.aus, table),
         *_row_unlike(row),
     )
@@ -84,7 +85,7 @@ def beside_paper(run: Measured, metric: str) -> Beside:
 
 def _alone(run: Measured, metric: str, why: str) -> Beside:
     """A run that nothing printed can be put beside."""
-    unlike = (why, *_preparation_unlike(run))
+    unlike = (why, *_data_unlike(run))
     return Beside(run.name, None, metric, _frame(run, None, metric, run.aus), unlike)
 
 
@@ -167,7 +168,11 @@ def _settings_unlike(run: Measured, table: PublishedTable, row: Row) -> Iterator
         yield f"other settings than {run.variant}: {', '.join(run.variant.changed)}"
 
 
-def _preparation_unlike(run: Measured) -> Iterator[str]:
+def _data_unlike(run: Measured) -> Iterator[str]:
+    """What holds of a data set, and of how it was prepared, whatever it is put beside."""
+    facts = known().get(run.recipe.data.name)
+    if facts is not None and facts.note:
+        yield facts.note
     if run.found:
         yield f"landmarks of {run.found:,} of {run.frames:,} faces are what our own model found"
     if run.lost:
