@@ -17,6 +17,7 @@ def packaged(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
     known += [("renet_bp4d_intensity", "", recipe(params={"task": "intensity"}))]
     known += [("renet_disfa", "", recipe(data="disfa", threshold=1))]
+    known += [("renet_bp4d_plus", "", recipe(data="bp4d_plus"))]
     known += [("sacl_disfa", "", recipe("sacl", "disfa", init="imagenet"))]
     known += [("mgrrnet_bp4d", "", recipe("mgrrnet"))]
     known += [("gtlenet_bp4d", "freeze_encoder", recipe("gtlenet", params={"freeze": True}))]

@@ -11,7 +11,7 @@ from handmade import BP4D, located, recipe, report, shown, write_crossval, write
 from actionunits import aus
 from actionunits.compare import compare
 from actionunits.metrics import F1
-from actionunits.recipe import Recipe, load_recipe
+from actionunits.recipe import Recipe
 from actionunits.report import Score
 
 
@@ -122,7 +122,7 @@ def test_how_faces_were_prepared_is_said(tmp_path: Path) -> None:
 
 
 def test_folds_that_no_paper_has_are_said(tmp_path: Path) -> None:
-    folder = write_crossval(tmp_path / "run", load_recipe("renet_bp4d_plus"), BP4D)
+    folder = write_crossval(tmp_path / "run", recipe(data="bp4d_plus"))
     (pair,) = compare([folder]).papers
     assert pair.reference is not None
     assert any("do not publish who is in which part of BP4D+" in why for why in pair.unlike)
