@@ -213,7 +213,14 @@ def test_latex_escapes_and_has_rows_of_one_width(tmp_path: Path) -> None:
     assert text.count(r"\begin{") == text.count(r"\end{") == 2
 
 
-@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="LaTeX is not installed")
+def has_latex() -> bool:
+    """Whether there is a LaTeX with the package that tables need."""
+    return bool(shutil.which("pdflatex") and shutil.which("kpsewhich")) and (
+        subprocess.run(["kpsewhich", "booktabs.sty"], capture_output=True).returncode == 0
+    )
+
+
+@pytest.mark.skipif(not has_latex(), reason="LaTeX with booktabs is not installed")
 def test_latex_typesets_it_in_the_width_of_a_page(tmp_path: Path) -> None:
     odd = report(["S1", "S2"]).model_copy(update={"title": r"a_b & 5% \of {#1}~^$, x, fold 1"})
     write_tables(summarise([odd, report(["S3"]), report(["S4"])]), tmp_path)
