@@ -143,8 +143,9 @@ def read(root: Path | None) -> tuple[TripletTable, TripletTable]:
     template = card.pop("template", None)
     if card != {"kind": "fec", "version": VERSION, "faces": len(images)}:
         raise DataError(
-            f"{file}: expected triplets of the {len(images)} faces beside it, found "
-            f"{card.get('faces')}; run `au data prepare fec ROOT {root}` again"
+            f"{file}: expected triplets of the {len(images)} faces beside it in version {VERSION}, "
+            f"found {card.get('faces')} in version {card.get('version')}; run "
+            f"`au data prepare fec ROOT {root}` again"
         )
     rows = table.to_pandas()
     if not (rows["part"] == "train").any():

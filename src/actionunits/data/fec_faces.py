@@ -149,12 +149,14 @@ def prepare_fec(
 
 
 def _placing(root: Path, template: str, detector: Detector, look: Look | None) -> _Placing:
-    closer = look if templates.needs_landmarks(template) else None
-    if closer is None and templates.needs_landmarks(template):
+    needed = templates.needs_landmarks(template)
+    if needed and look is None:
         raise DataError(
             f"{root}: the template {template} is placed by 49 landmarks and fec brings none; give "
             f"what finds them, or leave it at {templates.CANONICAL}"
         )
+
+    closer = look if needed else None
 
     def points(part: Frame, box: FloatArray) -> FloatArray | None:
         five = _five(detector([part], _SIDE)[0], box)
@@ -310,7 +312,8 @@ def _read_shard(file: Path, faces: pd.DataFrame, template: str) -> list[_Cut | N
     """What became of these faces in earlier runs; None where that is not known."""
     try:
         table = pq.read_table(file)
-        same = table.select(FACE).to_pandas().equals(faces) and _template(file) == template
+        placed = (table.schema.metadata or {}).get(b"template") == template.encode()
+        same = placed and table.select(FACE).to_pandas().equals(faces)
         columns = [table[name].to_pylist() for name in _Cut._fields]
     except (OSError, pa.ArrowInvalid, KeyError):  # not there, damaged or something else: made anew
         return [None] * len(faces)

@@ -58,8 +58,8 @@ FIVE_POINTS = Finder(five_points, "five points of CenterFace")
 class MainFace:
     """Five points of the main face: the largest, and from then on whichever is nearest to it.
 
-    Once it is known, it is looked for around where it was last seen, and in the whole picture only
-    where it is not found there.
+    Once it is known, it is looked for around where it was last seen before a call, and in the whole
+    picture only where it is not found there.
 
     Args:
         detector: finds the faces.
