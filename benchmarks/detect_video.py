@@ -21,12 +21,12 @@ import torch
 
 from actionunits import media
 from actionunits.aus import ALL
+from actionunits.detect.predict import Predictor, load
+from actionunits.detect.reader import _Feed
 from actionunits.faces.align import similarity, template, warp
 from actionunits.faces.centerface import CenterFace
 from actionunits.models.registry import blank_stats
 from actionunits.models.renet import RENet
-from actionunits.predict import Predictor, load
-from actionunits.reader import _Feed
 from actionunits.types import Frame
 from clips import portrait_clip
 

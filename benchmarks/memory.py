@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from actionunits import plots, writers
 from actionunits.aus import ALL
-from actionunits.predict import Predictor
+from actionunits.detect import plots, writers
+from actionunits.detect.predict import Predictor
 from actionunits.types import InputSpec, Output
 from clips import portrait_clip
 

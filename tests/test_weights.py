@@ -9,10 +9,9 @@ import pytest
 import actionunits
 from actionunits import data, demo, weights
 from actionunits.checkpoint import read_card
+from actionunits.detect.predict import Predictor
 from actionunits.evaluate import evaluate
-from actionunits.predict import Predictor
-
-PHOTOS = Path(__file__).resolve().parents[2] / "shared" / "photos"
+from beside import PHOTOS
 
 
 @pytest.fixture(scope="module")

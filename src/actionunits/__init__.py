@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from actionunits.aus import ALL, BP4D12, BP4D_INTENSITY5, DISFA8, DISFA12, AUSet
-    from actionunits.predict import Predictor, load
+    from actionunits.detect.predict import Predictor, load
     from actionunits.recipe import load_recipe
 
 __all__ = [
@@ -31,7 +31,7 @@ __all__ = [
 # Imported when first used, so that `import actionunits` does not wait for PyTorch.
 _HOMES = {
     **dict.fromkeys(["ALL", "AUSet", "BP4D12", "BP4D_INTENSITY5", "DISFA12", "DISFA8"], "aus"),
-    **dict.fromkeys(["Predictor", "load"], "predict"),
+    **dict.fromkeys(["Predictor", "load"], "detect.predict"),
     "load_recipe": "recipe",
 }
 

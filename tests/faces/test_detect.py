@@ -1,7 +1,6 @@
 """Detectors: the default one finds faces where people see them; given faces are taken as given."""
 
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,9 +14,7 @@ from actionunits.faces.centerface import CenterFace, _resized
 from actionunits.faces.detect import DETECTORS, detector
 from actionunits.faces.given import Aligned, BoxesFile
 from actionunits.types import Frame
-
-PHOTOS = Path(__file__).parents[3] / "shared" / "photos"
-photos = pytest.mark.skipif(not PHOTOS.exists(), reason="the photographs are not here")
+from beside import PHOTOS, photos
 
 # Seen by eye in scikit-image's photograph: eye centres, nose tip, mouth corners.
 ASTRONAUT = np.array([[203.0, 102], [247, 103], [224, 126], [204, 140], [243, 141]])

@@ -17,12 +17,12 @@ from safetensors.torch import load_file
 from actionunits import checkpoint, data
 from actionunits.checkpoint import WEIGHTS
 from actionunits.data.table import FrameTable
+from actionunits.detect.predict import load
 from actionunits.errors import CheckpointError, DataError
 from actionunits.evaluate import evaluate
 from actionunits.export import export
 from actionunits.faces.given import Aligned
 from actionunits.models import registry
-from actionunits.predict import load
 from actionunits.recipe import Recipe, list_recipes, load_recipe, parse_recipe
 from actionunits.run import CHECKPOINT, LOG, STATE, Run, TrainingError
 from actionunits.train import train

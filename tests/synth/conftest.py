@@ -8,13 +8,13 @@ from actionunits.errors import UserError
 from actionunits.synth.assets import Assets, load_assets
 from actionunits.synth.face import Head
 from actionunits.synth.render import Renderer
+from beside import SHARED
 
 
 @pytest.fixture(scope="session")
 def assets_folder() -> Path:
     """The MakeHuman assets, where this machine has them."""
-    beside = Path(__file__).resolve().parents[3] / "shared" / "makehuman"
-    folder = Path(os.environ.get("ACTIONUNITS_ASSETS", beside))
+    folder = Path(os.environ.get("ACTIONUNITS_ASSETS", SHARED / "makehuman"))
     if not (folder / "mpfb").is_dir():
         pytest.skip(f"no MakeHuman assets at {folder}: set ACTIONUNITS_ASSETS to run this")
     return folder

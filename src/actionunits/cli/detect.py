@@ -10,8 +10,8 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from actionunits.detect.predict import Predictor
     from actionunits.errors import UserError
-    from actionunits.predict import Predictor
     from actionunits.types import Reading
 
 _SHOWN = 3  # pictures whose tables are printed; of more, the files tell
@@ -46,10 +46,10 @@ def detect(
     each AU its probability (_p), occurrence (_c, 0 or 1) and intensity (_r, 0 to 5). A frame
     without a face has a row with success 0.
     """
+    from actionunits.detect.predict import load
     from actionunits.errors import UserError
     from actionunits.faces.detect import detector as build
     from actionunits.faces.given import BoxesFile
-    from actionunits.predict import load
 
     if boxes is not None and (aligned or detector != "centerface"):
         raise UserError("--boxes already says where the faces are; leave out the other detector")
@@ -64,10 +64,11 @@ def _read(
     """Read, write and print; at the end raise what could not be read, the rest being done."""
     from rich.console import Console
 
-    from actionunits import media, tables
-    from actionunits.plots import overlay_writer
-    from actionunits.summary import Summary
-    from actionunits.writers import writer
+    from actionunits import media
+    from actionunits.detect import tables
+    from actionunits.detect.plots import overlay_writer
+    from actionunits.detect.summary import Summary
+    from actionunits.detect.writers import writer
 
     errors, console = Console(stderr=True), Console()
     problems: list[UserError] = []
@@ -153,9 +154,9 @@ def demo(
     from actionunits import data
     from actionunits import demo as material
     from actionunits.data.splits import train_test
+    from actionunits.detect.plots import timeline
+    from actionunits.detect.predict import load
     from actionunits.evaluate import evaluate
-    from actionunits.plots import timeline
-    from actionunits.predict import load
     from actionunits.weights import locate
 
     console = Console()

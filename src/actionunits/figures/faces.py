@@ -16,11 +16,11 @@ from actionunits.aus import AUSet
 from actionunits.data.dataset import Faces
 from actionunits.data.splits import train_test
 from actionunits.data.table import FrameTable
+from actionunits.detect.predict import Predictor
 from actionunits.errors import DataError, UserError
 from actionunits.faces.centerface import CenterFace
 from actionunits.faces.given import Aligned
 from actionunits.figures.trained import Report, Trained
-from actionunits.predict import Predictor
 
 EMBEDDED = "synfacs"
 

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from actionunits import media, plots
+from actionunits import media
 from actionunits.aus import ALL
+from actionunits.detect import plots
+from actionunits.detect.tables import Rows
 from actionunits.errors import UserError
-from actionunits.tables import Rows
 from actionunits.types import Face, Frame, Reading
 from test_media import write_video
 

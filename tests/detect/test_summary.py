@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from actionunits.aus import AUSet
-from actionunits.summary import Summary
+from actionunits.detect.summary import Summary
 from actionunits.types import Face, Frame, Reading
 
 

@@ -20,14 +20,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from actionunits import checkpoint, media, tables, weights
+from actionunits import checkpoint, media, weights
 from actionunits.aus import AUSet
+from actionunits.detect import tables
+from actionunits.detect.reader import Read, reader
 from actionunits.errors import UserError
 from actionunits.faces import align, templates
 from actionunits.faces.centerface import CenterFace
 from actionunits.faces.detections import Detections, Detector
 from actionunits.faces.track import Tracker
-from actionunits.reader import Read, reader
 from actionunits.types import AUModel, Face, Frame, Reading
 
 _CHUNK_FRAMES = 8  # of a video that go through the networks together

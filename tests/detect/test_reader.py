@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from actionunits.reader import Read, reader
+from actionunits.detect.reader import Read, reader
 from actionunits.types import Face, Frame, InputSpec, Output
 
 CONTEXT = 2

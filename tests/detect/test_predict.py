@@ -13,6 +13,8 @@ from torch import nn
 
 from actionunits import checkpoint
 from actionunits.aus import DISFA8
+from actionunits.detect.predict import Predictor, load
+from actionunits.detect.tables import columns
 from actionunits.errors import CheckpointError, MediaError
 from actionunits.faces import align, templates
 from actionunits.faces.align import TEMPLATE, transform, warp
@@ -20,15 +22,11 @@ from actionunits.faces.centerface import CenterFace
 from actionunits.faces.detections import Detections
 from actionunits.faces.given import Aligned
 from actionunits.faces.templates import list_templates
-from actionunits.predict import Predictor, load
-from actionunits.tables import columns
 from actionunits.types import InputSpec, Output
+from beside import PHOTOS, photos
 from runs import tiny_recipe
 from test_checkpoint import make
 from test_media import write_video
-
-PHOTOS = Path(__file__).parents[2] / "shared" / "photos"
-photos = pytest.mark.skipif(not PHOTOS.exists(), reason="the photographs are not here")
 
 
 class Shade(nn.Module):

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from actionunits import tables, writers
 from actionunits.aus import AUSet
+from actionunits.detect import tables, writers
 from actionunits.errors import UserError
 from actionunits.types import Face, Frame, Reading
 

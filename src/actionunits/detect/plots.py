@@ -17,10 +17,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from actionunits import media
 from actionunits.aus import AUSet
+from actionunits.detect.writers import PerInput, Writer, destinations, is_folder
 from actionunits.errors import UserError
 from actionunits.files import atomic, writing
 from actionunits.types import Face, Reading
-from actionunits.writers import PerInput, Writer, destinations, is_folder
 
 _COLOURS = ["#4cc3ff", "#ffb03a", "#7be07b", "#ff7a7a", "#c9a0ff", "#ffe14d"]
 _PANEL, _TRACK, _TEXT, _FAINT = "#14181d", "#2b323b", "#f2f5f7", "#8b96a3"

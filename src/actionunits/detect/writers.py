@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from actionunits.aus import AUSet
+from actionunits.detect.tables import Rows, rounded
 from actionunits.errors import UserError
 from actionunits.files import atomic, writing
-from actionunits.tables import Rows, rounded
 from actionunits.types import Reading
 
 _FLUSH_ROWS = 1024
