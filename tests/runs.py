@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from actionunits.recipe import Recipe, parse_recipe
+from actionunits.learn.recipe import Recipe, parse_recipe
 
 
 def tiny_recipe(root: Path, params: dict[str, Any] | None = None, **changes: Any) -> Recipe:

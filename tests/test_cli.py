@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from actionunits import aus, demo
-from actionunits.checkpoint import read_card
+from actionunits.learn.checkpoint import read_card
 from command import Au
 
 TINY = [

@@ -15,8 +15,8 @@ from actionunits import data, demo
 from actionunits.data.affectnet import EXPRESSIONS
 from actionunits.data.dataset import decode
 from actionunits.data.facts import known
-from actionunits.recipe import load_recipe
-from actionunits.run import REPORT
+from actionunits.learn.recipe import load_recipe
+from actionunits.learn.run import REPORT
 from command import Au
 from models.cases import QUICK, SMALL
 

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from actionunits import checkpoint, data
-from actionunits.evaluate import evaluate
-from actionunits.train import train
+from actionunits import data
+from actionunits.learn import checkpoint
+from actionunits.learn.evaluate import evaluate
+from actionunits.learn.train import train
 from command import Au, Said
 from rawtables import raw_table
 from runs import tiny_recipe

@@ -8,8 +8,9 @@ import pytest
 from actionunits import published
 from actionunits.aus import AUSet
 from actionunits.compare.measured import Measured
-from actionunits.published import MEAN, UNITS, WHOLE, PublishedTable, find, of_run, tables
-from actionunits.recipe import list_ablations, list_recipes, load_recipe
+from actionunits.learn.grid import MEAN, UNITS
+from actionunits.learn.recipe import list_ablations, list_recipes, load_recipe
+from actionunits.published import WHOLE, PublishedTable, find, of_run, tables
 
 # paper, table, data, metric: rows, columns with the average
 SHAPES = {

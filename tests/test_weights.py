@@ -8,9 +8,9 @@ import pytest
 
 import actionunits
 from actionunits import data, demo, weights
-from actionunits.checkpoint import read_card
 from actionunits.detect.predict import Predictor
-from actionunits.evaluate import evaluate
+from actionunits.learn.checkpoint import read_card
+from actionunits.learn.evaluate import evaluate
 from beside import PHOTOS
 
 

@@ -4,8 +4,8 @@
 >>> actionunits.DISFA8.columns()
 ['AU01', 'AU02', 'AU04', 'AU06', 'AU09', 'AU12', 'AU25', 'AU26']
 
-``actionunits.load("default").predict("photo.jpg")`` gives a table; training and evaluation are
-`actionunits.train.train`, `actionunits.crossval.crossval` and `actionunits.evaluate.evaluate`.
+``actionunits.load("default").predict("photo.jpg")`` gives a table; training and evaluation are in
+`actionunits.learn`: `train.train`, `crossval.crossval` and `evaluate.evaluate`.
 """
 
 from importlib import import_module
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from actionunits.aus import ALL, BP4D12, BP4D_INTENSITY5, DISFA8, DISFA12, AUSet
     from actionunits.detect.predict import Predictor, load
-    from actionunits.recipe import load_recipe
+    from actionunits.learn.recipe import load_recipe
 
 __all__ = [
     "ALL",
@@ -32,7 +32,7 @@ __all__ = [
 _HOMES = {
     **dict.fromkeys(["ALL", "AUSet", "BP4D12", "BP4D_INTENSITY5", "DISFA12", "DISFA8"], "aus"),
     **dict.fromkeys(["Predictor", "load"], "detect.predict"),
-    "load_recipe": "recipe",
+    "load_recipe": "learn.recipe",
 }
 
 

@@ -12,8 +12,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from actionunits import published
 from actionunits.aus import ALL, AUSet
 from actionunits.device import fast_dtype
+from actionunits.learn.recipe import Recipe, list_ablations, list_recipes, load_recipe
 from actionunits.models import registry
-from actionunits.recipe import Recipe, list_ablations, list_recipes, load_recipe
 from actionunits.types import AUModel, ClipModel
 
 _BATCH, _REPEATS = 8, 3

@@ -3,9 +3,10 @@
 from functools import cache
 from typing import cast
 
-from actionunits import checkpoint, weights
+from actionunits import weights
 from actionunits.faces.landmarks import CloseLook, LandmarkModel, Landmarks
 from actionunits.faces.main_face import Finder, Points, five_points
+from actionunits.learn import checkpoint
 
 _WEIGHTS = "landmarks"
 

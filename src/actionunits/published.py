@@ -19,29 +19,8 @@ import pandas as pd
 import yaml
 
 from actionunits.aus import AUSet
+from actionunits.learn.grid import MEAN, UNITS
 
-UNITS = {
-    "f1": "%",
-    "accuracy": "%",
-    "auc": "%",
-    "icc": "",  # ICC(3,1), at most 1
-    "mae": "levels",  # of intensity on 0 to 5
-    "landmark_error": "% of the inter-ocular distance",
-    "parameters": "M",
-    "multiply_adds": "G",
-    "ms_per_image": "ms",
-    "images_per_second": "1/s",
-    "f1_gain": "points",
-    "accuracy_gain": "points",
-    "parameters_gain": "%",
-    "multiply_adds_gain": "%",
-    "parameters_share": "%",
-    "multiply_adds_share": "%",
-}
-SCALE = {metric: 100.0 if unit == "%" else 1.0 for metric, unit in UNITS.items()}
-"""From shares, as scores are computed, to what papers print."""
-MEAN = "mean"
-"""Column of the average over the AUs."""
 WHOLE = ""
 """The one column of a quantity that is not per AU."""
 

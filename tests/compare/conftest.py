@@ -4,7 +4,7 @@ import pytest
 from handmade import recipe
 
 from actionunits.compare import measured
-from actionunits.recipe import Recipe
+from actionunits.learn.recipe import Recipe
 
 
 @pytest.fixture(autouse=True)

@@ -12,8 +12,8 @@ from rich.console import Console
 from actionunits import aus
 from actionunits.compare import compare
 from actionunits.compare.show import grids
-from actionunits.recipe import Recipe, parse_recipe
-from actionunits.report import PlainReport, Report, Score
+from actionunits.learn.recipe import Recipe, parse_recipe
+from actionunits.learn.report import PlainReport, Report, Score
 
 BP4D = aus.BP4D12.numbers
 

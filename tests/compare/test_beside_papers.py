@@ -10,9 +10,9 @@ from handmade import BP4D, located, recipe, report, shown, write_crossval, write
 
 from actionunits import aus
 from actionunits.compare import compare
-from actionunits.metrics import F1
-from actionunits.recipe import Recipe
-from actionunits.report import Score
+from actionunits.learn.metrics import F1
+from actionunits.learn.recipe import Recipe
+from actionunits.learn.report import Score
 
 
 def test_a_cross_validation_stands_beside_its_paper(tmp_path: Path) -> None:

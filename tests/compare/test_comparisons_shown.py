@@ -16,8 +16,8 @@ from actionunits.cli.compare import compare as command
 from actionunits.compare import compare, read_run
 from actionunits.compare.show import grids
 from actionunits.errors import RecipeError
-from actionunits.report import PlainReport, Report
-from actionunits.train import train
+from actionunits.learn.report import PlainReport, Report
+from actionunits.learn.train import train
 from runs import tiny_recipe
 
 

@@ -8,7 +8,7 @@ import pytest
 from handmade import BP4D, recipe, report, shown, write_crossval, write_run
 
 from actionunits.compare import compare
-from actionunits.report import Score
+from actionunits.learn.report import Score
 
 
 def test_runs_stand_beside_the_first(tmp_path: Path) -> None:

@@ -9,10 +9,10 @@ from PIL import Image
 from actionunits import data
 from actionunits.data.affectnet import EXPRESSIONS, read
 from actionunits.errors import DataError, RecipeError
-from actionunits.evaluate import evaluate
-from actionunits.recipe import SelectionSpec, load_recipe, parse_recipe
-from actionunits.report import PlainReport
-from actionunits.train import train
+from actionunits.learn.evaluate import evaluate
+from actionunits.learn.recipe import SelectionSpec, load_recipe, parse_recipe
+from actionunits.learn.report import PlainReport
+from actionunits.learn.train import train
 from trees import affectnet
 
 

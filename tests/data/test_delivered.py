@@ -11,8 +11,8 @@ import trees
 from actionunits import data
 from actionunits.data import splits
 from actionunits.data.prepare import prepare
-from actionunits.run import Result
-from actionunits.train import train
+from actionunits.learn.run import Result
+from actionunits.learn.train import train
 from runs import tiny_recipe
 
 

@@ -19,15 +19,15 @@ from actionunits.data.dataset import decode
 from actionunits.data.fec import read
 from actionunits.data.fec_faces import Prepared, prepare_fec
 from actionunits.errors import DataError, RecipeError
-from actionunits.evaluate import evaluate
 from actionunits.faces import templates
 from actionunits.faces.align import template, transform
 from actionunits.faces.centerface import CenterFace
 from actionunits.faces.detections import Detections
 from actionunits.finder import close_look, landmark_finder
-from actionunits.recipe import SelectionSpec, load_recipe, parse_recipe
-from actionunits.report import PlainReport
-from actionunits.train import train
+from actionunits.learn.evaluate import evaluate
+from actionunits.learn.recipe import SelectionSpec, load_recipe, parse_recipe
+from actionunits.learn.report import PlainReport
+from actionunits.learn.train import train
 from actionunits.types import Frame
 from trees import fec, fec_line
 

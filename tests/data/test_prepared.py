@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
-from actionunits import data, scoring
+from actionunits import data
 from actionunits.aus import AUSet
 from actionunits.data.prepare import prepare
 from actionunits.data.prepared import MANIFEST, read
@@ -19,7 +19,8 @@ from actionunits.data.splits import train_test
 from actionunits.errors import DataError
 from actionunits.faces import main_face
 from actionunits.faces.given import Aligned
-from actionunits.recipe import DataSpec, load_recipe
+from actionunits.learn import scoring
+from actionunits.learn.recipe import DataSpec, load_recipe
 from rawtables import AUS, INTENSITIES, own_landmarks, raw_table
 
 

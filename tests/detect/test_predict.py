@@ -9,9 +9,9 @@ import pytest
 import skimage.data
 import torch
 from PIL import Image
+from test_checkpoint import make
 from torch import nn
 
-from actionunits import checkpoint
 from actionunits.aus import DISFA8
 from actionunits.detect.predict import Predictor, load
 from actionunits.detect.tables import columns
@@ -22,10 +22,10 @@ from actionunits.faces.centerface import CenterFace
 from actionunits.faces.detections import Detections
 from actionunits.faces.given import Aligned
 from actionunits.faces.templates import list_templates
+from actionunits.learn import checkpoint
 from actionunits.types import InputSpec, Output
 from beside import PHOTOS, photos
 from runs import tiny_recipe
-from test_checkpoint import make
 from test_media import write_video
 
 

@@ -7,13 +7,14 @@ import pytest
 import torch
 from stand_ins import AUS, Make
 
-from actionunits import checkpoint, data
-from actionunits.checkpoint import Card
+from actionunits import data
 from actionunits.data.splits import train_test
 from actionunits.figures import trained
 from actionunits.figures.trained import Trained
+from actionunits.learn import checkpoint
+from actionunits.learn.checkpoint import Card
+from actionunits.learn.recipe import parse_recipe
 from actionunits.models import registry
-from actionunits.recipe import parse_recipe
 from builders import write_synfacs
 
 SMALL = {"size": 64, "align": 72}

@@ -14,11 +14,11 @@ from torch import Tensor, nn
 from actionunits import aus, data
 from actionunits.aus import AUSet
 from actionunits.data.dataset import ClipDataset, FrameDataset, collate
+from actionunits.learn.recipe import load_recipe
 from actionunits.models import registry
 from actionunits.nn.face_regions import CombinationHeads
 from actionunits.nn.graph import NearestNeighbours
 from actionunits.nn.region import AUPatches
-from actionunits.recipe import load_recipe
 from actionunits.types import AUModel, Batch, LabelStats, Output
 
 NAMES = [name for name in registry.list_models() if registry.task_of(name) == "aus"]

@@ -14,18 +14,19 @@ from cases import QUICK, SMALL
 from PIL import Image
 from safetensors.torch import load_file
 
-from actionunits import checkpoint, data
-from actionunits.checkpoint import WEIGHTS
+from actionunits import data
 from actionunits.data.table import FrameTable
 from actionunits.detect.predict import load
 from actionunits.errors import CheckpointError, DataError
-from actionunits.evaluate import evaluate
-from actionunits.export import export
 from actionunits.faces.given import Aligned
+from actionunits.learn import checkpoint
+from actionunits.learn.checkpoint import WEIGHTS
+from actionunits.learn.evaluate import evaluate
+from actionunits.learn.export import export
+from actionunits.learn.recipe import Recipe, list_recipes, load_recipe, parse_recipe
+from actionunits.learn.run import CHECKPOINT, LOG, STATE, Run, TrainingError
+from actionunits.learn.train import train
 from actionunits.models import registry
-from actionunits.recipe import Recipe, list_recipes, load_recipe, parse_recipe
-from actionunits.run import CHECKPOINT, LOG, STATE, Run, TrainingError
-from actionunits.train import train
 from builders import write_synfacs
 
 RECIPES = [n for n in list_recipes() if n.endswith("_synfacs") and n != "resnet18_synfacs"]

@@ -10,14 +10,14 @@ import torch
 from actionunits import data, weights
 from actionunits.data.dataset import FrameDataset, collate
 from actionunits.errors import CheckpointError, DataError, RecipeError
-from actionunits.evaluate import evaluate
 from actionunits.faces.templates import MEAN49
+from actionunits.learn.evaluate import evaluate
+from actionunits.learn.report import LANDMARK_ERROR, LANDMARK_FAILURE
+from actionunits.learn.task import Settings
+from actionunits.learn.tasks import TASKS
 from actionunits.losses import inter_ocular
 from actionunits.models import registry
 from actionunits.models.landmarks import LandmarkLoss, LandmarkNet
-from actionunits.report import LANDMARK_ERROR, LANDMARK_FAILURE
-from actionunits.task import Settings
-from actionunits.tasks import TASKS
 from actionunits.types import Batch, Shape
 
 SETTINGS = Settings("last", 5, "fp32")

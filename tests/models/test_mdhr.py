@@ -11,9 +11,9 @@ from torch import Tensor
 from actionunits import aus
 from actionunits.aus import AUSet
 from actionunits.errors import CheckpointError, DataError, RecipeError
+from actionunits.learn.recipe import list_ablations, load_recipe
 from actionunits.models.mdhr import MDHR, MDHRLoss
 from actionunits.models.registry import blank_stats
-from actionunits.recipe import list_ablations, load_recipe
 from actionunits.types import Batch, ClipModel, Output
 
 VOCABULARY = aus.DISFA8

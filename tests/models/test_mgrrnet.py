@@ -6,6 +6,7 @@ from torch import nn
 
 from actionunits import aus
 from actionunits.errors import DataError, RecipeError
+from actionunits.learn.recipe import list_ablations, load_recipe
 from actionunits.models.mgrrnet import (
     ChannelAttention,
     MGRRNet,
@@ -16,7 +17,6 @@ from actionunits.models.mgrrnet import (
 )
 from actionunits.models.registry import blank_stats
 from actionunits.nn.region import AUPatches
-from actionunits.recipe import list_ablations, load_recipe
 from actionunits.types import LabelStats
 
 STATS = blank_stats(8)

@@ -11,11 +11,11 @@ from torchvision.models import resnet18
 from actionunits import aus, data
 from actionunits.aus import AUSet
 from actionunits.errors import DataError, RecipeError, UserError
+from actionunits.learn.recipe import ablations
+from actionunits.learn.train import train
 from actionunits.models.registry import blank_stats
 from actionunits.models.renet import RENet, RENetLoss
 from actionunits.nn.resnet import Conditions
-from actionunits.recipe import ablations
-from actionunits.train import train
 from actionunits.types import Batch, LabelStats
 from runs import tiny_recipe
 

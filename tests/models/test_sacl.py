@@ -12,9 +12,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from actionunits import aus
 from actionunits.aus import AUSet
 from actionunits.errors import CheckpointError, DataError, RecipeError
+from actionunits.learn.recipe import list_ablations, load_recipe
 from actionunits.models.registry import blank_stats
 from actionunits.models.sacl import SACL, SACLLoss
-from actionunits.recipe import list_ablations, load_recipe
 from actionunits.types import Batch
 
 IMAGES = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))

@@ -156,7 +156,7 @@ def demo(
     from actionunits.data.splits import train_test
     from actionunits.detect.plots import timeline
     from actionunits.detect.predict import load
-    from actionunits.evaluate import evaluate
+    from actionunits.learn.evaluate import evaluate
     from actionunits.weights import locate
 
     console = Console()

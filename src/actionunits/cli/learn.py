@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from actionunits.crossval import CrossReport
-    from actionunits.report import AnyReport
+    from actionunits.learn.crossval import CrossReport
+    from actionunits.learn.report import AnyReport
 
 Recipe = Annotated[str, typer.Argument(help="Name of a recipe (`au recipes`) or a YAML file.")]
 Settings = Annotated[
@@ -34,10 +34,10 @@ def train(
     json: Json = False,
 ) -> None:
     """Train a model. Interrupted, the same command goes on where it stopped."""
-    from actionunits.recipe import load_recipe
+    from actionunits.learn.recipe import load_recipe
 
     chosen = load_recipe(recipe, settings or [], ablation)
-    from actionunits.train import train as run
+    from actionunits.learn.train import train as run
 
     result = run(chosen, fold, out or _folder(recipe, ablation, fold), resume=not fresh)
     if result.report is not None:
@@ -53,11 +53,11 @@ def crossval(
     json: Json = False,
 ) -> None:
     """Train and test on the three subject-exclusive folds; finished folds are kept."""
-    from actionunits.recipe import load_recipe
+    from actionunits.learn.recipe import load_recipe
 
     chosen = load_recipe(recipe, settings or [], ablation)
-    from actionunits.crossval import crossval as run
-    from actionunits.report import PlainReport
+    from actionunits.learn.crossval import crossval as run
+    from actionunits.learn.report import PlainReport
 
     folder = out or _folds(recipe, ablation)
     report = run(chosen, folder)
@@ -96,7 +96,7 @@ def evaluate(
     json: Json = False,
 ) -> None:
     """Score a checkpoint on subjects that it never saw, with 95 % intervals over subjects."""
-    from actionunits.evaluate import evaluate as score
+    from actionunits.learn.evaluate import evaluate as score
     from actionunits.weights import locate
 
     _print(score(locate(checkpoint), fold=fold, data=data, root=root), json)
@@ -109,7 +109,7 @@ def recipes(
     json: Json = False,
 ) -> None:
     """List the recipes, or the ablations of one."""
-    from actionunits.recipe import ablations, list_recipes, load_recipe
+    from actionunits.learn.recipe import ablations, list_recipes, load_recipe
 
     names = list_recipes() if recipe is None else [recipe]
     listed = {n: {"about": load_recipe(n).about, "ablations": ablations(n)} for n in names}

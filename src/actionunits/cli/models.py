@@ -77,7 +77,7 @@ def export(
     """Write a model as an ONNX file, and check that ONNX Runtime computes the same."""
     from rich.console import Console
 
-    from actionunits.export import export as write
+    from actionunits.learn.export import export as write
 
     with Console(stderr=True).status("exporting"):
         write(checkpoint, out)

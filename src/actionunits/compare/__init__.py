@@ -20,7 +20,8 @@ from actionunits import published
 from actionunits.compare.beside import Beside, beside_paper, side_by_side
 from actionunits.compare.measured import Measured, read_run
 from actionunits.errors import RecipeError
-from actionunits.report import HEADINGS
+from actionunits.learn.grid import UNITS
+from actionunits.learn.report import HEADINGS
 
 METRICS = ("f1", "accuracy", "auc", "icc", "mae")
 
@@ -76,7 +77,7 @@ class Comparison:
         """Plain values for JSON; what is not known is None."""
         return {
             "metric": self.metric,
-            "unit": published.UNITS[self.metric],
+            "unit": UNITS[self.metric],
             "runs": [run.facts() for run in self.runs],
             "means": [_known(row) for _, row in self.means().iterrows()],
             "published": [pair.to_dict() for pair in self.papers],

@@ -16,8 +16,9 @@ from actionunits.aus import AUSet
 from actionunits.compare.measured import Measured
 from actionunits.data.facts import known
 from actionunits.errors import RecipeError
-from actionunits.metrics import interval
-from actionunits.published import MEAN, PublishedTable, Row
+from actionunits.learn.grid import MEAN, SCALE
+from actionunits.learn.metrics import interval
+from actionunits.published import PublishedTable, Row
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ def side_by_side(runs: Sequence[Measured], metric: str) -> tuple[Beside, ...]:
         if run.subjects == first.subjects:
             mine, theirs = _samples(run, metric, numbers), _samples(first, metric, numbers)
             if mine is not None and theirs is not None:
-                ends = interval(mine - theirs).numpy() * published.SCALE[metric]
+                ends = interval(mine - theirs).numpy() * SCALE[metric]
                 frame["difference_low"], frame["difference_high"] = ends[:, 0], ends[:, 1]
         unlike = (*_cut(run, numbers), *_runs_unlike(run, first))
         pairs.append(Beside(run.name, first.name, metric, frame, unlike))
@@ -118,7 +119,7 @@ def _frame(
     run: Measured, theirs: NDArray[np.float64] | None, metric: str, numbers: tuple[int, ...]
 ) -> pd.DataFrame:
     """The frame of `Beside`, over these AUs."""
-    scale = published.SCALE[metric]
+    scale = SCALE[metric]
     chosen = [run.aus.index(number) for number in numbers]
     values = run.score(metric)[chosen]
     with np.errstate(invalid="ignore"):

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from actionunits.data.splits import FOLDS
 from actionunits.errors import RecipeError
-from actionunits.metrics import F1, Accuracy, resample
-from actionunits.recipe import Recipe, list_ablations, list_recipes, load_recipe
-from actionunits.report import Report, Score, mean_landmarks
-from actionunits.run import RECIPE, read_result
+from actionunits.learn.metrics import F1, Accuracy, resample
+from actionunits.learn.recipe import Recipe, list_ablations, list_recipes, load_recipe
+from actionunits.learn.report import Report, Score, mean_landmarks
+from actionunits.learn.run import RECIPE, read_result
 
 _FROM_COUNTS = {"f1": F1.score, "accuracy": Accuracy.score}
 _NO_MATTER = {  # settings that leave the scores alone, but for chance

@@ -7,9 +7,8 @@ from actionunits import published
 from actionunits.compare import Comparison
 from actionunits.compare.beside import Beside
 from actionunits.compare.measured import Measured
-from actionunits.grid import AU_NAMES, DASH, Grid, decimals, ends, printed
-from actionunits.published import MEAN
-from actionunits.report import HEADINGS, LANDMARK_ERROR, SELECTION, cell, landmark_line
+from actionunits.learn.grid import AU_NAMES, DASH, MEAN, UNITS, Grid, decimals, ends, printed
+from actionunits.learn.report import HEADINGS, LANDMARK_ERROR, SELECTION, cell, landmark_line
 
 _ROOMY = 2  # as many runs leave room for an interval an AU
 TERMINAL = 5
@@ -151,7 +150,7 @@ def _landmarks(run: Measured) -> Iterator[str]:
 
 
 def _heading(metric: str) -> str:
-    unit = published.UNITS[metric]
+    unit = UNITS[metric]
     return HEADINGS[metric] + (f" ({unit})" if unit else "")
 
 
@@ -162,7 +161,7 @@ def _signed(value: float, metric: str, marked: bool) -> str:
 
 def _ends(line: dict[str, float], low: str, high: str, metric: str, places: int = 0) -> str:
     """``[61 69]``, rounded to what fits and means something."""
-    places = max(places, 2 * (published.UNITS[metric] != "%"))
+    places = max(places, 2 * (UNITS[metric] != "%"))
     return ends(line[low], line[high], places)
 
 

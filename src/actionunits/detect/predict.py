@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from actionunits import checkpoint, media, weights
+from actionunits import media, weights
 from actionunits.aus import AUSet
 from actionunits.detect import tables
 from actionunits.detect.reader import Read, reader
@@ -29,6 +29,7 @@ from actionunits.faces import align, templates
 from actionunits.faces.centerface import CenterFace
 from actionunits.faces.detections import Detections, Detector
 from actionunits.faces.track import Tracker
+from actionunits.learn import checkpoint
 from actionunits.types import AUModel, Face, Frame, Reading
 
 _CHUNK_FRAMES = 8  # of a video that go through the networks together

@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from actionunits import checkpoint, weights
+from actionunits import weights
 from actionunits.aus import AUSet
-from actionunits.checkpoint import Card
 from actionunits.data.splits import train_test
 from actionunits.errors import DataError, UserError
-from actionunits.scoring import read_table
+from actionunits.learn import checkpoint
+from actionunits.learn.checkpoint import Card
+from actionunits.learn.scoring import read_table
 from actionunits.types import AUModel, InputSpec, LabelStats
 
 Report = Callable[[UserError], None]

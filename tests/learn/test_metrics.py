@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, f1_score, mean_absolute_error, roc_auc_score
 from torch import Tensor
 
-from actionunits import metrics
-from actionunits.face_metrics import LandmarkError
-from actionunits.metrics import (
+from actionunits.learn import metrics
+from actionunits.learn.face_metrics import LandmarkError
+from actionunits.learn.metrics import (
     AUC,
     F1,
     ICC31,

@@ -1,6 +1,6 @@
 """What models learn from: how its samples are read, fed and scored.
 
-The training loop knows a task by the interface `actionunits.task.Task` alone. Coded frames are
+The training loop knows a task by the interface `learn.task.Task` alone. Coded frames are
 what all else is about; triplets and classes of expressions are what an encoder may be trained on
 before, and landmarks are what faces are aligned by.
 """
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from torchmetrics.classification import MulticlassAccuracy
 
-from actionunits import data, scoring
+from actionunits import data
 from actionunits.aus import AUSet
 from actionunits.data import splits
 from actionunits.data.classes import ClassDataset, ClassTable
@@ -24,12 +24,13 @@ from actionunits.data.table import FrameTable, duplicate_positives, with_landmar
 from actionunits.data.transforms import Augment
 from actionunits.data.triplets import TripletDataset, TripletTable, triplets_from_aus
 from actionunits.errors import CheckpointError, DataError, RecipeError
-from actionunits.face_metrics import LandmarkError, TripletAccuracy
 from actionunits.faces import templates
+from actionunits.learn import scoring
+from actionunits.learn.face_metrics import LandmarkError, TripletAccuracy
+from actionunits.learn.recipe import Recipe
+from actionunits.learn.report import PlainReport, Report, Score
+from actionunits.learn.task import Rows, Samples, Settings, Task
 from actionunits.models import registry
-from actionunits.recipe import Recipe
-from actionunits.report import PlainReport, Report, Score
-from actionunits.task import Rows, Samples, Settings, Task
 from actionunits.types import InputSpec, Loss
 
 Table = FrameTable | TripletTable | ClassTable

@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.table import Table
 
 from actionunits import aus
-from actionunits.crossval import CrossReport, summarise, write_tables
-from actionunits.report import Report, Score
+from actionunits.learn.crossval import CrossReport, summarise, write_tables
+from actionunits.learn.report import Report, Score
 
 COUNT = len(aus.ALL)
 

@@ -9,12 +9,12 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from actionunits import checkpoint
 from actionunits.aus import AUSet
-from actionunits.checkpoint import CARD, WEIGHTS, Card
 from actionunits.errors import CheckpointError
+from actionunits.learn import checkpoint
+from actionunits.learn.checkpoint import CARD, WEIGHTS, Card
+from actionunits.learn.recipe import Recipe
 from actionunits.models import registry
-from actionunits.recipe import Recipe
 from actionunits.types import InputSpec, LabelStats
 from runs import tiny_recipe
 

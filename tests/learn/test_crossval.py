@@ -7,8 +7,8 @@ from typer import Typer
 from typer.testing import CliRunner
 
 from actionunits.cli.learn import crossval as command
-from actionunits.crossval import CrossReport, crossval
-from actionunits.run import REPORT, Run
+from actionunits.learn.crossval import CrossReport, crossval
+from actionunits.learn.run import REPORT, Run
 from runs import tiny_recipe
 
 

@@ -16,11 +16,10 @@ from rich.table import Table
 from actionunits.aus import AUSet
 from actionunits.data.splits import FOLDS
 from actionunits.files import atomic
-from actionunits.grid import AU_NAMES, Grid, ends, printed
-from actionunits.metrics import F1, interval, resample
-from actionunits.published import MEAN, SCALE
-from actionunits.recipe import Recipe
-from actionunits.report import (
+from actionunits.learn.grid import AU_NAMES, MEAN, SCALE, Grid, ends, printed
+from actionunits.learn.metrics import F1, interval, resample
+from actionunits.learn.recipe import Recipe
+from actionunits.learn.report import (
     HEADINGS,
     SELECTION,
     PlainReport,
@@ -29,8 +28,8 @@ from actionunits.report import (
     landmark_line,
     mean_landmarks,
 )
-from actionunits.run import REPORT
-from actionunits.train import train
+from actionunits.learn.run import REPORT
+from actionunits.learn.train import train
 
 TABLE = "table"  # .md, .tex and .csv beside the report
 _SUPPORT = ["positives", "positive_subjects"]

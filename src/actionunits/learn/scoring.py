@@ -11,15 +11,16 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from actionunits import data, metrics
+from actionunits import data
 from actionunits.aus import AUSet
 from actionunits.data.dataset import BatchKind, ClipDataset, FrameDataset, collate
 from actionunits.data.table import FrameTable, own_landmarks
 from actionunits.device import fast_dtype
-from actionunits.face_metrics import LandmarkError
-from actionunits.metrics import AUC, F1, ICC31, MAE, Accuracy, BestThreshold, SubjectMetric
-from actionunits.recipe import DataSpec
-from actionunits.report import LANDMARK_ERROR, LANDMARK_FAILURE, Report, Score
+from actionunits.learn import metrics
+from actionunits.learn.face_metrics import LandmarkError
+from actionunits.learn.metrics import AUC, F1, ICC31, MAE, Accuracy, BestThreshold, SubjectMetric
+from actionunits.learn.recipe import DataSpec
+from actionunits.learn.report import LANDMARK_ERROR, LANDMARK_FAILURE, Report, Score
 from actionunits.types import Batch, InputSpec, Output
 
 Precision = Literal["auto", "fp32", "bf16"]

@@ -12,7 +12,7 @@ from rich import box
 from rich.table import Table
 
 from actionunits.aus import AUSet
-from actionunits.face_metrics import FAILURE
+from actionunits.learn.face_metrics import FAILURE
 
 Number = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
 
@@ -38,7 +38,7 @@ class Score(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     per_au: list[Number]
-    """(A,); NaN where the labels do not allow the score, see `actionunits.metrics`."""
+    """(A,); NaN where the labels do not allow the score, see `actionunits.learn.metrics`."""
     mean: Number
     """Over the AUs that have the score."""
     intervals: list[list[Number]] = []

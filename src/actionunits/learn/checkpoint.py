@@ -20,9 +20,9 @@ from torch import Tensor, nn
 from actionunits.aus import AUSet
 from actionunits.errors import CheckpointError, RecipeError
 from actionunits.files import atomic
+from actionunits.learn.recipe import Recipe
 from actionunits.models import registry
 from actionunits.nn.backbone import check_fit
-from actionunits.recipe import Recipe
 from actionunits.types import InputSpec
 
 WEIGHTS, CARD = "model.safetensors", "card.json"

@@ -12,12 +12,13 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
-from actionunits import checkpoint, weights
-from actionunits.checkpoint import Card
+from actionunits import weights
 from actionunits.errors import UserError
 from actionunits.faces.align import template
 from actionunits.faces.templates import target
 from actionunits.files import atomic
+from actionunits.learn import checkpoint
+from actionunits.learn.checkpoint import Card
 from actionunits.types import AUModel, InputSpec, Output
 
 _TOLERANCE = 1e-3  # on probabilities, and on fifths of the intensity scale

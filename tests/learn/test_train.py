@@ -9,13 +9,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from actionunits import checkpoint
-from actionunits.checkpoint import WEIGHTS
 from actionunits.errors import DataError, RecipeError
-from actionunits.recipe import Recipe, ScheduleSpec
-from actionunits.run import CHECKPOINT, LOG, REPORT, STATE, Run, TrainingError
-from actionunits.tasks import TASKS
-from actionunits.train import rate_factor, train
+from actionunits.learn import checkpoint
+from actionunits.learn.checkpoint import WEIGHTS
+from actionunits.learn.recipe import Recipe, ScheduleSpec
+from actionunits.learn.run import CHECKPOINT, LOG, REPORT, STATE, Run, TrainingError
+from actionunits.learn.tasks import TASKS
+from actionunits.learn.train import rate_factor, train
 from builders import write_synfacs
 from runs import tiny_recipe
 
@@ -145,7 +145,7 @@ def test_finished_run_is_returned_and_not_repeated(
 ) -> None:
     first = train(recipe, 1, tmp_path, show=False)
     with monkeypatch.context() as patch:
-        patch.setattr("actionunits.train.start", lambda *_: pytest.fail("trained again"))
+        patch.setattr("actionunits.learn.train.start", lambda *_: pytest.fail("trained again"))
         again = train(recipe, 1, tmp_path, show=False)
     assert again.checkpoint == first.checkpoint
     assert again.report is not None

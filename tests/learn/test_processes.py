@@ -10,11 +10,11 @@ import pytest
 import torch
 import torch.multiprocessing as mp
 
-from actionunits.checkpoint import WEIGHTS
-from actionunits.evaluate import evaluate
-from actionunits.metrics import AUC, F1, ICC31, MAE, Accuracy, BestThreshold, SubjectMetric
-from actionunits.run import CHECKPOINT
-from actionunits.train import train
+from actionunits.learn.checkpoint import WEIGHTS
+from actionunits.learn.evaluate import evaluate
+from actionunits.learn.metrics import AUC, F1, ICC31, MAE, Accuracy, BestThreshold, SubjectMetric
+from actionunits.learn.run import CHECKPOINT
+from actionunits.learn.train import train
 from runs import tiny_recipe
 
 KINDS: list[type[SubjectMetric]] = [F1, Accuracy, AUC, ICC31, MAE, BestThreshold]
@@ -67,7 +67,7 @@ def pair(synfacs_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     # one server imports, the two fork from it: importing twice would be most of the time
-    multiprocessing.set_forkserver_preload(["actionunits.train"])
+    multiprocessing.set_forkserver_preload(["actionunits.learn.train"])
     mp.start_processes(both, args=(port, synfacs_file, folder), nprocs=2, start_method="forkserver")
     return folder
 

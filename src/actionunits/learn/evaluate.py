@@ -5,15 +5,15 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from actionunits import checkpoint
 from actionunits.data import splits
 from actionunits.data.table import FrameTable
 from actionunits.errors import DataError
+from actionunits.learn import checkpoint
+from actionunits.learn.report import AnyReport
+from actionunits.learn.scoring import Precision, read_table
+from actionunits.learn.task import Settings
+from actionunits.learn.tasks import TASKS
 from actionunits.models import registry
-from actionunits.report import AnyReport
-from actionunits.scoring import Precision, read_table
-from actionunits.task import Settings
-from actionunits.tasks import TASKS
 from actionunits.types import Output
 
 

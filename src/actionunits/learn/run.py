@@ -26,13 +26,13 @@ from rich import progress
 from rich.console import Console
 from torch import Tensor, nn
 
-from actionunits import checkpoint
-from actionunits.checkpoint import Card
 from actionunits.errors import RecipeError, UserError
 from actionunits.files import atomic
-from actionunits.recipe import Recipe, load_recipe
-from actionunits.report import AnyReport, read_report
-from actionunits.task import Rows, Settings, Task
+from actionunits.learn import checkpoint
+from actionunits.learn.checkpoint import Card
+from actionunits.learn.recipe import Recipe, load_recipe
+from actionunits.learn.report import AnyReport, read_report
+from actionunits.learn.task import Rows, Settings, Task
 from actionunits.types import InputSpec
 
 RECIPE, LOG, CHECKPOINT, REPORT = "recipe.yaml", "log.csv", "checkpoint", "report.json"

@@ -4,11 +4,11 @@ from typing import Any, NamedTuple, Protocol
 
 from torch import Tensor, nn
 
-from actionunits import scoring
 from actionunits.data.table import FrameTable
 from actionunits.data.transforms import Augment
-from actionunits.recipe import Recipe
-from actionunits.report import PlainReport, Report
+from actionunits.learn import scoring
+from actionunits.learn.recipe import Recipe
+from actionunits.learn.report import PlainReport, Report
 from actionunits.types import InputSpec, Loss
 
 

@@ -191,7 +191,7 @@ class Recipe(_Section):
 
 def list_recipes() -> list[str]:
     """Names of the recipes in the package, sorted."""
-    folder = resources.files("actionunits") / "recipes"
+    folder = resources.files("actionunits.learn") / "recipes"
     return sorted(f.name[:-5] for f in folder.iterdir() if f.name.endswith(".yaml"))
 
 
@@ -282,7 +282,7 @@ def _read(name_or_path: str | Path, *above: str) -> tuple[str, dict[str, Any]]:
     if text in above:
         raise RecipeError(f"the recipes {', '.join(above)} are based on each other in a circle")
     if text in list_recipes():
-        file = resources.files("actionunits") / "recipes" / f"{text}.yaml"
+        file = resources.files("actionunits.learn") / "recipes" / f"{text}.yaml"
         source, content = f"recipe {text}", file.read_text(encoding="utf-8")
     elif Path(text).suffix in {".yaml", ".yml"} and Path(text).is_file():
         source, content = text, Path(text).read_text(encoding="utf-8")

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
+from actionunits.learn.metrics import MAE
 from actionunits.losses import landmark_distance
-from actionunits.metrics import MAE
 
 FAILURE = 10.0  # per cent of the inter-ocular distance
 

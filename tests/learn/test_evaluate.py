@@ -9,17 +9,17 @@ import pytest
 import torch
 from sklearn.metrics import f1_score, roc_auc_score
 
-from actionunits import checkpoint, scoring
 from actionunits import data as data_sets
 from actionunits.aus import AUSet
 from actionunits.data import splits
 from actionunits.data.dataset import FrameDataset
 from actionunits.data.prepare import prepare
 from actionunits.errors import CheckpointError, DataError
-from actionunits.evaluate import evaluate
-from actionunits.report import Report, read_report
-from actionunits.run import Result
-from actionunits.train import train
+from actionunits.learn import checkpoint, scoring
+from actionunits.learn.evaluate import evaluate
+from actionunits.learn.report import Report, read_report
+from actionunits.learn.run import Result
+from actionunits.learn.train import train
 from actionunits.types import InputSpec, Output
 from builders import SIDE, landmarks49, write_synfacs
 from rawtables import raw_table

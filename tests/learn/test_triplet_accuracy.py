@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from actionunits.face_metrics import TripletAccuracy
+from actionunits.learn.face_metrics import TripletAccuracy
 
 
 def test_share_over_batches_is_that_of_the_definition() -> None:

@@ -9,13 +9,13 @@ from pydantic import ValidationError
 
 from actionunits.data.transforms import Augment
 from actionunits.errors import RecipeError
-from actionunits.models import registry
-from actionunits.recipe import (
+from actionunits.learn.recipe import (
     Augmentation,
     list_ablations,
     list_recipes,
     load_recipe,
 )
+from actionunits.models import registry
 
 
 def variants() -> list[tuple[str, str | None]]:

@@ -16,17 +16,17 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from actionunits import checkpoint
 from actionunits.aus import AUSet
 from actionunits.data.dataset import collate
 from actionunits.data.transforms import Augment
 from actionunits.errors import RecipeError
+from actionunits.learn import checkpoint
+from actionunits.learn.recipe import GroupSpec, OptimiserSpec, Recipe, ScheduleSpec
+from actionunits.learn.run import Result, Run, is_finished, read_result
+from actionunits.learn.scoring import autocast, place
+from actionunits.learn.task import Samples
+from actionunits.learn.tasks import TASKS
 from actionunits.models import registry
-from actionunits.recipe import GroupSpec, OptimiserSpec, Recipe, ScheduleSpec
-from actionunits.run import Result, Run, is_finished, read_result
-from actionunits.scoring import autocast, place
-from actionunits.task import Samples
-from actionunits.tasks import TASKS
 from actionunits.types import AUModel
 
 
