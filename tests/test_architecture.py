@@ -11,7 +11,7 @@ ROOT = Path(actionunits.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 LAYERS = [  # from the top; a module imports from its own layer and those below it
     {"__main__", "cli", "demo"},
-    {"compare", "published", "complexity", "figures", "finder"},
+    {"papers", "finder"},
     {"detect"},
     {"learn"},
     {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from actionunits.compare import Comparison
+    from actionunits.papers.compare import Comparison
 
 
 class Metric(StrEnum):
@@ -34,9 +34,9 @@ def compare(
     ] = None,
 ) -> None:
     """Put runs beside what their papers print, and beside the first run; say what is not alike."""
-    from actionunits.compare import compare as beside
-    from actionunits.compare.show import grids
     from actionunits.files import atomic
+    from actionunits.papers.compare import compare as beside
+    from actionunits.papers.compare.show import grids
 
     comparison = beside(runs, metric.value)
     if csv is not None:
@@ -57,7 +57,7 @@ def show(comparison: "Comparison") -> None:
     """Print tables, and below each what to read with it."""
     from rich.console import Console
 
-    from actionunits.compare.show import grids
+    from actionunits.papers.compare.show import grids
 
     console = Console()
     for grid in grids(comparison):

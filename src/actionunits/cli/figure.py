@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from actionunits.errors import UserError
-    from actionunits.figures.faces import Choice
-    from actionunits.figures.trained import Report
+    from actionunits.papers.figures.faces import Choice
+    from actionunits.papers.figures.trained import Report
 
 app = typer.Typer(
     help="Draw the papers' figures of a run: on faces of yours, or on its test frames.",
@@ -53,7 +53,7 @@ def masks(
     """Each AU's mask over the face: GTLE-Net's Figures 4 and 5."""
 
     def draw(report: "Report") -> "Figure":
-        from actionunits.figures import faces, masks, trained
+        from actionunits.papers.figures import faces, masks, trained
 
         choice = _choice(paths, aligned, frames, data, root, fold, subject, rows)
         return masks.figure(trained.load(run), choice, faces.numbers(aus), report)
@@ -78,7 +78,7 @@ def cam(
     """What activates each AU that is read as present: MGRR-Net's Figure 3."""
 
     def draw(report: "Report") -> "Figure":
-        from actionunits.figures import cam, faces, trained
+        from actionunits.papers.figures import cam, faces, trained
 
         choice = _choice(paths, aligned, frames, data, root, fold, subject, rows)
         return cam.figure(trained.load(run), choice, faces.numbers(aus), report)
@@ -91,7 +91,7 @@ def relation(run: Run, out: Out = Path("relation.png"), aus: AUs = None) -> None
     """Learned relations of AUs, their prior, the labels' correlation: MGRR-Net 4, RE-Net 2."""
 
     def draw(report: "Report") -> "Figure":
-        from actionunits.figures import faces, relation, trained
+        from actionunits.papers.figures import faces, relation, trained
 
         return relation.figure(trained.load(run), faces.numbers(aus), report)
 
@@ -116,7 +116,7 @@ def graph(
     """The graph of AUs on the face: SACL's Figures 3 and 6, MDHR's Figure 4."""
 
     def draw(report: "Report") -> "Figure":
-        from actionunits.figures import faces, graph, trained
+        from actionunits.papers.figures import faces, graph, trained
 
         choice = _choice(paths, aligned, frames, data, root, fold, subject, rows)
         runs = [trained.load(each) for each in (run, *(beside or []))]
@@ -141,7 +141,7 @@ def weights(
     """Weight of each spatial scale over the face and over time: MDHR's Figure 3."""
 
     def draw(report: "Report") -> "Figure":
-        from actionunits.figures import trained, weights
+        from actionunits.papers.figures import trained, weights
 
         choice = _choice(paths, aligned, frames, data, root, fold, subject, rows)
         return weights.figure(trained.load(run), choice, report)
@@ -168,7 +168,7 @@ def tsne(
     """Map of AU embeddings by t-SNE: GTLE-Net's Figure 6, RE-Net's 3, SACL's 7."""
 
     def draw(report: "Report") -> "Figure":
-        from actionunits.figures import faces, trained, tsne
+        from actionunits.papers.figures import faces, trained, tsne
 
         choice = _choice(None, False, 1, data, root, fold, subject, 1)
         runs = [trained.load(each) for each in (run, *(beside or []))]
@@ -189,7 +189,7 @@ def _choice(
     subject: str | None,
     rows: int,
 ) -> "Choice":
-    from actionunits.figures.faces import Choice
+    from actionunits.papers.figures.faces import Choice
 
     return Choice(tuple(paths or ()), aligned, frames, data, root, fold, subject, rows)
 
@@ -198,7 +198,7 @@ def _write(out: Path, draw: "Callable[[Report], Figure]") -> None:
     """Draw and write; at the end raise what was left out, the rest being drawn."""
     from rich.console import Console
 
-    from actionunits.figures import layout
+    from actionunits.papers.figures import layout
 
     layout.check(out)
     problems: list[UserError] = []

@@ -73,8 +73,8 @@ def crossval(
 def _beside_paper(folder: Path) -> None:
     """Print the first score that there is a published one of beside that."""
     from actionunits.cli.compare import show
-    from actionunits.compare import METRICS, compare
-    from actionunits.compare.measured import read_run
+    from actionunits.papers.compare import METRICS, compare
+    from actionunits.papers.compare.measured import read_run
 
     run = read_run(folder)
     for metric in (metric for metric in METRICS if run.has(metric)):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from actionunits.complexity import Complexity
+    from actionunits.papers.complexity import Complexity
 
 
 def models(
@@ -19,7 +19,7 @@ def models(
     """List the models with what they cost, beside the figures of their papers."""
     from rich.console import Console
 
-    from actionunits.complexity import measure, model_ablations, reference_recipes
+    from actionunits.papers.complexity import measure, model_ablations, reference_recipes
 
     if recipe is None:
         wanted: list[tuple[str, str | None]] = [(r, None) for r in reference_recipes().values()]
