@@ -27,8 +27,8 @@ import skimage.transform
 import torch
 from PIL import Image
 
-from actionunits.data.shard import _CHUNK, QUALITY, _align, _Picture
 from actionunits.data.table import FACE_SIDE
+from actionunits.datasets.shard import _CHUNK, QUALITY, _align, _Picture
 from actionunits.faces import templates
 from actionunits.faces.align import FloatArray, invert
 from actionunits.faces.main_face import FIVE_POINTS, Points

@@ -7,7 +7,7 @@ import pandas as pd
 from PIL import Image
 
 from actionunits.aus import AUSet
-from actionunits.data.raw import RawTable
+from actionunits.datasets.raw import RawTable
 from actionunits.faces.templates import MEAN49
 
 SIDE = 64

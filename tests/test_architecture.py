@@ -14,6 +14,7 @@ LAYERS = [  # from the top; a module imports from its own layer and those below 
     {"papers", "finder"},
     {"detect"},
     {"learn"},
+    {"datasets"},
     {
         "models",
         "data",

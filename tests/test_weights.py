@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import actionunits
-from actionunits import data, demo, weights
+from actionunits import datasets, demo, weights
 from actionunits.detect.predict import Predictor
 from actionunits.learn.checkpoint import read_card
 from actionunits.learn.evaluate import evaluate
@@ -37,7 +37,7 @@ def test_every_checkpoint_is_small_and_has_its_model_card(name: str) -> None:
 
 
 def test_reads_unseen_rendered_people() -> None:
-    table = data.load("synfacs")
+    table = datasets.load("synfacs")
     some = table.subset(np.arange(len(table)) % 12 == 0)
     report = evaluate(weights.locate("default"), table=some, resamples=0)
     assert report.scores["auc"].mean > 0.85
@@ -55,7 +55,7 @@ def test_demo_clip_keeps_its_times(reader: Predictor, tmp_path: Path) -> None:
     table = reader.predict(demo.clip(tmp_path))
     assert table["success"].eq(1).all()
     assert table["timestamp"].to_numpy() == pytest.approx(np.arange(len(table)) / 6, abs=1e-3)
-    truth = data.load("synfacs").rows
+    truth = datasets.load("synfacs").rows
     shown = truth[(truth["subject"] == "S003") & (truth["task"] == "T4")]
     assert np.corrcoef(shown["AU12"], table["AU12_r"].astype(float))[0, 1] > 0.7
 

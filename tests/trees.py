@@ -21,7 +21,7 @@ from scipy.io import savemat
 
 from actionunits import aus
 from actionunits.aus import AUSet
-from actionunits.data.raw import RawTable
+from actionunits.datasets.raw import RawTable
 from builders import SIDE, landmarks49, picture
 
 Face = Callable[[pd.Series], tuple[np.ndarray, np.ndarray]]

@@ -7,7 +7,7 @@ import av
 import numpy as np
 from av.video.stream import VideoStream
 
-from actionunits import data
+from actionunits import datasets
 from actionunits.data.dataset import Faces
 from actionunits.files import atomic
 
@@ -25,7 +25,7 @@ def photograph(folder: Path) -> Path:
 
 def clip(folder: Path) -> Path:
     """Write one person's first task of the embedded corpus as a video of its true speed."""
-    table = data.load("synfacs")
+    table = datasets.load("synfacs")
     rows = table.rows
     chosen = table.subset(((rows["subject"] == _SUBJECT) & (rows["task"] == _TASK)).to_numpy())
     faces = Faces(chosen.images, chosen.rows["image"].to_numpy(np.int64), 256)

@@ -12,7 +12,7 @@ _WEIGHTS = "landmarks"
 
 
 def landmark_finder() -> Finder:
-    """Finder for `actionunits.data.prepare`, known by the checksum of its weights.
+    """Finder for `actionunits.datasets.prepare`, known by the checksum of its weights.
 
     Raises:
         CheckpointError: the weights are damaged.
@@ -23,7 +23,7 @@ def landmark_finder() -> Finder:
 
 @cache
 def close_look() -> CloseLook:
-    """Look at faces whose five points are known, for `actionunits.data.fec_faces.prepare_fec`.
+    """Look at faces whose five points are known, for `actionunits.datasets.fec_faces.prepare_fec`.
 
     Raises:
         CheckpointError: the weights are damaged.

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from actionunits import data
+from actionunits import datasets
 from actionunits.data.dataset import ClipDataset, FrameDataset, collate, decode
 from actionunits.data.table import FrameTable
 from actionunits.data.transforms import Augment
@@ -25,7 +25,7 @@ ALL_ON = Augment(True, *([0.3] * 13))
 
 @pytest.fixture(scope="module")
 def table(synfacs_file: Path) -> FrameTable:
-    return data.load("synfacs", synfacs_file)
+    return datasets.load("synfacs", synfacs_file)
 
 
 def same(one: Batch, two: Batch) -> bool:
@@ -82,7 +82,7 @@ def test_workers_that_live_on_see_the_next_epoch(table: FrameTable) -> None:
 
 def test_clips_cover_every_frame_once_and_repeat_only_at_ends(tmp_path: Path) -> None:
     path = write_synfacs(tmp_path / "c.parquet", subjects=2, tasks=2, frames=7)
-    table = data.load("synfacs", path)
+    table = datasets.load("synfacs", path)
     dataset = ClipDataset(table, CLIPS)
     assert len(dataset) == 2 * 2 * 3
     batch = collate([dataset[i] for i in range(len(dataset))])
@@ -100,7 +100,7 @@ def test_clips_cover_every_frame_once_and_repeat_only_at_ends(tmp_path: Path) ->
 
 
 def test_clips_see_their_true_neighbours_and_the_end_frames_again(tmp_path: Path) -> None:
-    table = data.load("synfacs", write_synfacs(tmp_path / "c.parquet", 1, 1, 7))
+    table = datasets.load("synfacs", write_synfacs(tmp_path / "c.parquet", 1, 1, 7))
     dataset = ClipDataset(table, CLIPS._replace(context=2))
     frames = FrameDataset(table, SPEC)
     batch = collate(dataset.__getitems__([0, 1, 2]))

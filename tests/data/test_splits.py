@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actionunits import data
+from actionunits import datasets
 from actionunits.data.splits import inner_split, parts, train_test
 from actionunits.data.table import FrameTable
 from actionunits.errors import DataError
@@ -17,7 +17,7 @@ from builders import write_synfacs
 @pytest.fixture(scope="module")
 def table(tmp_path_factory: pytest.TempPathFactory) -> FrameTable:
     path = tmp_path_factory.mktemp("splits") / "corpus.parquet"
-    return data.load("synfacs", write_synfacs(path, subjects=8, tasks=1, frames=2))
+    return datasets.load("synfacs", write_synfacs(path, subjects=8, tasks=1, frames=2))
 
 
 def test_fold_k_tests_part_4_minus_k_and_all_frames_are_tested_once(table: FrameTable) -> None:
@@ -33,7 +33,7 @@ def test_fold_k_tests_part_4_minus_k_and_all_frames_are_tested_once(table: Frame
 
 def test_without_parts_sorted_subjects_are_dealt_out(table: FrameTable) -> None:
     bare = dataclasses.replace(table, rows=table.rows.drop(columns="part"))
-    np.testing.assert_array_equal(parts(bare), table.rows["part"])
+    np.testing.assert_array_equal(parts(bare.rows), table.rows["part"])
 
 
 @given(share=st.floats(0.01, 0.99), seed=st.integers(0, 1000), fold=st.integers(1, 3))

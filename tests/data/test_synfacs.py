@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from actionunits import aus, data
+from actionunits import aus, datasets
 from actionunits.errors import DataError
 from builders import write_synfacs
 
@@ -17,16 +17,16 @@ def test_a_folder_of_files_is_one_table(tmp_path: Path) -> None:
     renamed = pq.read_table(two)
     names = [f"X{name}" for name in renamed["subject"].to_pylist()]
     pq.write_table(renamed.set_column(0, "subject", [names]), two)
-    whole, first = data.load("synfacs", tmp_path), data.load("synfacs", one)
+    whole, first = datasets.load("synfacs", tmp_path), datasets.load("synfacs", one)
     assert len(whole) == 10
     np.testing.assert_array_equal(whole.labels[:4], first.labels)
     assert whole.images.read(0) == first.images.read(0)
-    assert whole.images.read(4) == data.load("synfacs", two).images.read(0)
+    assert whole.images.read(4) == datasets.load("synfacs", two).images.read(0)
     assert whole.images.name(5) == f"{two}, row 1"
 
 
 def test_labels_and_landmarks_are_those_of_the_file(synfacs_file: Path) -> None:
-    table, raw = data.load("synfacs", synfacs_file), pq.read_table(synfacs_file)
+    table, raw = datasets.load("synfacs", synfacs_file), pq.read_table(synfacs_file)
     assert table.aus == aus.ALL
     assert table.coding == "intensity"
     np.testing.assert_array_equal(table.labels[:, 3], raw["AU05"].to_numpy())
@@ -35,15 +35,15 @@ def test_labels_and_landmarks_are_those_of_the_file(synfacs_file: Path) -> None:
 
 def test_what_is_no_corpus_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such file"):
-        data.load("synfacs", tmp_path / "absent.parquet")
+        datasets.load("synfacs", tmp_path / "absent.parquet")
     with pytest.raises(DataError, match="found none"):
-        data.load("synfacs", tmp_path)
+        datasets.load("synfacs", tmp_path)
     broken = tmp_path / "broken.parquet"
     broken.write_bytes(write_synfacs(tmp_path / "good.parquet", 1, 1, 1).read_bytes()[:-100])
     with pytest.raises(DataError, match=r"broken\.parquet: not a whole Parquet file"):
-        data.load("synfacs", broken)
+        datasets.load("synfacs", broken)
     with pytest.raises(DataError, match="no data set 'bp5d'"):
-        data.load("bp5d")
+        datasets.load("bp5d")
 
 
 def test_other_parquet_files_and_versions_are_refused(tmp_path: Path) -> None:
@@ -51,10 +51,10 @@ def test_other_parquet_files_and_versions_are_refused(tmp_path: Path) -> None:
     other = tmp_path / "other.parquet"
     pq.write_table(good.replace_schema_metadata(), other)
     with pytest.raises(DataError, match="another kind"):
-        data.load("synfacs", other)
+        datasets.load("synfacs", other)
     pq.write_table(good.replace_schema_metadata({"actionunits": '{"version": 9}'}), other)
     with pytest.raises(DataError, match="found version 9"):
-        data.load("synfacs", other)
+        datasets.load("synfacs", other)
     pq.write_table(good.drop_columns("AU43"), other)
     with pytest.raises(DataError, match="lacks the columns AU43"):
-        data.load("synfacs", other)
+        datasets.load("synfacs", other)

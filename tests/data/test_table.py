@@ -14,7 +14,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actionunits import data
+from actionunits import datasets
 from actionunits.aus import AUSet
 from actionunits.data import table as module
 from actionunits.data.splits import train_test
@@ -119,7 +119,7 @@ def test_select_orders_and_refuses() -> None:
 
 
 def test_duplication_repeats_each_positive_frame_once(synfacs_file: Path) -> None:
-    whole = data.load("synfacs", synfacs_file)
+    whole = datasets.load("synfacs", synfacs_file)
     rare = AUSet.of((1, 2, 15, 23, 24))
     positive = (whole.select(rare).occurrence() == 1).any(1)
     twice = duplicate_positives(whole, rare)
@@ -130,7 +130,7 @@ def test_duplication_repeats_each_positive_frame_once(synfacs_file: Path) -> Non
 
 
 def test_statistics_of_training_rows_do_not_see_test_labels(synfacs_file: Path) -> None:
-    whole = data.load("synfacs", synfacs_file)
+    whole = datasets.load("synfacs", synfacs_file)
     before = train_test(whole, 1)[0].stats()
     changed = whole.rows.copy()
     test_rows = changed["part"] == 3
@@ -140,7 +140,7 @@ def test_statistics_of_training_rows_do_not_see_test_labels(synfacs_file: Path) 
 
 
 def test_the_store_of_pictures_travels_light(synfacs_file: Path) -> None:
-    images = data.load("synfacs", synfacs_file).images
+    images = datasets.load("synfacs", synfacs_file).images
     content = images.read(5)
     pickled = pickle.dumps(images)
     assert len(pickled) < len(content)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from actionunits import data
+from actionunits import datasets
 from actionunits.data.classes import ClassDataset, ClassTable
 from actionunits.data.dataset import FrameDataset, collate
 from actionunits.data.table import FrameTable
@@ -22,7 +22,7 @@ SPEC = InputSpec(32, 40, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
 @pytest.fixture(scope="module")
 def table(synfacs_file: Path) -> FrameTable:
-    return data.load("synfacs", synfacs_file)
+    return datasets.load("synfacs", synfacs_file)
 
 
 def triplets(table: FrameTable, **columns: object) -> TripletTable:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from actionunits import data, demo
+from actionunits import datasets, demo
 from actionunits.faces.align import five_points, invert, transform, warp
 from actionunits.faces.landmarks import Landmarks
 from actionunits.faces.main_face import Points
@@ -42,7 +42,7 @@ def finder():
 
 @pytest.fixture(scope="module")
 def rendered() -> list[tuple[np.ndarray, np.ndarray]]:
-    table = data.load("synfacs")
+    table = datasets.load("synfacs")
     pictures = [np.array(Image.open(io.BytesIO(table.images.read(row)))) for row in ROWS]
     return list(zip(pictures, table.landmarks[ROWS].astype(float), strict=True))
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actionunits import data
+from actionunits import datasets
 from actionunits.data.transforms import FLIP49
 from actionunits.errors import DataError
 from actionunits.faces import templates
@@ -91,7 +91,7 @@ def test_box_has_level_eyes_in_the_middle_of_a_square_of_2_9_times_the_points():
 
 
 def test_mean_shape_is_that_of_the_rendered_faces():
-    mean = data.load("synfacs").landmarks.astype(np.float64).mean(0) / SIZE
+    mean = datasets.load("synfacs").landmarks.astype(np.float64).mean(0) / SIZE
     mirrored = (mean * [-1, 1] + [1, 0])[FLIP49.numpy()]
     assert np.array_equal(((mean + mirrored) / 2).round(4), MEAN49)
 

@@ -9,11 +9,11 @@ import pytest
 import torch
 from sklearn.metrics import f1_score, roc_auc_score
 
-from actionunits import data as data_sets
+from actionunits import datasets as data_sets
 from actionunits.aus import AUSet
 from actionunits.data import splits
 from actionunits.data.dataset import FrameDataset
-from actionunits.data.prepare import prepare
+from actionunits.datasets.prepare import prepare
 from actionunits.errors import CheckpointError, DataError
 from actionunits.learn import checkpoint, scoring
 from actionunits.learn.evaluate import evaluate

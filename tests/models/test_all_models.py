@@ -11,7 +11,7 @@ from cases import QUICK, SMALL, VARIANTS
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from actionunits import aus, data
+from actionunits import aus, datasets
 from actionunits.aus import AUSet
 from actionunits.data.dataset import ClipDataset, FrameDataset, collate
 from actionunits.learn.recipe import load_recipe
@@ -224,7 +224,7 @@ def test_saved_and_loaded_into_a_model_of_blank_statistics_is_the_same(
 def test_loss_falls_on_one_batch(
     name: str, variant: Mapping[str, object], synfacs_file: Path
 ) -> None:
-    table = data.load("synfacs", synfacs_file).select(aus.DISFA8)
+    table = datasets.load("synfacs", synfacs_file).select(aus.DISFA8)
     chosen = train_all(name, variant)
     model = build(name, aus.DISFA8, chosen)
     loss = registry.loss_for(name, aus.DISFA8, stats_of(8), **settings(name, chosen))

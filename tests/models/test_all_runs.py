@@ -14,7 +14,7 @@ from cases import QUICK, SMALL
 from PIL import Image
 from safetensors.torch import load_file
 
-from actionunits import data
+from actionunits import datasets
 from actionunits.data.table import FrameTable
 from actionunits.detect.predict import load
 from actionunits.errors import CheckpointError, DataError
@@ -79,11 +79,11 @@ def picture(table: FrameTable, row: int) -> np.ndarray:
 def test_what_a_loss_needs_is_missed_before_training(
     name: str, said: str, gaps: bool, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    table = data.load("synfacs", corpus)
+    table = datasets.load("synfacs", corpus)
     occurs = dict(zip(table.aus.columns(), table.occurrence().T, strict=True))
     nowhere = np.full_like(table.landmarks, np.nan) if gaps else None
     bare = replace(table, rows=table.rows.assign(**occurs), coding="occurrence", landmarks=nowhere)
-    monkeypatch.setitem(data._READERS, "synfacs", lambda root: bare)
+    monkeypatch.setitem(datasets._READERS, "synfacs", lambda root: bare)
     with pytest.raises(DataError, match=said):
         train(tiny(name, corpus), 1, tmp_path, show=False)
     assert not (tmp_path / STATE).exists()
@@ -128,7 +128,7 @@ def test_reads_pictures_and_names_what_it_cannot(run: Path, corpus: Path, tmp_pa
         with pytest.raises(CheckpointError, match="reads no AUs: take one of a model that does"):
             load(run)
         return
-    table = data.load("synfacs", corpus)
+    table = datasets.load("synfacs", corpus)
     for row in (0, 7):
         Image.fromarray(picture(table, row)).save(tmp_path / f"{row}.png")
     read = load(run, detector=Aligned()).predict(tmp_path)

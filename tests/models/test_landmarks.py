@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from actionunits import data, weights
+from actionunits import datasets, weights
 from actionunits.data.dataset import FrameDataset, collate
 from actionunits.errors import CheckpointError, DataError, RecipeError
 from actionunits.faces.templates import MEAN49
@@ -29,7 +29,7 @@ def net(**settings: int) -> LandmarkNet:
 
 
 def batch_of(model: LandmarkNet, corpus: Path, count: int = 6) -> Batch:
-    samples = FrameDataset(data.load("synfacs", corpus), model.spec)
+    samples = FrameDataset(datasets.load("synfacs", corpus), model.spec)
     return collate(samples.__getitems__(list(range(count))))
 
 
@@ -98,7 +98,7 @@ class Off(torch.nn.Module):
 
 
 def test_the_task_scores_error_and_failures_in_per_cent(synfacs_file: Path) -> None:
-    table, spec = data.load("synfacs", synfacs_file), net().spec
+    table, spec = datasets.load("synfacs", synfacs_file), net().spec
     face = table.landmarks[0].copy()
     points = np.repeat(face[None], len(table), axis=0)
     points[::3] = np.nan
@@ -120,19 +120,19 @@ def test_what_cannot_be_is_refused(synfacs_file: Path) -> None:
         net(size=80)
     with pytest.raises(RecipeError, match="width: expected 1 or more"):
         net(width=0)
-    table = replace(data.load("synfacs", synfacs_file), landmarks=None)
+    table = replace(datasets.load("synfacs", synfacs_file), landmarks=None)
     with pytest.raises(DataError, match="none of the 48 frames has landmarks"):
         TASKS["landmarks"].select(table, ())
 
 
 def test_landmarks_that_a_model_found_teach_nobody(synfacs_file: Path) -> None:
-    table = data.load("synfacs", synfacs_file)
+    table = datasets.load("synfacs", synfacs_file)
     found = replace(table, rows=table.rows.assign(found=np.arange(len(table)) < 40))
     assert len(TASKS["landmarks"].select(found, ())) == 8
 
 
 def test_other_frames_score_a_checkpoint_but_not_one_of_expressions(synfacs_file: Path) -> None:
-    table = data.load("synfacs", synfacs_file)
+    table = datasets.load("synfacs", synfacs_file)
     report = evaluate(weights.locate("landmarks"), table=table, resamples=10)
     assert report.count == len(table)
     assert all(" % [" in text for text in report.to_table().columns[1].cells)

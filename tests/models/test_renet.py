@@ -8,7 +8,7 @@ import pytest
 import torch
 from torchvision.models import resnet18
 
-from actionunits import aus, data
+from actionunits import aus, datasets
 from actionunits.aus import AUSet
 from actionunits.errors import DataError, RecipeError, UserError
 from actionunits.learn.recipe import ablations
@@ -163,10 +163,10 @@ def test_what_cannot_be_is_refused_by_name() -> None:
 def test_aus_that_exclude_one_another_need_the_ablation_that_is_named(
     synfacs_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    table = data.load("synfacs", synfacs_file).select(AUSet.of((1, 12)))
+    table = datasets.load("synfacs", synfacs_file).select(AUSet.of((1, 12)))
     smile = (table.rows["AU12"] >= 2).astype(float)
     own = replace(table, rows=table.rows.assign(AU01=1 - smile, AU12=smile), coding="occurrence")
-    monkeypatch.setitem(data._READERS, "synfacs", lambda root: own)
+    monkeypatch.setitem(datasets._READERS, "synfacs", lambda root: own)
     values = {
         "data": {"name": "synfacs", "aus": [1, 12]},
         "loss": {"occurrence": 1.0},

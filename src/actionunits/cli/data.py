@@ -26,16 +26,16 @@ def check(
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
     """Count subjects, frames and rates, and compare them with the published lists."""
-    from actionunits import data
+    from actionunits import datasets
 
-    if name in data.list_counted():
-        counts = data.count(name, root)
+    if name in datasets.list_counted():
+        counts = datasets.count(name, root)
         rows = counts.to_json(orient="records", indent=1) if json else counts.to_string(index=False)
         typer.echo(rows)
         return
-    from actionunits.data.check import check as compare
+    from actionunits.datasets.check import check as compare
 
-    found = compare(data.read_raw(name, root))
+    found = compare(datasets.read_raw(name, root))
     if json:
         typer.echo(found.to_json(), nl=False)
         return
@@ -63,21 +63,21 @@ def prepare(
     ] = None,
 ) -> None:
     """Align all faces and write them with their labels. Interrupted, the same command goes on."""
-    from actionunits import data
+    from actionunits import datasets
 
-    if data.has_triplets(name):
-        from actionunits.data.fec_faces import prepare_fec
+    if datasets.has_triplets(name):
+        from actionunits.datasets.fec_faces import prepare_fec
         from actionunits.finder import close_look
 
         made = prepare_fec(root, out, images=images, template=template, look=close_look())
         for line in made.lines():
             typer.echo(line)
         return
-    from actionunits.data.prepare import prepare as run
-    from actionunits.data.prepare import reasons
+    from actionunits.datasets.prepare import prepare as run
+    from actionunits.datasets.prepare import reasons
     from actionunits.finder import landmark_finder
 
-    raw = data.read_raw(name, root)
+    raw = datasets.read_raw(name, root)
     manifest = run(raw, out, template, workers, finder=landmark_finder())
     for excluded in manifest.excluded:
         typer.echo(f"left out: {excluded.what}, {excluded.frames} frames: {excluded.reason}")

@@ -151,7 +151,7 @@ def demo(
     import pandas as pd
     from rich.console import Console
 
-    from actionunits import data
+    from actionunits import datasets
     from actionunits import demo as material
     from actionunits.data.splits import train_test
     from actionunits.detect.plots import timeline
@@ -171,5 +171,5 @@ def demo(
     timeline(pd.read_parquet(outs[1]), predictor.aus, lanes)
     console.print(f"written: {lanes}", highlight=False)
     console.rule("rendered people that the weights have never seen")
-    unseen = train_test(data.load("synfacs"), fold=1)[1]
+    unseen = train_test(datasets.load("synfacs"), fold=1)[1]
     console.print(evaluate(locate("default"), table=unseen).to_table())

@@ -6,6 +6,7 @@ and says what they are. The description is written last: a folder without it is 
 
 import json
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
@@ -17,7 +18,6 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from actionunits.aus import AUSet
-from actionunits.data.raw import Excluded
 from actionunits.data.table import POINTS, Coding, FrameTable, ParquetStore
 from actionunits.errors import DataError
 
@@ -25,6 +25,17 @@ MANIFEST = "prepared.json"
 KIND: Literal["prepared"] = "prepared"
 VERSION: Literal[2] = 2
 METADATA = b"actionunits"  # where a Parquet file keeps its `Shard`
+
+
+@dataclass(frozen=True)
+class Excluded:
+    """Frames that the data set lists and that cannot be used."""
+
+    what: str
+    """Which, as ``F041/T7`` or ``SN010``; ``SN010 AU04`` where only labels are missing."""
+    frames: int
+    """How many; 0 where nobody knows, or where they are kept without a label."""
+    reason: str
 
 
 class _Values(BaseModel):

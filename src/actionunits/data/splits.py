@@ -3,27 +3,26 @@
 import numpy as np
 import pandas as pd
 
-from actionunits.data.raw import RawTable
 from actionunits.data.table import FrameTable
 from actionunits.errors import DataError
 
 FOLDS = 3
 
 
-def parts(table: FrameTable | RawTable) -> np.ndarray:
+def parts(rows: pd.DataFrame) -> np.ndarray:
     """Return the part, 1 to 3, of every row: (N,) int.
 
-    The table's own parts, or where it has none its sorted subjects dealt out in turn.
+    The rows' own ``part``, or where they have none their sorted subjects dealt out in turn.
 
     Raises:
         DataError: there are too few subjects, a part is none of 1 to 3 or a subject is in two.
     """
-    subject = table.rows["subject"]
+    subject = rows["subject"]
     subjects = sorted(subject.unique())
-    if "part" not in table.rows.columns:
+    if "part" not in rows.columns:
         numbers = subject.map({s: i % FOLDS + 1 for i, s in enumerate(subjects)})
     else:
-        numbers = table.rows["part"]
+        numbers = rows["part"]
         spread = numbers.groupby(subject).nunique()
         if (spread > 1).any():
             raise DataError(f"subject {spread.idxmax()} is in more than one part")
@@ -44,7 +43,7 @@ def train_test(table: FrameTable, fold: int) -> tuple[FrameTable, FrameTable]:
     """
     if fold not in range(1, FOLDS + 1):
         raise DataError(f"expected fold 1 to {FOLDS}, got {fold}")
-    test = parts(table) == FOLDS + 1 - fold
+    test = parts(table.rows) == FOLDS + 1 - fold
     return table.subset(~test), table.subset(test)
 
 

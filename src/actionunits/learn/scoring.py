@@ -11,7 +11,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from actionunits import data
+from actionunits import datasets
 from actionunits.aus import AUSet
 from actionunits.data.dataset import BatchKind, ClipDataset, FrameDataset, collate
 from actionunits.data.table import FrameTable, own_landmarks
@@ -32,7 +32,7 @@ def read_table(spec: DataSpec) -> FrameTable:
     Raises:
         DataError: the data set cannot be read or does not code the AUs.
     """
-    table = data.load(spec.name, spec.root, spec.coding)
+    table = datasets.load(spec.name, spec.root, spec.coding)
     if spec.threshold is not None:
         table = replace(table, threshold=spec.threshold)
     return table if spec.aus is None else table.select(AUSet.of(spec.aus))

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from torchmetrics.classification import MulticlassAccuracy
 
-from actionunits import data
+from actionunits import datasets
 from actionunits.aus import AUSet
 from actionunits.data import splits
 from actionunits.data.classes import ClassDataset, ClassTable
@@ -225,8 +225,8 @@ class Triplets(_Expressions):
             DataError: the data cannot be read or split, or gives no triplets.
             RecipeError: subjects are to be held out where there are none.
         """
-        if data.has_triplets(recipe.data.name):
-            own = data.load_triplets(recipe.data.name, recipe.data.root)
+        if datasets.has_triplets(recipe.data.name):
+            own = datasets.load_triplets(recipe.data.name, recipe.data.root)
             return self._own_parts(recipe, fold, own)
         frames = _split(scoring.read_table(recipe.data), recipe, fold)
         draws = [
@@ -276,7 +276,7 @@ class ExpressionClasses(_Expressions):
             DataError: they cannot be read, or a fold is asked for.
             RecipeError: subjects are to be held out.
         """
-        own = data.load_classes(recipe.data.name, recipe.data.root)
+        own = datasets.load_classes(recipe.data.name, recipe.data.root)
         return self._own_parts(recipe, fold, own)
 
     def dataset(

@@ -7,7 +7,7 @@ import pytest
 import torch
 from stand_ins import AUS, Make
 
-from actionunits import data
+from actionunits import datasets
 from actionunits.data.splits import train_test
 from actionunits.learn import checkpoint
 from actionunits.learn.checkpoint import Card
@@ -58,7 +58,7 @@ def make(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Make:
                 "batch": 4,
             }
             recipe = parse_recipe(values, "test")
-            table = train_test(data.load("synfacs", corpus).select(AUS), 1)[0]
+            table = train_test(datasets.load("synfacs", corpus).select(AUS), 1)[0]
             torch.manual_seed(0)
             model = registry.create(name, AUS, table.stats(), **recipe.model.params)
             card = Card(

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from stand_ins import AUS, Make, nothing
 
-from actionunits import data
+from actionunits import datasets
 from actionunits.data.dataset import FrameDataset
 from actionunits.errors import DataError, UserError
 from actionunits.papers.figures import faces, trained
@@ -31,7 +31,7 @@ def test_frames_of_the_test_fold_that_differ(make: Make) -> None:
 def test_crops_are_those_that_the_model_was_trained_on(make: Make, corpus: Path) -> None:
     run = make("gtlenet")
     (strip,) = faces.sequences(run, Choice(subject="S003"), nothing)
-    table = data.load("synfacs", corpus).select(AUS)
+    table = datasets.load("synfacs", corpus).select(AUS)
     rows = table.subset((table.rows["subject"] == "S003").to_numpy())
     batch = FrameDataset(rows, run.spec).__getitems__(list(range(12)))[0]
     mean, std = (torch.tensor(v)[:, None, None] for v in (run.spec.mean, run.spec.std))
@@ -84,7 +84,7 @@ def test_without_its_own_corpus_a_run_is_shown_the_embedded_one(make: Make) -> N
     recipe = run.card.recipe.model_copy(update={"data": spec})
     moved = run._replace(card=run.card.model_copy(update={"recipe": recipe}))
     names = [name for strip in faces.varied(moved, Choice(rows=5), nothing) for name in strip.names]
-    people = set(data.load("synfacs").subjects())
+    people = set(datasets.load("synfacs").subjects())
     assert {name.partition("/")[0] for name in names} <= people
     assert len(names) == 5
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from actionunits.aus import AUSet
-from actionunits.data.facts import known
+from actionunits.datasets.facts import known
 from actionunits.errors import RecipeError
 from actionunits.learn.grid import MEAN, SCALE
 from actionunits.learn.metrics import interval

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from actionunits import data, media
+from actionunits import datasets, media
 from actionunits.aus import AUSet
 from actionunits.data.dataset import Faces
 from actionunits.data.splits import train_test
@@ -199,7 +199,7 @@ def _table(trained: Trained, choice: Choice) -> FrameTable:
     there = choice.root or own.root is None or Path(own.root).exists()
     same = choice.data == own.name and bool(there)
     root, coding = (own.root, own.coding) if same else (None, None)
-    table = data.load(choice.data, choice.root or root, coding)
+    table = datasets.load(choice.data, choice.root or root, coding)
     fold = choice.fold
     if fold is None and same:
         fold = trained.card.fold

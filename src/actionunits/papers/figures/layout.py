@@ -21,7 +21,7 @@ from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from actionunits import data
+from actionunits import datasets
 from actionunits.aus import AU, AUSet
 from actionunits.data.table import FACE_SIDE
 from actionunits.errors import UserError
@@ -171,7 +171,7 @@ def mean_landmarks(spec: InputSpec) -> Array:
 
     The mean of the embedded corpus. It places AUs for models that find no landmarks themselves.
     """
-    points = data.load(EMBEDDED).landmarks
+    points = datasets.load(EMBEDDED).landmarks
     assert points is not None
     mean: Array = points.mean(0) * (spec.align / FACE_SIDE) - (spec.align - spec.size) // 2
     return mean
