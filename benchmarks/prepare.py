@@ -29,10 +29,10 @@ from PIL import Image
 
 from actionunits.data.table import FACE_SIDE
 from actionunits.datasets.shard import _CHUNK, QUALITY, _align, _Picture
+from actionunits.detect.finder import landmark_finder
 from actionunits.faces import templates
 from actionunits.faces.align import FloatArray, invert
 from actionunits.faces.main_face import FIVE_POINTS, Points
-from actionunits.finder import landmark_finder
 from actionunits.media import encode_jpeg
 from actionunits.types import Frame
 

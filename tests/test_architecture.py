@@ -1,6 +1,7 @@
-"""The layout that docs/architecture.md promises: imports go downwards, files stay short."""
+"""The layout that docs/architecture.md promises: rooms, what they import, and short files."""
 
 import ast
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,70 +10,94 @@ import actionunits
 
 ROOT = Path(actionunits.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
-LAYERS = [  # from the top; a module imports from its own layer and those below it
-    {"__main__", "cli", "demo"},
-    {"papers", "finder"},
+ROOMS = [  # from the top: a file imports from its own room and from those further down
+    {"cli"},
+    {"papers"},
     {"detect"},
     {"learn"},
     {"datasets"},
-    {
-        "models",
-        "data",
-        "faces",
-        "synth",
-        "weights",
-    },
-    {"nn", "losses", "media"},
-    {"types", "aus", "errors", "files", "device"},
+    {"models", "data", "synth"},  # side by side: they do not know each other
+    {"faces", "weights"},
+    {"nn"},
+    {"aus", "types", "errors", "files", "device", "losses", "media"},  # loose
 ]
-LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
+LEVEL = {name: level for level, names in enumerate(ROOMS) for name in names}
+
+every_file = pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))
 
 
-def unit(file: Path) -> str:
+def room(file: Path) -> str:
     return file.relative_to(ROOT).with_suffix("").parts[0]
 
 
-def imported(file: Path) -> set[str]:
-    """Units of the package that a file imports, inside functions too."""
-    found = set()
+def imported(file: Path) -> Iterator[tuple[str, str]]:
+    """Names of the package that a file imports, inside functions too, and what it calls them."""
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        names = []
         if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
-        found |= {name.split(".")[1] for name in names if name.startswith("actionunits.")}
-    return found & LEVEL.keys()
+            yield from ((alias.name, alias.asname or alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file.name}:{node.lineno} imports by dots"
+            for alias in node.names:
+                yield f"{node.module}.{alias.name}", alias.asname or alias.name
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))
+def ours(file: Path) -> Iterator[tuple[str, str]]:
+    for name, called in imported(file):
+        if name.startswith("actionunits."):
+            yield name.removeprefix("actionunits."), called
+
+
+@every_file
 def test_imports_go_downwards(file: Path) -> None:
-    if file == ROOT / "__init__.py":
+    if file.parent == ROOT and file.stem in {"__init__", "__main__"}:
         return
-    above = {name for name in imported(file) if LEVEL[name] < LEVEL[unit(file)]}
-    assert not above, f"{file.name} imports {above} from above"
+    here = room(file)
+    for name, _ in ours(file):
+        there = name.split(".")[0]
+        assert LEVEL[there] >= LEVEL[here], f"{here} imports {name} from above"
+        if LEVEL[there] == LEVEL[here] < LEVEL["aus"]:
+            assert there == here, f"{here} imports {name}, which stands beside it"
 
 
-def test_every_module_has_its_layer() -> None:
-    assert {unit(file) for file in FILES} - {"__init__"} == LEVEL.keys()
+@pytest.mark.parametrize(
+    ("folder", "allowed"),
+    [("synth/picture", ("synth.picture.", "synth.person.")), ("synth/person", ("synth.person.",))],
+)
+def test_imports_within_synth_go_downwards(folder: str, allowed: tuple[str, ...]) -> None:
+    files = sorted((ROOT / folder).glob("*.py"))
+    names = [name for file in files for name, _ in ours(file) if name.startswith("synth")]
+    assert names
+    assert not [name for name in names if not name.startswith(allowed)]
 
 
-def test_models_and_data_do_not_know_each_other() -> None:
-    for one, other in (("models", "data"), ("data", "models")):
-        files = [file for file in FILES if unit(file) == one]
-        assert files
-        assert not any(other in imported(file) for file in files)
+def test_every_file_has_its_room() -> None:
+    assert {room(file) for file in FILES} - {"__init__", "__main__"} == LEVEL.keys()
 
 
-def test_nothing_that_runs_models_knows_one_by_name() -> None:
+@every_file
+def test_private_names_stay_in_their_room(file: Path) -> None:
+    home = file.parent.relative_to(ROOT).as_posix().replace("/", ".")
+    foreign = {}
+    for name, called in ours(file):
+        place, _, last = name.rpartition(".")
+        at_home = name.startswith(f"{home}.") or place == home
+        assert at_home or not last.startswith("_"), f"{file.name} imports {name}"
+        if not at_home:
+            foreign[called] = name
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            private = node.attr.startswith("_") and node.attr not in {"_replace", "_asdict"}
+            assert not (private and node.value.id in foreign), f"{file.name} uses {node.attr}"
+
+
+def test_what_runs_models_knows_none_by_name() -> None:
     for file in FILES:
-        if unit(file) not in {"learn", "detect"}:
-            continue
-        tree = ast.parse(file.read_text(encoding="utf-8"))
-        names = {node.id.lower() for node in ast.walk(tree) if isinstance(node, ast.Name)}
-        assert not names & {"renet", "mgrrnet", "gtlenet", "sacl", "mdhr"}
+        if room(file) in {"learn", "detect"}:
+            tree = ast.parse(file.read_text(encoding="utf-8"))
+            names = {node.id.lower() for node in ast.walk(tree) if isinstance(node, ast.Name)}
+            assert not names & {"renet", "mgrrnet", "gtlenet", "sacl", "mdhr"}, file.name
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))
+@every_file
 def test_files_are_short(file: Path) -> None:
     assert len(file.read_text(encoding="utf-8").splitlines()) <= 400

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 import actionunits
-from actionunits import datasets, demo, weights
+from actionunits import datasets, weights
+from actionunits.cli import demo
 from actionunits.detect.predict import Predictor
 from actionunits.learn.checkpoint import read_card
 from actionunits.learn.evaluate import evaluate

@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 import trees
-from actionunits import datasets, demo
+from actionunits import datasets
+from actionunits.cli import demo
 from actionunits.data.dataset import decode
 from actionunits.datasets.affectnet import EXPRESSIONS
 from actionunits.datasets.facts import known

@@ -12,18 +12,18 @@ from PIL import Image
 from rich.console import Console
 from typer.testing import CliRunner
 
-from actionunits import demo
+from actionunits.cli import demo
 from actionunits.cli.data import app
 from actionunits.data.dataset import decode
 from actionunits.datasets import fec_faces, room
 from actionunits.datasets.fec import read
 from actionunits.datasets.fec_faces import Prepared, prepare_fec
+from actionunits.detect.finder import close_look, landmark_finder
 from actionunits.errors import DataError, RecipeError
 from actionunits.faces import templates
 from actionunits.faces.align import template, transform
 from actionunits.faces.centerface import CenterFace
 from actionunits.faces.detections import Detections
-from actionunits.finder import close_look, landmark_finder
 from actionunits.learn.evaluate import evaluate
 from actionunits.learn.recipe import SelectionSpec, load_recipe, parse_recipe
 from actionunits.learn.report import PlainReport

@@ -16,11 +16,11 @@ from actionunits import datasets
 from actionunits.data import prepared
 from actionunits.datasets.prepare import prepare
 from actionunits.datasets.raw import RawTable
+from actionunits.detect.finder import landmark_finder
 from actionunits.errors import DataError
 from actionunits.faces import templates
 from actionunits.faces.align import five_points, transform
 from actionunits.faces.main_face import Finder
-from actionunits.finder import landmark_finder
 from rawtables import AUS, landmarks, own_landmarks, with_labels
 
 

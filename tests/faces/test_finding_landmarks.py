@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from actionunits import datasets, demo
+from actionunits import datasets
+from actionunits.cli import demo
+from actionunits.detect.finder import close_look, landmark_finder
 from actionunits.faces.align import five_points, invert, transform, warp
 from actionunits.faces.landmarks import Landmarks
 from actionunits.faces.main_face import Points
 from actionunits.faces.main_face import five_points as five_point_finder
-from actionunits.finder import close_look, landmark_finder
 from actionunits.media import read_image
 from actionunits.types import Frame
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from actionunits.errors import UserError
-from actionunits.synth.assets import Assets, load_assets
-from actionunits.synth.face import Head
-from actionunits.synth.render import Renderer
+from actionunits.synth.person.assets import Assets, load_assets
+from actionunits.synth.person.face import Head
+from actionunits.synth.picture.render import Renderer
 from beside import SHARED
 
 

@@ -67,7 +67,7 @@ def prepare(
 
     if datasets.has_triplets(name):
         from actionunits.datasets.fec_faces import prepare_fec
-        from actionunits.finder import close_look
+        from actionunits.detect.finder import close_look
 
         made = prepare_fec(root, out, images=images, template=template, look=close_look())
         for line in made.lines():
@@ -75,7 +75,7 @@ def prepare(
         return
     from actionunits.datasets.prepare import prepare as run
     from actionunits.datasets.prepare import reasons
-    from actionunits.finder import landmark_finder
+    from actionunits.detect.finder import landmark_finder
 
     raw = datasets.read_raw(name, root)
     manifest = run(raw, out, template, workers, finder=landmark_finder())

@@ -152,7 +152,7 @@ def demo(
     from rich.console import Console
 
     from actionunits import datasets
-    from actionunits import demo as material
+    from actionunits.cli import demo as material
     from actionunits.data.splits import train_test
     from actionunits.detect.plots import timeline
     from actionunits.detect.predict import load

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from actionunits.synth.render import Renderer
+    from actionunits.synth.picture.render import Renderer
 
 app = typer.Typer(
     help="Render synthetic faces and look at what was rendered.", no_args_is_help=True
@@ -127,8 +127,8 @@ def looks(
 
 
 def _renderer(assets: Path) -> "Renderer":
-    from actionunits.synth.assets import load_assets
-    from actionunits.synth.face import Head
-    from actionunits.synth.render import Renderer
+    from actionunits.synth.person.assets import load_assets
+    from actionunits.synth.person.face import Head
+    from actionunits.synth.picture.render import Renderer
 
     return Renderer(Head(load_assets(assets)))

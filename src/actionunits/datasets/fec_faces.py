@@ -110,7 +110,7 @@ def prepare_fec(
         threads: pictures asked for at a time.
         detector: finds the five points of the faces; `CenterFace` where not given.
         look: finds 49 landmarks for a template that needs them, such as
-            `actionunits.finder.close_look`; FEC brings none.
+            `actionunits.detect.finder.close_look`; FEC brings none.
         console: where disk use and progress are shown; standard error by default.
 
     Returns:

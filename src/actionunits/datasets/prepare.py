@@ -58,8 +58,8 @@ def prepare(
         workers: processes; one a core where not given.
         console: where disk use and progress are shown; standard error by default.
         finder: finds 49 landmarks where the data set brings none and the template needs them, such
-            as `actionunits.finder.landmark_finder`; None leaves those frames out. For `canonical`
-            it is not asked: there the detector's five points place the face.
+            as `actionunits.detect.finder.landmark_finder`; None leaves those frames out. It is not
+            asked for `canonical`: there the detector's five points place the face.
 
     Returns:
         What is in the folder.

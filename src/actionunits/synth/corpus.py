@@ -28,10 +28,10 @@ from rich.text import Text
 from actionunits.errors import DataError, UserError
 from actionunits.files import atomic, writing
 from actionunits.media import encode_jpeg
-from actionunits.synth.assets import load_assets
-from actionunits.synth.face import Head, Identity, draw_identity
-from actionunits.synth.looks import Appearance, draw_appearance, draw_scene
-from actionunits.synth.render import Renderer, Shot
+from actionunits.synth.person.assets import load_assets
+from actionunits.synth.person.face import Head, Identity, draw_identity
+from actionunits.synth.picture.looks import Appearance, draw_appearance, draw_scene
+from actionunits.synth.picture.render import Renderer, Shot
 from actionunits.synth.script import (
     CorpusSettings,
     Take,

@@ -7,9 +7,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from actionunits.aus import ALL, AUSet
 from actionunits.files import atomic
-from actionunits.synth.face import draw_identity
-from actionunits.synth.looks import Scene, draw_appearance, draw_scene, studio
-from actionunits.synth.render import Renderer, Shot
+from actionunits.synth.person.face import draw_identity
+from actionunits.synth.picture.looks import Scene, draw_appearance, draw_scene, studio
+from actionunits.synth.picture.render import Renderer, Shot
 
 _LEVELS = (0, 2, 5)
 _CELL = 176

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from actionunits.aus import ALL
-from actionunits.synth.assets import SKIN, Assets
+from actionunits.synth.person.assets import SKIN, Assets
 
 ANCESTRIES = ("african", "asian", "caucasian")
 SEAM = 6.607  # height at which the closed lips meet

@@ -5,12 +5,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from actionunits.synth import shaders
-from actionunits.synth.camera import Cameras
-from actionunits.synth.face import Head
-from actionunits.synth.looks import Appearance, Scene, metered_exposure
-from actionunits.synth.mesh import proxy_scale
-from actionunits.synth.shot import Shot
+from actionunits.synth.person.face import Head
+from actionunits.synth.person.mesh import proxy_scale
+from actionunits.synth.picture import shaders
+from actionunits.synth.picture.camera import Cameras
+from actionunits.synth.picture.looks import Appearance, Scene, metered_exposure
+from actionunits.synth.picture.shot import Shot
 
 KINDS = {"hair": 0, "lash": 1, "brow": 2, "teeth": 3}  # places in `proxy_scale` of the block
 TEETH = ("teeth", "teeth_base")  # everyone wears them

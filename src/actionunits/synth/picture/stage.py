@@ -5,12 +5,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from actionunits.synth import creases, gl, glasses, shaders
-from actionunits.synth.assets import Proxy
-from actionunits.synth.face import Head
-from actionunits.synth.mesh import TEXTURE_WIDTH, HeadMesh, proxy_mesh
-from actionunits.synth.textures import noise_texture, skin_details
-from actionunits.synth.uniforms import frames
+from actionunits.synth.person import creases
+from actionunits.synth.person.assets import Proxy
+from actionunits.synth.person.face import Head
+from actionunits.synth.person.mesh import TEXTURE_WIDTH, HeadMesh, proxy_mesh
+from actionunits.synth.person.textures import noise_texture, skin_details
+from actionunits.synth.picture import gl, glasses, shaders
+from actionunits.synth.picture.uniforms import frames
 
 SHADOW_SIDE = 128  # pixels a head
 CREASE_SIZE = (192, 256)

@@ -11,14 +11,21 @@ from typing import Self
 
 import numpy as np
 
-from actionunits.synth import creases, glasses
-from actionunits.synth.camera import aim
-from actionunits.synth.face import Head
-from actionunits.synth.lens import expose
-from actionunits.synth.mesh import TEXTURE_WIDTH
-from actionunits.synth.shot import Shot
-from actionunits.synth.stage import BACKGROUND_SIDE, BLOCK_BYTES, CREASE_SIZE, SHADOW_SIDE, Stage
-from actionunits.synth.uniforms import KINDS, TEETH, Layout, pack
+from actionunits.synth.person import creases
+from actionunits.synth.person.face import Head
+from actionunits.synth.person.mesh import TEXTURE_WIDTH
+from actionunits.synth.picture import glasses
+from actionunits.synth.picture.camera import aim
+from actionunits.synth.picture.lens import expose
+from actionunits.synth.picture.shot import Shot
+from actionunits.synth.picture.stage import (
+    BACKGROUND_SIDE,
+    BLOCK_BYTES,
+    CREASE_SIZE,
+    SHADOW_SIDE,
+    Stage,
+)
+from actionunits.synth.picture.uniforms import KINDS, TEETH, Layout, pack
 
 __all__ = ["Renderer", "Shot"]
 

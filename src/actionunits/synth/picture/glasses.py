@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from actionunits.synth.looks import Glasses
+from actionunits.synth.picture.looks import Glasses
 
 _STEPS = 32  # points round a lens
 _EAR = np.array([0.74, 0.06, 0.10])  # where a temple ends: |x|, height above the eyes, z

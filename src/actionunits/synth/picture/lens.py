@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 from PIL import Image, ImageFilter
 
-from actionunits.synth.looks import Scene
+from actionunits.synth.picture.looks import Scene
 
 _WINDOWS = 256  # places each way at which a frame may take its noise out of the field
 _MAX_SMEAR = 9

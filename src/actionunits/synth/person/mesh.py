@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.csgraph import reverse_cuthill_mckee
 
-from actionunits.synth.assets import LEFT_EYE, RIGHT_EYE, SKIN, TONGUE, Assets, Proxy
+from actionunits.synth.person.assets import LEFT_EYE, RIGHT_EYE, SKIN, TONGUE, Assets, Proxy
 
 _FRONT_TEETH = 1.16  # z behind which teeth are left out
 TEXTURE_WIDTH = 128  # of the texture that holds the positions; the shader's mask is this - 1

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from actionunits.synth.assets import Assets
-from actionunits.synth.face import Identity
-from actionunits.synth.light import background, facing_light, harmonics
+from actionunits.synth.person.assets import Assets
+from actionunits.synth.person.face import Identity
+from actionunits.synth.picture.light import background, facing_light, harmonics
 
 # Albedo of fair and of deep skin of each ancestry (african, asian, caucasian).
 _FAIR = np.array([[0.32, 0.165, 0.100], [0.62, 0.385, 0.255], [0.68, 0.42, 0.315]])

@@ -3,10 +3,10 @@ import pytest
 
 from actionunits.aus import ALL
 from actionunits.errors import UserError
-from actionunits.synth.assets import load_assets
-from actionunits.synth.creases import CREASES, ribbon_indices, ribbons
-from actionunits.synth.face import draw_identity
-from actionunits.synth.sculpt import AU_TERMS
+from actionunits.synth.person.assets import load_assets
+from actionunits.synth.person.creases import CREASES, ribbon_indices, ribbons
+from actionunits.synth.person.face import draw_identity
+from actionunits.synth.person.sculpt import AU_TERMS
 
 # Landmarks of the subject's right and left half; image coordinates are not used here: y is up.
 BROW_INNER, BROW_OUTER = (4, 5), (1, 8)

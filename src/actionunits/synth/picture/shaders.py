@@ -33,4 +33,4 @@ def head_block() -> np.dtype:
 
 @cache
 def _read(name: str) -> str:
-    return (files("actionunits.synth") / "shaders" / name).read_text(encoding="utf-8")
+    return (files(__package__) / "shaders" / name).read_text(encoding="utf-8")

@@ -5,11 +5,11 @@ from PIL import Image
 from actionunits.aus import ALL
 from actionunits.errors import UserError
 from actionunits.faces.align import TEMPLATE, five_points
-from actionunits.synth import gl, shaders
-from actionunits.synth.face import draw_identity
-from actionunits.synth.lens import expose
-from actionunits.synth.looks import Glasses, draw_appearance, draw_scene, studio
-from actionunits.synth.render import Shot
+from actionunits.synth.person.face import draw_identity
+from actionunits.synth.picture import gl, shaders
+from actionunits.synth.picture.lens import expose
+from actionunits.synth.picture.looks import Glasses, draw_appearance, draw_scene, studio
+from actionunits.synth.picture.render import Shot
 from actionunits.synth.sheet import looks_sheet
 
 

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from actionunits.aus import ALL
-from actionunits.synth.assets import LEFT_EYE, RIGHT_EYE, Assets
-from actionunits.synth.creases import CreaseTraits, draw_traits
-from actionunits.synth.sculpt import ANCESTRIES, SEAM, Regions, blendshapes, coefficients
+from actionunits.synth.person.assets import LEFT_EYE, RIGHT_EYE, Assets
+from actionunits.synth.person.creases import CreaseTraits, draw_traits
+from actionunits.synth.person.sculpt import ANCESTRIES, SEAM, Regions, blendshapes, coefficients
 
 # Vertices of the base mesh at the 49 landmarks, in the order of iBUG-68 without jaw line and inner
 # mouth corners: brows, nose bridge, nostrils, eyes, outer and inner lips. Lids: the margin.

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from actionunits.errors import UserError
-from actionunits.synth import shaders
+from actionunits.synth.picture import shaders
 
 Context = Any  # moderngl publishes no types that hold under strict checking
 _CODE = {"i": "i", "u": "u", "f": "f"}

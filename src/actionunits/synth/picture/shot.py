@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from actionunits.synth.face import Identity
-from actionunits.synth.looks import Appearance, Scene
+from actionunits.synth.person.face import Identity
+from actionunits.synth.picture.looks import Appearance, Scene
 
 
 class Shot(NamedTuple):

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from actionunits import aus, demo
+from actionunits import aus
+from actionunits.cli import demo
 from actionunits.learn.checkpoint import read_card
 from command import Au
 

@@ -1,0 +1,1 @@
+"""A person: the head, its shapes and Action Units, creases, meshes and skin."""
