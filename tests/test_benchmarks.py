@@ -17,6 +17,7 @@ OPTIONS = {
     "prepare.py": "--workers 1 --frames 1",
     "renet_batched.py": "--repeats 1 --size 64",
     "sacl_blocks.py": "--repeats 1 --batch 1 --size 64",
+    "small_maps.py": "--repeats 1 --batch 2",
 }
 
 

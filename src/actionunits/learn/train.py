@@ -27,6 +27,7 @@ from actionunits.learn.scoring import autocast, place
 from actionunits.learn.task import Samples
 from actionunits.learn.tasks import TASKS
 from actionunits.models import registry
+from actionunits.nn.convolution import SmallMaps
 from actionunits.types import AUModel
 
 
@@ -83,7 +84,7 @@ def train(
             for batch in feed.epoch(at.epoch, skip=at.step):
                 torch.manual_seed(_seed(recipe.seed, at.epoch, at.step, accelerator.process_index))
                 with accelerator.accumulate(net):
-                    with autocast(recipe.precision, accelerator.device):
+                    with autocast(recipe.precision, accelerator.device), SmallMaps():
                         output = net(batch.images)
                     terms = loss(output, batch)
                     total = weigh(terms, recipe.loss)
@@ -219,9 +220,9 @@ def _optimiser(spec: OptimiserSpec, model: nn.Module) -> torch.optim.Optimizer:
     groups = _groups(spec, model)
     if spec.name == "sgd":
         nesterov = spec.momentum > 0
-        return torch.optim.SGD(groups, spec.lr, momentum=spec.momentum, nesterov=nesterov)
+        return torch.optim.SGD(groups, spec.lr, spec.momentum, nesterov=nesterov, fused=True)
     kind = torch.optim.Adam if spec.name == "adam" else torch.optim.AdamW
-    return kind(groups, spec.lr, betas=spec.betas)
+    return kind(groups, spec.lr, betas=spec.betas, fused=True)  # one pass over the parameters
 
 
 def _groups(spec: OptimiserSpec, model: nn.Module) -> list[dict[str, Any]]:
