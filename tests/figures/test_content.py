@@ -102,7 +102,7 @@ def test_graph_of_regions(make: Make) -> None:
         "AU centres",
         "ROIs",
         "FACS",
-        "label statistics",
+        "label correlation > 0.2",
         "shallow: first block",
         "deep: last block",
     ]

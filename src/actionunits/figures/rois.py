@@ -14,7 +14,7 @@ from actionunits.figures import layout
 from actionunits.figures.seen import Array, Seen
 from actionunits.figures.trained import Regional, Report, Trained, label_stats
 from actionunits.nn.landmarks import AUCentres
-from actionunits.nn.priors import between_regions, facs_links, statistical_links
+from actionunits.nn.priors import CORRELATED, between_regions, facs_links, statistical_links
 
 _CELL = 2.3  # inches
 _LEARNED = {
@@ -39,7 +39,7 @@ def known_links(trained: Trained, report: Report) -> dict[str, NDArray[np.bool_]
     links = {"FACS": facs_links(trained.aus)}
     stats = label_stats(trained, report)
     if stats is not None:
-        links["label statistics"] = statistical_links(stats)
+        links[f"label correlation > {CORRELATED}"] = statistical_links(stats)
     centres = AUCentres(trained.aus)
     return {
         title: between_regions(each, centres.of_au, centres.regions).numpy()
