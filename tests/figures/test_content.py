@@ -15,6 +15,7 @@ from actionunits.figures import (
     faces,
     graph,
     masks,
+    reconstruction,
     relation,
     rois,
     trained,
@@ -41,6 +42,23 @@ def test_masks_are_those_of_the_model(make: Make) -> None:
     np.testing.assert_allclose(np.array(drawn), wanted, atol=1e-6)
     limits = {axis.images[1].get_clim() for axis in figure.axes if len(axis.images) > 1}
     assert len(limits) == 1  # a colour means the same everywhere
+
+
+def test_reconstructions_are_shown_in_the_colours_of_pictures(make: Make) -> None:
+    run = make("gtlenet")
+    choice = Choice(rows=2)
+    figure = reconstruction.figure(run, choice, nothing)
+    assert titles(figure) == ["face", "reconstruction", "difference"]
+    seen = see(run, faces.varied(run, choice, nothing), reconstruction.WANTS)
+    made = (127.5 * (seen.aux["reconstruction"] + 1)).clip(0, 255).transpose(0, 2, 3, 1)
+    drawn = figure.subfigs[0].axes[1::3][:2]
+    for axis, wanted in zip(drawn, made, strict=True):
+        np.testing.assert_allclose(axis.images[0].get_array(), wanted, atol=1)
+    perfect = seen.pictures.transpose(0, 3, 1, 2) / 127.5 - 1
+    same = reconstruction.draw(seen._replace(aux={"reconstruction": perfect}), run.spec)
+    for face, again, apart in np.reshape(same.subfigs[0].axes[:6], (2, 3)):
+        np.testing.assert_array_equal(again.images[0].get_array(), face.images[0].get_array())
+        np.testing.assert_allclose(apart.images[1].get_array(), 0, atol=1e-9)
 
 
 def test_activation_maps_are_of_present_aus_by_probability() -> None:
@@ -214,6 +232,8 @@ def test_a_run_of_the_wrong_kind_says_what_is_needed(make: Make) -> None:
     said = r"needs a model that returns {}; renet \(renet\) returns trained, embeddings: train {}"
     with pytest.raises(UserError, match="figure masks " + said.format("masks", "gtlenet")):
         masks.figure(run, choice, None, nothing)
+    with pytest.raises(UserError, match="figure reconstruction .* train gtlenet"):
+        reconstruction.figure(run, choice, nothing)
     with pytest.raises(UserError, match="figure cam " + said.format("maps", "mgrrnet")):
         cam.figure(run, choice, None, nothing)
     with pytest.raises(UserError, match="figure weights " + said.format("weights", "mdhr")):
