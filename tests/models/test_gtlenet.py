@@ -15,6 +15,7 @@ from actionunits.models.expression import ExpressionClasses, ExpressionSimilarit
 from actionunits.models.gtlenet import GTLENet, GTLENetLoss
 from actionunits.models.registry import blank_stats
 from actionunits.models.renet import RENet
+from actionunits.recipe import load_recipe
 from actionunits.types import Batch
 
 AUS = AUSet.of((1, 4, 12))
@@ -148,9 +149,19 @@ def test_loss_leaves_out_what_is_not_coded_and_the_picture_that_is_not_made() ->
     assert torch.equal(loss(out, part)["occurrence"], term)
 
 
+@pytest.mark.parametrize("name", ["gtlenet_bp4d", "gtlenet_bp4d_plus", "gtlenet_synfacs"])
+def test_equation_11_as_printed_has_the_weight_that_the_paper_prints(name: str) -> None:
+    printed = load_recipe(name, ablation="reconstruction=sum")
+    assert printed.model.params["reduction"] == "sum"
+    assert printed.loss == {"occurrence": 1.0, "reconstruction": 0.001}
+    assert "reduction" not in load_recipe(name).model.params
+
+
 def test_what_cannot_be_is_refused_by_name() -> None:
     with pytest.raises(RecipeError, match="maps: expected one of extractor, cnn, none, got 'gan'"):
         gtlenet(maps="gan")
+    with pytest.raises(RecipeError, match="reduction: expected one of mean, sum, got 'max'"):
+        GTLENetLoss(AUS, blank_stats(3), reduction="max")
     with pytest.raises(RecipeError, match="masks: without maps there is nothing to mask"):
         gtlenet(maps="none")
     for size in (40, 16, 48):
