@@ -45,20 +45,27 @@ def test_masks_are_those_of_the_model(make: Make) -> None:
 
 
 def test_reconstructions_are_shown_in_the_colours_of_pictures(make: Make) -> None:
-    run = make("gtlenet")
+    runs = [make("gtlenet"), make("gtlenet", "unmasked", masks=False)]
     choice = Choice(rows=2)
-    figure = reconstruction.figure(run, choice, nothing)
-    assert titles(figure) == ["face", "reconstruction", "difference"]
-    seen = see(run, faces.varied(run, choice, nothing), reconstruction.WANTS)
-    made = (127.5 * (seen.aux["reconstruction"] + 1)).clip(0, 255).transpose(0, 2, 3, 1)
-    drawn = figure.subfigs[0].axes[1::3][:2]
-    for axis, wanted in zip(drawn, made, strict=True):
-        np.testing.assert_allclose(axis.images[0].get_array(), wanted, atol=1)
-    perfect = seen.pictures.transpose(0, 3, 1, 2) / 127.5 - 1
-    same = reconstruction.draw(seen._replace(aux={"reconstruction": perfect}), run.spec)
-    for face, again, apart in np.reshape(same.subfigs[0].axes[:6], (2, 3)):
+    figure = reconstruction.figure(runs, choice, nothing)
+    assert titles(figure) == ["face", "gtlenet", "unmasked"]
+    columns = np.reshape(figure.subfigs[0].axes, (2, 3)).T
+    for run, column in zip(runs, columns[1:], strict=True):
+        seen = see(run, faces.varied(run, choice, nothing), reconstruction.WANTS)
+        made = seen.aux["reconstruction"].transpose(0, 2, 3, 1)
+        wanted = (127.5 * (made + 1)).clip(0, 255)
+        errors = np.square(made - (seen.pictures / 127.5 - 1)).mean((1, 2, 3))
+        for axis, values, error in zip(column, wanted, errors, strict=True):
+            np.testing.assert_allclose(axis.images[0].get_array(), values, atol=1)
+            assert axis.texts[-1].get_text() == f"error {error:.3f}"
+    perfect = seen._replace(aux={"reconstruction": seen.pictures.transpose(0, 3, 1, 2) / 127.5 - 1})
+    same = reconstruction.draw({"same": perfect}, runs[0].spec)
+    for face, again in np.reshape(same.subfigs[0].axes, (2, 2)):
         np.testing.assert_array_equal(again.images[0].get_array(), face.images[0].get_array())
-        np.testing.assert_allclose(apart.images[1].get_array(), 0, atol=1e-9)
+    assert texts(same).count("error 0.000") == 2
+    larger = make("gtlenet", "larger", size=80, align=80)
+    with pytest.raises(UserError, match="--beside: larger sees faces of 80 pixels"):
+        reconstruction.figure([runs[0], larger], choice, nothing)
 
 
 def test_activation_maps_are_of_present_aus_by_probability() -> None:
@@ -233,7 +240,7 @@ def test_a_run_of_the_wrong_kind_says_what_is_needed(make: Make) -> None:
     with pytest.raises(UserError, match="figure masks " + said.format("masks", "gtlenet")):
         masks.figure(run, choice, None, nothing)
     with pytest.raises(UserError, match="figure reconstruction .* train gtlenet"):
-        reconstruction.figure(run, choice, nothing)
+        reconstruction.figure([run], choice, nothing)
     with pytest.raises(UserError, match="figure cam " + said.format("maps", "mgrrnet")):
         cam.figure(run, choice, None, nothing)
     with pytest.raises(UserError, match="figure weights " + said.format("weights", "mdhr")):

@@ -66,6 +66,7 @@ def reconstruction(
     run: Run,
     paths: Paths = None,
     out: Out = Path("reconstruction.png"),
+    beside: Beside = None,
     aligned: Aligned = False,
     frames: Frames = 300,
     rows: Rows = 5,
@@ -80,7 +81,8 @@ def reconstruction(
         from actionunits.figures import reconstruction, trained
 
         choice = _choice(paths, aligned, frames, data, root, fold, subject, rows)
-        return reconstruction.figure(trained.load(run), choice, report)
+        runs = [trained.load(each) for each in (run, *(beside or []))]
+        return reconstruction.figure(runs, choice, report)
 
     _write(out, draw)
 
