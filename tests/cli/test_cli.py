@@ -93,6 +93,7 @@ def test_models_are_listed_with_their_costs(au: Au) -> None:
     assert all(row["parameters"] > 1e6 and row["multiply_adds"] > 1e7 for row in rows)
     said = au("models", "renet_synfacs", "--no-time").out
     assert "relation=none" in said
+    assert "SACL's multiply-adds leave the products of attention out" in " ".join(said.split())
 
 
 def test_ablations_of_a_recipe_are_listed(au: Au) -> None:

@@ -1,5 +1,6 @@
 """What SACL's settings do, what it refuses, its complexity, and where its weights come from."""
 
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from actionunits.errors import CheckpointError, DataError, RecipeError
 from actionunits.learn.recipe import list_ablations, load_recipe
 from actionunits.models.registry import blank_stats
 from actionunits.models.sacl import SACL, SACLLoss
-from actionunits.types import Batch
+from actionunits.nn.landmarks import AUCentres
+from actionunits.nn.priors import between_regions, facs_links, statistical_links
+from actionunits.types import Batch, LabelStats, Output
 
 IMAGES = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
 # Products of two activations in ResT-Lite's attention, 2 blocks a stage, scores and values: what
@@ -88,26 +91,92 @@ def test_dropped_stages_leave_fewer_channels() -> None:
         assert sacl(graph="none", drop_stages=drop).head.squeeze.in_features == channels
 
 
-def test_fixed_graphs_link_aus_of_a_prototype_and_likely_ones() -> None:
-    vocabulary = AUSet.of((1, 6, 12, 43))  # regions 0-1, 2-3, 4-5, 6-7
-    table = sacl(vocabulary, graph="facs").correlation.neighbours.table
-    linked = [sorted(set(row)) for row in table.tolist()]
-    assert (
-        linked == [[0, 1, 2, 3]] * 2 + [[0, 1, 2, 3, 4, 5]] * 2 + [[2, 3, 4, 5]] * 2 + [[6, 7]] * 2
-    )
+def linked_regions(model: SACL) -> list[list[int]]:
+    return [sorted(set(row)) for row in model.correlation.neighbours.table.tolist()]
 
+
+def test_the_facs_graph_links_the_regions_of_its_pairs() -> None:
+    model = sacl(AUSet.of((1, 6, 12, 25)), graph="facs")  # regions 0-1, 2-3, 4-5, 6-7
+    pairs = [[0, 1], [2, 3, 4, 5], [2, 3, 4, 5, 6, 7], [4, 5, 6, 7]]
+    assert linked_regions(model) == [pair for pair in pairs for _ in range(2)]
+
+
+@pytest.mark.parametrize("vocabulary", [aus.BP4D12, aus.ALL], ids=["bp4d", "all"])
+def test_the_facs_graph_lacks_the_pairs_that_the_paper_says_it_lacks(vocabulary: AUSet) -> None:
+    """Section 4.4.1. AUs that share a region are linked through it, so regions are tested too."""
+    links = facs_links(vocabulary)
+    of_au = AUCentres(vocabulary).of_au
+    regions = between_regions(links, of_au, int(of_au.max()) + 1)
+    for one, other in [(1, 15), (7, 10), (1, 17), (7, 24)]:
+        i, j = vocabulary.index(one), vocabulary.index(other)
+        assert not links[i, j]
+        assert not links[j, i]
+        assert not regions[of_au[i][:, None], of_au[j]].any()
+
+
+def test_the_facs_graph_has_the_pairs_of_the_literature_and_one_for_each_other_au() -> None:
+    links = facs_links(aus.ALL)
+    numbers = aus.ALL.numbers
+    assert torch.equal(links, links.T)
+    among = {(a, b) for a in aus.BP4D12.numbers for b in aus.BP4D12.numbers if a < b}
+    found = {
+        (a, b)
+        for a in numbers
+        for b in numbers
+        if a < b and links[aus.ALL.index(a), aus.ALL.index(b)]
+    }
+    known = {(1, 2), (4, 7), (6, 12), (15, 17), (15, 24), (17, 24), (23, 24)}
+    assert found & among == known
+    assert {(4, 9), (7, 9), (9, 17)} <= found
+    outside = set(numbers) - set(aus.BP4D12.numbers)
+    assert outside <= {n for pair in found for n in pair}
+
+
+def stats_of(labels: torch.Tensor) -> LabelStats:
+    same = labels @ labels.T + (1 - labels) @ (1 - labels).T
+    return LabelStats(labels.mean(1), torch.corrcoef(labels), same / labels.shape[1])
+
+
+def test_independent_labels_at_the_rates_of_bp4d_link_nothing() -> None:
+    rate = [0.184, 0.146, 0.198, 0.440, 0.570, 0.567, 0.540, 0.457, 0.175, 0.342, 0.165, 0.148]
+    generator = torch.Generator().manual_seed(0)
+    labels = (torch.rand(12, 5000, generator=generator) < torch.tensor(rate)[:, None]).float()
+    others = ~torch.eye(12, dtype=torch.bool)
+    assert not (statistical_links(stats_of(labels)) & others).any()
+    by_rate = statistical_links(stats_of(labels), "conditional") | ~others
+    to_all = [aus.BP4D12.numbers[i] for i in by_rate.all(1).nonzero()[:, 0]]
+    assert to_all == [7, 10, 12]
+
+
+def test_labels_that_depend_on_each_other_are_linked() -> None:
+    frames = torch.rand(4, 4000, generator=torch.Generator().manual_seed(1))
+    seldom, half, often = frames[0] < 0.05, frames[1] < 0.5, frames[2] < 0.7
+    labels = torch.stack([seldom, seldom & (frames[3] < 0.9), half, ~half, often]).float()
+    links = statistical_links(stats_of(labels)) & ~torch.eye(5, dtype=torch.bool)
+    assert links.nonzero().tolist() == [[0, 1], [1, 0]]  # exclusion is no link
+
+
+def test_the_statistics_graph_is_that_of_the_chosen_statistic() -> None:
+    vocabulary = AUSet.of((1, 6, 12, 43))
     both = torch.tensor([[0.3, 0.2, 0.1, 0], [0.2, 0.6, 0, 0], [0.1, 0, 0.5, 0], [0, 0, 0, 0]])
     rate = both.diagonal()
-    stats = blank_stats(4)._replace(rate=rate, agreement=1 - rate[:, None] - rate + 2 * both)
-    model = SACL(vocabulary, stats, graph="statistics", size=64, align=64, width=16)
-    linked = [sorted(set(row)) for row in model.correlation.neighbours.table.tolist()]
-    assert linked == [[0, 1, 2, 3]] * 4 + [[4, 5]] * 2 + [[6, 7]] * 2  # P(6 | 1) = 2 / 3
+    correlation = torch.eye(4)
+    correlation[0, 2] = correlation[2, 0] = 0.21
+    correlation[0, 1] = correlation[1, 0] = 0.19
+    stats = LabelStats(rate, correlation, 1 - rate[:, None] - rate + 2 * both)
+    small = {"graph": "statistics", "size": 64, "align": 64, "width": 16}
+    by_correlation = [[0, 1, 4, 5]] * 2 + [[2, 3]] * 2 + [[0, 1, 4, 5]] * 2 + [[6, 7]] * 2
+    assert linked_regions(SACL(vocabulary, stats, **small)) == by_correlation
+    conditional = SACL(vocabulary, stats, statistic="conditional", **small)
+    likely = [[0, 1, 2, 3]] * 4 + [[4, 5]] * 2 + [[6, 7]] * 2  # P(6 | 1) = 2 / 3
+    assert linked_regions(conditional) == likely
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
         ({"graph": "full"}, "graph: expected one of self_adjusting, .* got 'full'"),
+        ({"statistic": "lift"}, "statistic: expected one of correlation, conditional"),
         ({"distance": "hamming"}, "distance: expected one of"),
         ({"convolution": "gat"}, "convolution: expected one of"),
         ({"fusion": "sum"}, "fusion: expected one of"),
@@ -137,6 +206,19 @@ def test_losses_that_the_data_do_not_allow_are_refused() -> None:
     assert set(terms) == {"asymmetric", "dice"}
 
 
+@pytest.mark.parametrize("detach", [True, False])
+def test_the_factor_of_equation_4_is_a_constant_unless_set(detach: bool) -> None:
+    settings = {} if detach else {"detach_factor": False}
+    loss = SACLLoss(aus.DISFA8, blank_stats(8), graph="none", **settings)
+    logits = torch.zeros(2, 8, requires_grad=True)
+    known = torch.ones(2, 8, dtype=torch.bool)
+    batch = Batch(IMAGES, torch.zeros(2, 8), known, None, None, ("a", "b"))
+    loss(Output(logits), batch)["asymmetric"].backward()
+    slope = 0.5**2 if detach else 0.5**2 - 0.5 * 0.5 * math.log(0.5)
+    assert logits.grad is not None
+    torch.testing.assert_close(logits.grad, torch.full((2, 8), slope / 16))
+
+
 def test_another_label_set_adopts_au_by_au_and_region_by_region() -> None:
     old, new = sacl(aus.BP4D12), sacl(aus.DISFA8)
     with torch.no_grad():
@@ -160,10 +242,34 @@ def test_another_label_set_adopts_au_by_au_and_region_by_region() -> None:
 def test_weights_of_others_are_refused() -> None:
     with pytest.raises(RecipeError, match="sacl only"):
         sacl().adopt(torch.nn.Linear(1, 1), aus.DISFA8)
-    with pytest.raises(RecipeError, match=r"other settings; \d+ tensors differ"):
-        sacl().adopt(sacl(stages=3), aus.DISFA8)
     with pytest.raises(RecipeError, match="ResT-Lite cannot be fetched.*path as init"):
         sacl().start_from("imagenet")
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"stages": 3}, "stages=3, here 4"),
+        ({"convolution": "edge"}, "convolution=edge, here max_relative"),
+        ({"distance": "cosine"}, "distance=cosine, here euclidean"),
+        ({"knn": 5}, "knn=5, here 9"),
+        ({"graph": "facs"}, "graph=facs, here self_adjusting"),
+        ({"fusion": "cross_attention", "drop_stages": 1}, "drop_stages=1, here 0, fusion=cross_"),
+        ({"size": 96, "align": 96}, "size=96, here 64"),
+    ],
+)
+def test_weights_of_other_settings_are_refused_whatever_their_shapes(
+    settings: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(RecipeError, match=f"other settings: {said}.*the same model.params"):
+        sacl().adopt(sacl(**settings), aus.DISFA8)
+
+
+def test_a_statistic_matters_where_statistics_make_the_graph() -> None:
+    sacl().adopt(sacl(statistic="conditional", align=80), aus.DISFA8)
+    other = sacl(graph="statistics", statistic="conditional")
+    with pytest.raises(RecipeError, match="statistic=conditional, here correlation"):
+        sacl(graph="statistics").adopt(other, aus.DISFA8)
 
 
 def authors_name(name: str) -> str:

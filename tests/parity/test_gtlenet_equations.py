@@ -91,6 +91,7 @@ def test_loss_is_equations_9_to_11_with_the_sign_put_right(model: GTLENet) -> No
     known = torch.ones(3, COUNT, dtype=torch.bool)
     batch = Batch(IMAGES, labels, known, None, None, ("a", "b", "c"))
     terms = GTLENetLoss(aus.DISFA8, blank_stats(COUNT))(out, batch)
+    printed = GTLENetLoss(aus.DISFA8, blank_stats(COUNT), reduction="sum")(out, batch)
     occurrence, squares = 0.0, 0.0
     for b in range(3):
         for i in range(COUNT):
@@ -102,6 +103,8 @@ def test_loss_is_equations_9_to_11_with_the_sign_put_right(model: GTLENet) -> No
             squares += float(pixel @ pixel)
     assert terms["occurrence"].item() == pytest.approx(occurrence / 3, rel=1e-4)
     assert terms["reconstruction"].item() == pytest.approx(squares / IMAGES.numel(), rel=1e-4)
+    assert printed["reconstruction"].item() == pytest.approx(squares / 2 / 3, rel=1e-4)
+    assert printed["occurrence"] == terms["occurrence"]
 
 
 def distance(a: Tensor, b: Tensor) -> float:

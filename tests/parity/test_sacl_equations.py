@@ -123,7 +123,7 @@ def test_all_tokens_and_nodes_are_squeezed_and_read_together() -> None:
 
 
 def test_nodes_attend_to_tokens() -> None:
-    head = CrossAttentionHead(5, 2, 3, 2)
+    head = CrossAttentionHead(5, 2, 6, 2)
     tokens, nodes = torch.randn(2, 4, 5), torch.randn(2, 2, 5)
     for b, logits in enumerate(head(tokens, nodes)):
         seen, read = [head.squeeze(x) for x in tokens[b]], []
@@ -131,7 +131,7 @@ def test_nodes_attend_to_tokens() -> None:
             own = head.squeeze(node)
             scores = [(head.query(own) @ head.key(x) / math.sqrt(3)).exp() for x in seen]
             values = [s * head.value(x) for s, x in zip(scores, seen, strict=True)]
-            read.append(own + sum(values) / sum(scores))
+            read.append(sum(values) / sum(scores))
         torch.testing.assert_close(logits, head.classifier(torch.cat(read)))
 
 

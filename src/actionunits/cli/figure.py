@@ -62,6 +62,32 @@ def masks(
 
 
 @app.command()
+def reconstruction(
+    run: Run,
+    paths: Paths = None,
+    out: Out = Path("reconstruction.png"),
+    beside: Beside = None,
+    aligned: Aligned = False,
+    frames: Frames = 300,
+    rows: Rows = 5,
+    data: Data = "synfacs",
+    root: Root = None,
+    fold: Fold = None,
+    subject: Subject = None,
+) -> None:
+    """The face that is put together from the masked maps of the AUs: GTLE-Net's section 3.3."""
+
+    def draw(report: "Report") -> "Figure":
+        from actionunits.papers.figures import reconstruction, trained
+
+        choice = _choice(paths, aligned, frames, data, root, fold, subject, rows)
+        runs = [trained.load(each) for each in (run, *(beside or []))]
+        return reconstruction.figure(runs, choice, report)
+
+    _write(out, draw)
+
+
+@app.command()
 def cam(
     run: Run,
     paths: Paths = None,

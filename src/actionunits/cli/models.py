@@ -45,7 +45,8 @@ def _print(measured: "list[Complexity]") -> None:
 
     caption = (
         "for one face in one frame; multiply-adds of convolutions and matrix products; ms at batch "
-        "8 on this machine; in brackets the paper's own figures"
+        "8 on this machine; in brackets the paper's own figures (SACL's multiply-adds leave the "
+        "products of attention out)"
     )
     table = Table(box=box.SIMPLE_HEAD, caption=caption, padding=(0, 1, 0, 0))
     table.add_column("model", overflow="fold")

@@ -23,26 +23,42 @@ from actionunits.nn.inception_resnet import InceptionEncoder, he_normal, publish
 from actionunits.types import Batch, InputSpec, LabelStats, Output
 
 Maps = Literal["extractor", "cnn", "none"]
+Reduction = Literal["mean", "sum"]
 
 COLOURS = 3  # of a feature map of an AU and of the picture that is put together from them
 
 
 class GTLENetLoss:
-    """Cross-entropy summed over AUs, and the mean squared error of the picture: Eq. (9) to (11).
+    """Cross-entropy summed over AUs, and the squared error of the picture: Eq. (9) to (11).
 
-    Eq. (11) prints half a sum over the pixels, with a minus that would reward errors. Here it is
-    positive and a mean over pixels and colours, on -1..1, so that it means the same at every size.
+    The error is on -1..1. Eq. (11) prints half its sum over the pixels, with a minus that would
+    reward errors. Here it is positive, and by default a mean over pixels and colours, so that it
+    means the same at every size; the recipes say how its weight was chosen.
 
     Args:
         aus: label axis.
         stats: not used; GTLE-Net does not weight AUs.
         maps: as that of the model; with ``none`` no picture is put together, and the term
             ``reconstruction`` is left out.
+        reduction: ``sum`` is Eq. (11) but for its sign: half a sum, which is 1.5 times as many
+            times the mean as there are pixels (98,304 at 256 x 256), averaged over the batch.
+
+    Raises:
+        RecipeError: there is no such reduction.
     """
 
     needs = ()
 
-    def __init__(self, aus: AUSet, stats: LabelStats, *, maps: Maps = "extractor") -> None:
+    def __init__(
+        self,
+        aus: AUSet,
+        stats: LabelStats,
+        *,
+        maps: Maps = "extractor",
+        reduction: Reduction = "mean",
+    ) -> None:
+        choose("reduction", reduction, Reduction)
+        self.reduction = reduction
         self.terms = ("occurrence",) if maps == "none" else ("occurrence", "reconstruction")
 
     def __call__(self, out: Output, batch: Batch) -> dict[str, Tensor]:
@@ -53,7 +69,9 @@ class GTLENetLoss:
         if "reconstruction" in self.terms:
             assert out.aux is not None
             made = out.aux["reconstruction"].float()
-            terms["reconstruction"] = functional.mse_loss(made, batch.images.float())
+            error = functional.mse_loss(made, batch.images.float())
+            half_sum = error * made[0].numel() / 2
+            terms["reconstruction"] = error if self.reduction == "mean" else half_sum
         return terms
 
 
@@ -141,6 +159,7 @@ class GTLENet(nn.Module):
         align: side of the aligned face that the crop is taken from. The paper does not crop.
         width: channels of the first convolution of the encoder and of the last of the extractors,
             32 in the paper; all others change with it.
+        reduction: of the loss.
 
     Raises:
         RecipeError: a setting has a value that it cannot have, or two contradict each other.
@@ -157,6 +176,7 @@ class GTLENet(nn.Module):
         size: int = 256,
         align: int = 256,
         width: int = 32,
+        reduction: Reduction = "mean",
     ) -> None:
         super().__init__()
         _check(masks, maps, size, align)

@@ -7,27 +7,34 @@ Facial Action Unit Detection*. Equation, section, table and figure numbers are t
 from pathlib import Path
 from typing import ClassVar, Literal, NamedTuple
 
-import torch
-from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 
 from actionunits.aus import AUSet
 from actionunits.errors import RecipeError
 from actionunits.losses import asymmetric_cross_entropy, balance_weights, dice, landmark_error
 from actionunits.models.registry import choose, register
-from actionunits.nn.backbone import IMAGENET_MEAN, IMAGENET_STD, Pyramid, load_mapped, read_state
+from actionunits.nn.backbone import IMAGENET_MEAN, IMAGENET_STD, Pyramid
 from actionunits.nn.graph import (
     Convolution,
     Distance,
     FixedNeighbours,
     GraphBlock,
     NearestNeighbours,
+    Transformer,
 )
 from actionunits.nn.landmarks import AUCentres, LandmarkPredictor
-from actionunits.nn.priors import between_regions, facs_links, statistical_links
+from actionunits.nn.priors import Statistic, between_regions, facs_links, statistical_links
 from actionunits.nn.rest import ResT
 from actionunits.nn.roi import inside, region_keys, regions_about
-from actionunits.nn.tokens import CrossAttentionHead, LastStage, MultiScale, PooledHead, TokenHead
+from actionunits.nn.tokens import (
+    CrossAttentionHead,
+    Head,
+    LastStage,
+    MultiScale,
+    PooledHead,
+    TokenHead,
+    copy_weights,
+)
 from actionunits.types import Batch, InputSpec, LabelStats, Output
 
 Graph = Literal["self_adjusting", "facs", "statistics", "transformer", "none"]
@@ -42,25 +49,38 @@ class SACLLoss:
     """Weighted asymmetric loss, weighted dice loss and landmark error: Eq. (4), (5) and (6).
 
     The weights of the AUs are in the terms; those of the terms (Eq. (7): 1, 1, 0.5) in the recipe.
+    Section 3.6 employs "the weighted asymmetric loss" of ME-GraphAU, in whose release no gradient
+    goes through the factor p of Eq. (4); so it is here by default. The print does not say.
 
     Args:
         aus: label axis.
         stats: of the training rows; rare AUs weigh more.
         graph: without one no landmarks are predicted, and their term is left out.
+        detach_factor: False differentiates Eq. (4) as printed, factor and all.
 
     Raises:
         DataError: an AU never occurs in the training rows.
     """
 
-    def __init__(self, aus: AUSet, stats: LabelStats, *, graph: Graph = "self_adjusting") -> None:
+    def __init__(
+        self,
+        aus: AUSet,
+        stats: LabelStats,
+        *,
+        graph: Graph = "self_adjusting",
+        detach_factor: bool = True,
+    ) -> None:
         self.needs: tuple[str, ...] = ("landmarks",) if graph != "none" else ()
         self.terms = ("asymmetric", "dice", *self.needs)
         self.weights = balance_weights(aus, stats.rate)
+        self.detach_factor = detach_factor
 
     def __call__(self, out: Output, batch: Batch) -> dict[str, Tensor]:
         """Return the scalar terms, averaged over the AUs."""
         weights = self.weights.to(out.logits.device)
-        asymmetric = asymmetric_cross_entropy(out.logits, batch.labels, batch.known)
+        asymmetric = asymmetric_cross_entropy(
+            out.logits, batch.labels, batch.known, detach_factor=self.detach_factor
+        )
         overlap = dice(out.logits, batch.labels, batch.known)
         terms = {"asymmetric": (weights * asymmetric).mean(), "dice": (weights * overlap).mean()}
         if self.needs:
@@ -88,20 +108,22 @@ class SACL(nn.Module):
             32. Its first stage then serves as basic features F: stems differ too much.
         multi_scale: MSFL, Eq. (1): all stages side by side, at the size of the first.
         drop_stages: so many of the first stages are left out of MSFL (Figure 4).
-        graph: ``self_adjusting``; ``facs``: AUs of one prototype are linked; ``statistics``: AUs of
-            which one occurs in more than half of the training frames with the other, conditional
-            probability being the rule of AU-GCN, which the paper follows without a threshold;
-            ``transformer``: six vanilla blocks instead of a graph; ``none``: no ROIs either.
+        graph: ``self_adjusting``; ``facs``: AUs of a table of pairs are linked; ``statistics``:
+            AUs whose training labels depend on each other; ``transformer``: six vanilla blocks
+            instead of a graph; ``none``: no ROIs either.
+        statistic: how the dependence of labels is measured, which the paper leaves open: by their
+            ``correlation``, or by ``conditional`` probability (`actionunits.nn.priors`).
         distance: between nodes (Table 9).
         convolution: of the graph (Table 9).
         knn: K, the node itself included (Figure 5b); all nodes where there are fewer.
         stages: S (Figure 5a); from the fifth on they are like the fourth.
-        fusion: of tokens and nodes (Table 9): both read side by side, or each node with what it
+        fusion: of tokens and nodes (Table 9): both read side by side, or for each node what it
             attends to among the tokens (as in ME-GraphAU; on squeezed tokens, or the attention
             would cost twice the whole network).
         size: side of the crop that the model sees, a multiple of 32 pixels.
         align: side of the aligned face that the crop is taken from.
         width: d_0 of Table 4, 64: channels of the first stage of ResT-Lite and of the graph.
+        detach_factor: of the loss.
 
     Raises:
         RecipeError: a setting has a value that it cannot have, or two contradict each other.
@@ -118,6 +140,7 @@ class SACL(nn.Module):
         multi_scale: bool = True,
         drop_stages: int = 0,
         graph: Graph = "self_adjusting",
+        statistic: Statistic = "correlation",
         distance: Distance = "euclidean",
         convolution: Convolution = "max_relative",
         knn: int = 9,
@@ -126,15 +149,32 @@ class SACL(nn.Module):
         size: int = 224,
         align: int = 256,
         width: int = 64,
+        detach_factor: bool = True,
     ) -> None:
         super().__init__()
         choose("graph", graph, Graph)
+        choose("statistic", statistic, Statistic)
         choose("distance", distance, Distance)
         choose("convolution", convolution, Convolution)
         choose("fusion", fusion, Fusion)
         _check_scales(multi_scale, drop_stages, size, align, width)
         _check_graph(graph, fusion, knn, stages)
         self.aus = aus
+        # What the weights mean, however they are shaped: two models must agree to share them.
+        self.settings: dict[str, object] = {
+            "backbone": backbone,
+            "multi_scale": multi_scale,
+            "drop_stages": drop_stages,
+            "graph": graph,
+            "statistic": statistic if graph == "statistics" else None,
+            "distance": distance,
+            "convolution": convolution,
+            "knn": knn,
+            "stages": stages,
+            "fusion": fusion,
+            "size": size,
+            "width": width,
+        }
         self.spec = InputSpec(size, align, IMAGENET_MEAN, IMAGENET_STD)
         self.backbone: ResT | Pyramid = (
             ResT(width=width) if backbone == REST_LITE else Pyramid(backbone, size=size)
@@ -160,11 +200,13 @@ class SACL(nn.Module):
                 if graph == "self_adjusting":
                     neighbours = NearestNeighbours(knn, distance)
                 else:
-                    links = facs_links(aus) if graph == "facs" else statistical_links(stats)
+                    links = (
+                        facs_links(aus) if graph == "facs" else statistical_links(stats, statistic)
+                    )
                     of_au = self.nodes.centres.of_au
                     neighbours = FixedNeighbours(between_regions(links, of_au, regions))
                 self.correlation = Correlation(*ends, width, stages, convolution, neighbours)
-        self.head: PooledHead | TokenHead | CrossAttentionHead
+        self.head: Head
         if fusion == "cross_attention":
             self.head = CrossAttentionHead(dim, regions, width, len(aus))
         elif multi_scale or regions:
@@ -216,15 +258,7 @@ class SACL(nn.Module):
         Raises:
             CheckpointError: it cannot be read, or holds another architecture.
         """
-        if isinstance(self.backbone, ResT):
-            self.backbone.load_authors(path)
-            return
-        wanted = self.backbone.net.state_dict().keys()
-
-        def rename(name: str) -> str | None:  # timm flattens stages.0 to stages_0 in a pyramid
-            return next((n for n in (name, name.replace(".", "_", 1)) if n in wanted), None)
-
-        load_mapped(self.backbone.net, read_state(path), rename, path)
+        self.backbone.load_authors(path)
 
     def adopt(self, other: nn.Module, aus: AUSet) -> None:
         """Take over the weights of another SACL: what is shared, and the head where both know it.
@@ -243,34 +277,24 @@ class SACL(nn.Module):
             raise RecipeError(
                 f"sacl takes over the weights of sacl only, not of {type(other).__name__}"
             )
-        own = ("head.classifier.", "correlation.neighbours.")
-        mine, theirs = (
-            {n: t for n, t in model.state_dict().items() if not n.startswith(own)}
-            for model in (self, other)
-        )
-        shapes, others = ({n: t.shape for n, t in s.items()} for s in (mine, theirs))
-        if shapes != others or type(self.head) is not type(other.head):
-            different = [n for n in shapes | others if shapes.get(n) != others.get(n)]
+        different = [key for key, value in self.settings.items() if other.settings[key] != value]
+        if different:
             raise RecipeError(
-                f"init: the other sacl has other settings; {len(different)} tensors differ, such "
-                f"as {', '.join(different[:2]) or 'the head'}: give both the same model.params"
+                "init: the other sacl has other settings: "
+                + ", ".join(f"{k}={other.settings[k]}, here {self.settings[k]}" for k in different)
+                + "; give both the same model.params"
             )
-        self.load_state_dict(theirs, strict=False)
-        head, given, first = self.head, other.head, self.head.places
-        same_aus = [(i, aus.index(n)) for i, n in enumerate(self.aus.numbers) if n in aus.numbers]
+        own = ("head.classifier.", "correlation.neighbours.")
+        shared = {n: t for n, t in other.state_dict().items() if not n.startswith(own)}
+        self.load_state_dict(shared, strict=False)
+        first = self.head.places
         places = [(i, i) for i in range(first)]
         if self.nodes is not None:
-            theirs_at = {key: i for i, key in enumerate(region_keys(aus), first)}
-            ours_at = enumerate(region_keys(self.aus), first)
-            places += [(i, theirs_at[key]) for i, key in ours_at if key in theirs_at]
-        rows, old_rows = torch.tensor(same_aus, dtype=torch.int64).view(-1, 2).T
-        columns, old_columns = torch.tensor(places).view(-1, 2).T
-        with torch.no_grad():
-            weight = given.classifier.weight.view(len(aus), -1, head.read)
-            head.classifier.weight.view(len(self.aus), -1, head.read)[rows[:, None], columns] = (
-                weight[old_rows[:, None], old_columns]
-            )
-            head.classifier.bias[rows] = given.classifier.bias[old_rows]
+            theirs = {key: i for i, key in enumerate(region_keys(aus), first)}
+            ours = enumerate(region_keys(self.aus), first)
+            places += [(i, theirs[key]) for i, key in ours if key in theirs]
+        same_aus = [(i, aus.index(n)) for i, n in enumerate(self.aus.numbers) if n in aus.numbers]
+        copy_weights(self.head, other.head, same_aus, places)
 
 
 class Found(NamedTuple):
@@ -341,26 +365,6 @@ class Correlation(nn.Module):
                 nodes = block(nodes, graphs[-1])
             nodes = expand(nodes)
         return nodes, {"neighbours_shallow": graphs[0], "neighbours_deep": graphs[-1]}
-
-
-class Transformer(nn.Module):
-    """Six vanilla blocks in the graph's place (Table 9).
-
-    1024 channels and a feed-forward ratio of 2 bring the whole within 2 % of the 74.0 M parameters
-    and 3.41 G multiply-adds of section 4.3.3.
-    """
-
-    def __init__(self, size: int, out: int, width: int) -> None:
-        super().__init__()
-        self.embed = nn.Linear(size, width)
-        self.blocks = nn.Sequential(
-            *(Block(width, num_heads=8, mlp_ratio=2.0, qkv_bias=True) for _ in range(6))
-        )
-        self.expand = nn.Linear(width, out)
-
-    def forward(self, nodes: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Map (B, R, d_1) nodes to (B, R, D); no neighbours."""
-        return self.expand(self.blocks(self.embed(nodes))), {}
 
 
 def _check_scales(multi_scale: bool, drop_stages: int, size: int, align: int, width: int) -> None:

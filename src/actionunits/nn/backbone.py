@@ -52,6 +52,19 @@ class Pyramid(nn.Module):
         maps: list[Tensor] = self.net(images)
         return [m.permute(0, 3, 1, 2) if self._channels_last else m for m in maps]
 
+    def load_authors(self, file: Path) -> None:
+        """Take the weights of a file of the whole network, as timm names them.
+
+        Raises:
+            CheckpointError: it cannot be read, or holds another architecture.
+        """
+        wanted = self.net.state_dict().keys()
+
+        def rename(name: str) -> str | None:  # timm flattens stages.0 to stages_0 in a pyramid
+            return next((n for n in (name, name.replace(".", "_", 1)) if n in wanted), None)
+
+        load_mapped(self.net, read_state(file), rename, file)
+
 
 def _create(name: str, size: int, pretrained: bool) -> nn.Module:
     if not timm.is_model(name):

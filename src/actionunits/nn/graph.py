@@ -8,6 +8,7 @@ the convolutions here.
 from typing import Literal
 
 import torch
+from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -206,3 +207,23 @@ class GraphBlock(nn.Module):
         nodes = self.after(functional.gelu(learned)) + nodes
         out: Tensor = self.second(functional.gelu(self.first(nodes))) + nodes
         return out
+
+
+class Transformer(nn.Module):
+    """Six vanilla blocks in a graph's place: SACL's Table 9.
+
+    1024 channels and a feed-forward ratio of 2 bring the whole of SACL within 2 % of the 74.0 M
+    parameters and 3.41 G multiply-adds of its section 4.3.3.
+    """
+
+    def __init__(self, size: int, out: int, width: int) -> None:
+        super().__init__()
+        self.embed = nn.Linear(size, width)
+        self.blocks = nn.Sequential(
+            *(Block(width, num_heads=8, mlp_ratio=2.0, qkv_bias=True) for _ in range(6))
+        )
+        self.expand = nn.Linear(width, out)
+
+    def forward(self, nodes: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Map (B, R, d_1) nodes to (B, R, D); no neighbours."""
+        return self.expand(self.blocks(self.embed(nodes))), {}

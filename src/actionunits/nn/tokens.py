@@ -102,7 +102,10 @@ class TokenHead(nn.Module):
 
 
 class CrossAttentionHead(nn.Module):
-    """Nodes with what they attend to among the tokens, each squeezed, in one linear layer.
+    """What each node attends to among the tokens, all squeezed, in one linear layer.
+
+    As in ME-GraphAU, whose attention SACL's is "similar to" (section 4.3.3): queries and keys have
+    half the channels, and a node itself is not added to what it attends to.
 
     Attributes:
         places: number of vectors that the classifier reads which are not those of nodes.
@@ -119,15 +122,41 @@ class CrossAttentionHead(nn.Module):
         super().__init__()
         self.places, self.read = 0, squeezed
         self.squeeze = nn.Linear(channels, squeezed)
-        self.query = nn.Linear(squeezed, squeezed)
-        self.key = nn.Linear(squeezed, squeezed, bias=False)  # a bias would move all scores alike
+        self.query = nn.Linear(squeezed, squeezed // 2)
+        # a bias would move all scores of a node alike
+        self.key = nn.Linear(squeezed, squeezed // 2, bias=False)
         self.value = nn.Linear(squeezed, squeezed)
         self.classifier = nn.Linear(nodes * squeezed, outputs)
 
     def forward(self, tokens: Tensor, nodes: Tensor) -> Tensor:
         """Map (B, N, D) tokens and (B, R, D) nodes to (B, outputs)."""
         tokens, nodes = self.squeeze(tokens), self.squeeze(nodes)
-        scores = self.query(nodes) @ self.key(tokens).transpose(1, 2) * self.read**-0.5
+        query, key = self.query(nodes), self.key(tokens)
+        scores = query @ key.transpose(1, 2) * key.shape[-1] ** -0.5
         attended = scores.softmax(-1) @ self.value(tokens)
-        out: Tensor = self.classifier((nodes + attended).flatten(1))
+        out: Tensor = self.classifier(attended.flatten(1))
         return out
+
+
+Head = PooledHead | TokenHead | CrossAttentionHead
+
+
+@torch.no_grad()
+def copy_weights(
+    head: Head, other: Head, outputs: list[tuple[int, int]], places: list[tuple[int, int]]
+) -> None:
+    """Copy what two classifiers have in common, which read vectors of the same length.
+
+    Args:
+        head: to be changed.
+        other: of the same kind.
+        outputs: position of an output here, and there.
+        places: position of a vector here, and there.
+    """
+    rows, old_rows = torch.tensor(outputs, dtype=torch.int64).view(-1, 2).T
+    columns, old_columns = torch.tensor(places, dtype=torch.int64).view(-1, 2).T
+    ours, theirs = (
+        h.classifier.weight.view(len(h.classifier.bias), -1, h.read) for h in (head, other)
+    )
+    ours[rows[:, None], columns] = theirs[old_rows[:, None], old_columns]
+    head.classifier.bias[rows] = other.classifier.bias[old_rows]

@@ -15,6 +15,7 @@ from actionunits.papers.figures import (
     faces,
     graph,
     masks,
+    reconstruction,
     relation,
     rois,
     trained,
@@ -41,6 +42,30 @@ def test_masks_are_those_of_the_model(make: Make) -> None:
     np.testing.assert_allclose(np.array(drawn), wanted, atol=1e-6)
     limits = {axis.images[1].get_clim() for axis in figure.axes if len(axis.images) > 1}
     assert len(limits) == 1  # a colour means the same everywhere
+
+
+def test_reconstructions_are_shown_in_the_colours_of_pictures(make: Make) -> None:
+    runs = [make("gtlenet"), make("gtlenet", "unmasked", masks=False)]
+    choice = Choice(rows=2)
+    figure = reconstruction.figure(runs, choice, nothing)
+    assert titles(figure) == ["face", "gtlenet", "unmasked"]
+    columns = np.reshape(figure.subfigs[0].axes, (2, 3)).T
+    for run, column in zip(runs, columns[1:], strict=True):
+        seen = see(run, faces.varied(run, choice, nothing), reconstruction.WANTS)
+        made = seen.aux["reconstruction"].transpose(0, 2, 3, 1)
+        wanted = (127.5 * (made + 1)).clip(0, 255)
+        errors = np.square(made - (seen.pictures / 127.5 - 1)).mean((1, 2, 3))
+        for axis, values, error in zip(column, wanted, errors, strict=True):
+            np.testing.assert_allclose(axis.images[0].get_array(), values, atol=1)
+            assert axis.texts[-1].get_text() == f"error {error:.3f}"
+    perfect = seen._replace(aux={"reconstruction": seen.pictures.transpose(0, 3, 1, 2) / 127.5 - 1})
+    same = reconstruction.draw({"same": perfect}, runs[0].spec)
+    for face, again in np.reshape(same.subfigs[0].axes, (2, 2)):
+        np.testing.assert_array_equal(again.images[0].get_array(), face.images[0].get_array())
+    assert texts(same).count("error 0.000") == 2
+    larger = make("gtlenet", "larger", size=80, align=80)
+    with pytest.raises(UserError, match="--beside: larger sees faces of 80 pixels"):
+        reconstruction.figure([runs[0], larger], choice, nothing)
 
 
 def test_activation_maps_are_of_present_aus_by_probability() -> None:
@@ -102,7 +127,7 @@ def test_graph_of_regions(make: Make) -> None:
         "AU centres",
         "ROIs",
         "FACS",
-        "label statistics",
+        "label correlation > 0.2",
         "shallow: first block",
         "deep: last block",
     ]
@@ -214,6 +239,8 @@ def test_a_run_of_the_wrong_kind_says_what_is_needed(make: Make) -> None:
     said = r"needs a model that returns {}; renet \(renet\) returns trained, embeddings: train {}"
     with pytest.raises(UserError, match="figure masks " + said.format("masks", "gtlenet")):
         masks.figure(run, choice, None, nothing)
+    with pytest.raises(UserError, match="figure reconstruction .* train gtlenet"):
+        reconstruction.figure([run], choice, nothing)
     with pytest.raises(UserError, match="figure cam " + said.format("maps", "mgrrnet")):
         cam.figure(run, choice, None, nothing)
     with pytest.raises(UserError, match="figure weights " + said.format("weights", "mdhr")):

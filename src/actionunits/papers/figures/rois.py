@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from actionunits.aus import AUSet
 from actionunits.nn.landmarks import AUCentres
-from actionunits.nn.priors import between_regions, facs_links, statistical_links
+from actionunits.nn.priors import CORRELATED, between_regions, facs_links, statistical_links
 from actionunits.papers.figures import layout
 from actionunits.papers.figures.seen import Array, Seen
 from actionunits.papers.figures.trained import Regional, Report, Trained, label_stats
@@ -39,7 +39,7 @@ def known_links(trained: Trained, report: Report) -> dict[str, NDArray[np.bool_]
     links = {"FACS": facs_links(trained.aus)}
     stats = label_stats(trained, report)
     if stats is not None:
-        links["label statistics"] = statistical_links(stats)
+        links[f"label correlation > {CORRELATED}"] = statistical_links(stats)
     centres = AUCentres(trained.aus)
     return {
         title: between_regions(each, centres.of_au, centres.regions).numpy()
