@@ -1,11 +1,11 @@
-"""MGRR-Net's patches, region graph and fusion: batched, against loops over samples and AUs.
+"""MGRR-Net's cells, patches, region graph and fusion: batched, against loops.
 
 Prints milliseconds and ratios at the paper's size, 12 AUs and, by default, a batch of 4:
 
     python benchmarks/mgrrnet_blocks.py [--threads 2] [--repeats 5] [--batch 4]
 
-The loops do what the equations say, term by term and on the whole map; the parity tests hold the
-blocks against them too.
+The loops, over cells or over samples and AUs, do what the equations say, term by term and on the
+whole map; the parity tests hold the blocks against them too.
 """
 
 import argparse
@@ -18,8 +18,25 @@ from torch.nn import functional
 from actionunits import aus
 from actionunits.models.mgrrnet import GatedFusion, MGRRNet, RegionGraph
 from actionunits.models.registry import blank_stats
-from actionunits.nn.region import AUPatches
+from actionunits.nn.region import AUPatches, RegionConv
 from timing import milliseconds
+
+
+def cells(block: RegionConv, x: Tensor) -> Tensor:
+    """Batch norm, ReLU and a convolution of its own in every cell of the grid."""
+    g, norm = block.grid, block.norm
+    parts = [block.conv.weight, block.conv.bias, norm.weight, norm.bias]
+    parts += [norm.running_mean, norm.running_var]
+    each = zip(*(part.chunk(g * g) for part in parts), strict=True)
+    rows = []
+    for strip in x.chunk(g, 2):
+        row = []
+        for cell in strip.chunk(g, 3):
+            kernel, offset, scale, shift, mean, var = next(each)
+            active = functional.batch_norm(cell, mean, var, scale, shift, block.training).relu()
+            row.append(functional.conv2d(active, kernel, offset, padding=1))
+        rows.append(torch.cat(row, 3))
+    return torch.cat(rows, 2)
 
 
 def patches(block: AUPatches, original: Tensor, landmarks: Tensor) -> Tensor:
@@ -94,11 +111,13 @@ def main() -> None:
     spread = torch.rand(options.batch, 49, 2) * model.spec.size
     layer = model.layers[0]
     with torch.inference_mode():
+        x, fine = model.stem[0].conv(images), model.stem[0].fine
         o = model.stem(images)
         pixel, channel = layer.sources[0](o), layer.sources[1](o)
         v = layer(model.patches(o, spread), o)
-        operands = [*(x[:, None] for x in (pixel, channel, o)), v]
+        operands = [*(source[:, None] for source in (pixel, channel, o)), v]
         pairs: dict[str, tuple[Callable[[], Tensor], Callable[[], Tensor]]] = {
+            "cells, 8 x 8": (lambda: cells(fine, x), lambda: fine(x)),
             "patches": (
                 lambda: patches(model.patches, o, spread),
                 lambda: model.patches(o, spread),

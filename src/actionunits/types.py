@@ -41,6 +41,7 @@ class LabelStats(NamedTuple):
     rate: Tensor  # (A,) share of frames in which the AU occurs
     correlation: Tensor  # (A, A) Pearson correlation, diagonal 1
     agreement: Tensor  # (A, A) share of frames in which both AUs have the same label
+    threshold: float | None = None  # intensity from which an AU occurs; None: coded by occurrence
 
 
 class Batch(NamedTuple):
@@ -85,6 +86,16 @@ class AUModel(Protocol):
     def __call__(self, images: Tensor) -> Output:
         """Map (B, [c + T + c,] 3, size, size) images to an `Output`."""
         ...
+
+
+@runtime_checkable
+class HoldsOut(Protocol):
+    """A model that never trains some of its AUs and reads them all the same.
+
+    Their labels are for testing alone: they choose no weights and calibrate no threshold.
+    """
+
+    held_out: tuple[int, ...]  # positions on the label axis
 
 
 @runtime_checkable

@@ -34,6 +34,7 @@ VARIANTS: dict[str, list[dict[str, object]]] = {
         {"relation": "pearson"},
         {"relation": "learnable", "task": "both"},
         {"relation": "identity", "task": "intensity"},
+        {"relation": "pearson", "head": "own"},
         {"relation": "none", "task": "both"},
     ],
     "sacl": [

@@ -38,7 +38,7 @@ def test_parameters_at_the_papers_size() -> None:
         model = MGRRNet(aus.BP4D12, blank_stats(12))
     counts = {name: sum(p.numel() for p in m.parameters()) for name, m in model.named_children()}
     assert counts["alignment"] == 2_911_330
-    assert sum(counts.values()) == 12_953_338
+    assert sum(counts.values()) == 12_967_354
     assert model.alignment.head[0].in_features == 4000
 
 
@@ -71,18 +71,19 @@ def test_row_1_is_the_patches_read_as_they_are() -> None:
 
 def test_the_graph_starts_from_the_labels_and_is_learned_apart_in_each_layer() -> None:
     model = mgrrnet(layers=3)
-    assert torch.equal(model.relations(), model.prior.expand(3, 8, 8))
-    assert torch.equal(model.prior, label_prior(STATS))
+    assert torch.equal(model.relations(), model.prior)
+    assert torch.equal(model.prior, label_prior(STATS).expand(3, 8, 8))
     model(IMAGES).logits.sum().backward()
     gradients = [layer.graph.relation.grad for layer in model.layers]
     assert all(gradient.any() for gradient in gradients)
     assert not torch.equal(gradients[0], gradients[1])
 
 
-def test_a_random_start_is_in_0_to_1_and_is_kept() -> None:
+def test_a_random_start_is_in_0_to_1_of_its_own_in_each_layer_and_is_kept() -> None:
     model = mgrrnet(prior="random")
     assert 0 <= model.prior.min() < model.prior.max() < 1
-    assert torch.equal(model.relations()[1], model.prior)
+    assert torch.equal(model.relations(), model.prior)
+    assert not torch.equal(model.prior[0], model.prior[1])
     assert torch.equal(model.state_dict()["prior"], model.prior)
 
 

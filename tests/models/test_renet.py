@@ -1,25 +1,21 @@
 """RE-Net's own settings: what is drawn, held out, refused."""
 
-from dataclasses import replace
-from pathlib import Path
 from urllib.error import URLError
 
 import pytest
 import torch
 from torchvision.models import resnet18
 
-from actionunits import aus, datasets
+from actionunits import aus
 from actionunits.aus import AUSet
 from actionunits.errors import DataError, RecipeError, UserError
-from actionunits.learn.recipe import ablations
-from actionunits.learn.train import train
 from actionunits.models.registry import blank_stats
 from actionunits.models.renet import RENet, RENetLoss
 from actionunits.nn.resnet import Conditions
-from actionunits.types import Batch, LabelStats
-from runs import tiny_recipe
+from actionunits.types import Batch, LabelStats, Output
 
 AUS = AUSet.of((1, 2, 23, 24))
+SMALL: dict[str, object] = {"size": 32, "align": 32, "width": 8}
 IMAGES = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 
 
@@ -30,7 +26,13 @@ def stats(correlation: float = 0.2) -> LabelStats:
 
 def renet(omega: float = 0.2, **settings: object) -> RENet:
     torch.manual_seed(0)
-    return RENet(AUS, stats(omega), **{"size": 32, "align": 32, "width": 8, **settings})
+    return RENet(AUS, stats(omega), **{**SMALL, **settings})
+
+
+def position(out: Output) -> int:
+    """The AU that a batch was trained on."""
+    (only,) = out.aux["trained"][0].nonzero().flatten().tolist()
+    return int(only)
 
 
 def batch() -> Batch:
@@ -42,13 +44,47 @@ def batch() -> Batch:
 def test_one_au_is_drawn_a_batch_and_all_are_drawn_in_time() -> None:
     model = renet()
     drawn = [model(IMAGES) for _ in range(24)]
-    positions = [out.aux["trained"].item() for out in drawn]
+    positions = [position(out) for out in drawn]
     assert set(positions) == {0, 1, 2, 3}
-    for out, position in zip(drawn, positions, strict=True):
+    for out, chosen in zip(drawn, positions, strict=True):
         assert out.logits.isfinite().sum(1).tolist() == [1, 1]
-        assert out.logits[:, position].isfinite().all()
+        assert out.logits[:, chosen].isfinite().all()
     again = renet()
-    assert [again(IMAGES).aux["trained"].item() for _ in range(24)] == positions
+    assert [position(again(IMAGES)) for _ in range(24)] == positions
+
+
+def test_the_order_follows_the_seed() -> None:
+    orders = []
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        model = RENet(AUS, stats(), size=32, align=32, width=8)
+        orders.append([position(model(IMAGES)) for _ in range(24)])
+    assert orders[0] != orders[1]
+    shifted = [orders[0][start : start + 16] for start in range(8)]
+    assert orders[1][:16] not in shifted
+
+
+def test_several_aus_are_drawn_a_batch() -> None:
+    model = renet(train_aus=3)
+    drawn = torch.stack([model(IMAGES).aux["trained"] for _ in range(12)])
+    assert (drawn.sum(2) == 3).all()
+    assert drawn.any(0).all()
+    assert len(drawn[:, 0].unique(dim=0)) == 4
+    assert renet(train_aus=2, held_out=(23,))(IMAGES).aux["trained"][0].sum() == 2
+
+
+def test_each_picture_has_an_au_of_its_own() -> None:
+    model, images = renet(train_aus="each", held_out=(23,)), torch.randn(9, 3, 32, 32)
+    first, second = model(images), model(images)
+    assert (first.aux["trained"].sum(1) == 1).all()
+    assert first.aux["trained"].sum(0).tolist() == [3, 3, 0, 3]
+    assert torch.equal(first.logits.isfinite(), first.aux["trained"])
+    assert not torch.equal(first.aux["trained"], second.aux["trained"])
+    labels = torch.ones(9, 4)
+    known = torch.ones(9, 4, dtype=torch.bool)
+    loss = RENetLoss(AUS, stats())(first, Batch(images, labels, known, None, None, ()))
+    loss["occurrence"].backward()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
 
 
 def test_a_resumed_model_draws_what_the_uninterrupted_one_draws() -> None:
@@ -57,20 +93,21 @@ def test_a_resumed_model_draws_what_the_uninterrupted_one_draws() -> None:
         model(IMAGES)
     other.load_state_dict(model.state_dict())
     for _ in range(10):
-        assert model(IMAGES).aux["trained"] == other(IMAGES).aux["trained"]
+        assert position(model(IMAGES)) == position(other(IMAGES))
 
 
 def test_only_the_drawn_au_updates_its_statistics() -> None:
     model = renet()
-    position = model(IMAGES).aux["trained"].item()
-    changed = (model.backbone.bn1.running_mean != 0).any(1)
-    assert changed.nonzero().flatten().tolist() == [position]
+    drawn = position(model(IMAGES))
+    for norm in (model.backbone.bn1, model.backbone.layer3[0].bn2):
+        changed = (norm.running_mean != 0).any(1)
+        assert changed.nonzero().flatten().tolist() == [drawn]
 
 
 def test_held_out_aus_are_never_trained_but_read() -> None:
     model = renet(held_out=(23, 24), train_aus="all")
     out = model(IMAGES)
-    assert out.aux["trained"].tolist() == [0, 1]
+    assert out.aux["trained"].tolist() == [[True, True, False, False]] * 2
     before = RENetLoss(AUS, stats())(out, batch())["occurrence"]
     other = batch()
     other.labels[:, 2:] = 1 - other.labels[:, 2:]
@@ -93,6 +130,13 @@ def test_a_held_out_au_reads_with_parameters_mixed_from_the_others() -> None:
     carry = model._carry(mix)
     torch.testing.assert_close((carry @ norm.running_mean)[3], norm.running_mean[:3].mean(0))
     assert torch.equal(carry[0], torch.tensor([1.0, 0, 0, 0]))
+
+
+def test_a_model_with_held_out_aus_is_rebuilt_before_its_relation_is_there() -> None:
+    model = renet(held_out=(24,))
+    other = RENet(AUS, blank_stats(4), held_out=(24,), **SMALL)
+    other.load_state_dict(model.state_dict())
+    assert torch.equal(other.mixing(), model.mixing())
 
 
 def test_negative_relations_keep_variances_positive() -> None:
@@ -121,19 +165,20 @@ def test_the_baseline_shares_its_norms_and_trains_all_aus_in_one_pass() -> None:
     assert model.backbone.bn1.gamma.shape == (1, 8)
     assert model.head.out_features == 4
     out = model(IMAGES)
-    assert out.aux["trained"].tolist() == [0, 1, 2, 3]
+    assert out.aux["trained"].all()
     assert out.logits.isfinite().all()
 
 
 def test_unit_affine_trains_no_scale_and_no_shift() -> None:
-    model = renet(unit_affine=True)
+    model = renet(unit_affine=True, head="own")
     trained = [name for name, p in model.named_parameters() if p.requires_grad]
     assert not any("gamma" in name or "beta" in name for name in trained)
     assert "backbone.conv1.weight" in trained
 
 
 def test_intensity_is_an_expectation_or_the_likeliest_level() -> None:
-    mean = renet(task="intensity", threshold=1).eval()
+    torch.manual_seed(0)
+    mean = RENet(AUS, stats()._replace(threshold=0.5), task="intensity", **SMALL).eval()
     likeliest = renet(task="intensity", prediction="argmax").eval()
     out, other = mean(IMAGES), likeliest(IMAGES)
     chances = out.aux["levels"].softmax(-1)
@@ -152,34 +197,23 @@ def test_what_cannot_be_is_refused_by_name() -> None:
         renet(held_out=(24,), relation="none")
     with pytest.raises(RecipeError, match="size: expected 32 to align"):
         renet(size=64)
-    with pytest.raises(RecipeError, match="threshold: expected 1 to 5"):
-        renet(threshold=6)
+    with pytest.raises(RecipeError, match="unit_affine needs head=own"):
+        renet(unit_affine=True)
+    with pytest.raises(RecipeError, match="held_out needs head=shared"):
+        renet(held_out=(24,), head="own")
+    with pytest.raises(RecipeError, match="train_aus: 3 AUs are trained, so 4 cannot"):
+        renet(held_out=(24,), train_aus=4)
     with pytest.raises(DataError, match=r"AU.. .* sum to -0\.20"):
         renet(-0.4)
-    with pytest.raises(DataError, match=r"AU24 .* sum to 0\.00"):
+    with pytest.raises(RecipeError, match="held_out needs a relation: relation=identity"):
         renet(held_out=(24,), relation="identity")
 
 
-def test_aus_that_exclude_one_another_need_the_ablation_that_is_named(
-    synfacs_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    table = datasets.load("synfacs", synfacs_file).select(AUSet.of((1, 12)))
-    smile = (table.rows["AU12"] >= 2).astype(float)
-    own = replace(table, rows=table.rows.assign(AU01=1 - smile, AU12=smile), coding="occurrence")
-    monkeypatch.setitem(datasets._READERS, "synfacs", lambda root: own)
-    values = {
-        "data": {"name": "synfacs", "aus": [1, 12]},
-        "loss": {"occurrence": 1.0},
-        "epochs": 1,
-    }
-    apart = tiny_recipe(synfacs_file, {"task": "occurrence"}, **values)
-    with pytest.raises(DataError, match=r"AU01 .* sum to 0\.00.* add --ablation relation=none"):
-        train(apart, 1, tmp_path / "apart", show=False)
-    (change,) = ablations("renet_bp4d")["relation=none"].items()
-    assert change == ("model.params.relation", "none")
-    params = {"task": "occurrence", "relation": change[1]}
-    plain = tiny_recipe(synfacs_file, params, **values)
-    assert train(plain, 1, tmp_path / "plain", show=False).report is not None
+def test_an_au_that_is_related_to_none_cannot_be_held_out_and_others_are_named() -> None:
+    omega = torch.full((4, 4), 0.2).fill_diagonal_(1)
+    omega[3, :3] = omega[:3, 3] = -0.1
+    with pytest.raises(DataError, match=r"AU24 .* sum to -0\.30.*: hold out .* one of 1, 2, 23,"):
+        RENet(AUS, stats()._replace(correlation=omega), held_out=(24,), **SMALL)
 
 
 def test_a_learned_relation_that_cannot_divide_stops_training() -> None:
@@ -274,6 +308,23 @@ def test_weights_for_other_aus_are_taken_au_by_au() -> None:
             torch.testing.assert_close(mine[:, row], theirs[:, there])
         else:
             assert torch.equal(model.backbone.bn1.gamma[row], before[row])
+
+
+def test_outputs_of_a_baseline_are_taken_au_by_au() -> None:
+    baseline = small(aus.BP4D12, relation="none")
+    model = small(aus.DISFA8, relation="identity", head="own")
+    images = torch.randn(4, 3, 32, 32)
+    baseline(images)
+    before = model.head.weight.detach().clone()
+    model.adopt(baseline, aus.BP4D12)
+    with torch.inference_mode():
+        mine, theirs = model.eval()(images).logits, baseline.eval()(images).logits
+    for row, au in enumerate(aus.DISFA8):
+        if au in aus.BP4D12.aus:
+            there = aus.BP4D12.index(au.number)
+            torch.testing.assert_close(mine[:, row], theirs[:, there])
+        else:
+            assert torch.equal(model.head.weight[row], before[row])
 
 
 def test_weights_that_do_not_fit_are_refused() -> None:

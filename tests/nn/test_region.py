@@ -8,7 +8,7 @@ from actionunits.nn.region import AUPatches, RegionConv
 
 def test_a_cell_sees_its_own_pixels_only() -> None:
     torch.manual_seed(0)
-    block = RegionConv(2, 3, 2)
+    block = RegionConv(2, 3, 2).eval()
     x = torch.randn(1, 2, 8, 8)
     other = x.clone()
     other[:, :, 4:, 4:] += 1
@@ -19,7 +19,8 @@ def test_a_cell_sees_its_own_pixels_only() -> None:
 
 
 def test_one_weight_set_a_cell() -> None:
-    assert sum(p.numel() for p in RegionConv(16, 8, 4).parameters()) == 16 * (16 * 8 * 9 + 8)
+    one = 16 * 8 * 9 + 8 + 2 * 16  # convolution and norm
+    assert sum(p.numel() for p in RegionConv(16, 8, 4).parameters()) == 16 * one
 
 
 def test_windows_are_0_14_of_the_map_about_the_centres() -> None:

@@ -221,6 +221,9 @@ def test_rows_that_recipes_repeat() -> None:
     found = of_run("mdhr_disfa", "f1")
     assert found is not None
     assert (found[0].source, found[1].values[-1]) == ("Table 2", 64.9)
+    found = of_run("mgrrnet_disfa --ablation D_G,prior=random", "f1")
+    assert found is not None
+    assert (found[0].source, found[1].values[-1]) == ("section IV-C", 64.7)
     assert of_run("mdhr_disfa", "auc") is None
     assert of_run("renet_synfacs", "f1") is None
 

@@ -1,9 +1,11 @@
 """MGRR-Net against its equations written out, term by term."""
 
+import copy
 import math
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional
 
 import mgrrnet_blocks as literal
@@ -28,19 +30,24 @@ def statistics() -> LabelStats:
     return LabelStats(labels.mean(0).float(), torch.eye(8), (same / 50).float())
 
 
-def test_region_convolution_is_one_convolution_a_cell() -> None:
+@pytest.mark.parametrize("training", [True, False])
+def test_a_cell_has_its_own_norm_relu_and_convolution(training: bool) -> None:
     torch.manual_seed(0)
-    block, x = RegionConv(3, 2, 4), torch.randn(2, 3, 16, 24)
-    kernels, offsets = block.conv.weight.chunk(16), block.conv.bias.chunk(16)
-    rows = []
-    for i in range(4):
-        cells = []
-        for j in range(4):
-            cell = x[:, :, 4 * i : 4 * i + 4, 6 * j : 6 * j + 6]
-            k = 4 * i + j
-            cells.append(functional.conv2d(cell, kernels[k], offsets[k], padding=1))
-        rows.append(torch.cat(cells, 3))
-    torch.testing.assert_close(block(x), torch.cat(rows, 2))
+    block, x = RegionConv(3, 2, 4).train(training), torch.randn(2, 3, 16, 24)
+    for statistic in (block.norm.weight, block.norm.bias, block.norm.running_mean):
+        nn.init.normal_(statistic)
+    block.norm.running_var.uniform_(0.5, 2)
+    other = copy.deepcopy(block)
+    torch.testing.assert_close(block(x), literal.cells(other, x))
+    torch.testing.assert_close(block.norm.running_mean, other.norm.running_mean)
+    torch.testing.assert_close(block.norm.running_var, other.norm.running_var)
+
+
+def test_the_chain_of_a_region_layer_is_not_linear() -> None:
+    torch.manual_seed(0)
+    layer, x = RegionLayer(3, 8).eval(), torch.randn(2, 8, 16, 16)
+    both = layer.fine(x) + layer.fine(-x)
+    assert (both - 2 * layer.fine(torch.zeros_like(x))).abs().max() > 0.1
 
 
 def test_region_layer_chains_three_scales_and_adds_them_back() -> None:

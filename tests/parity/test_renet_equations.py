@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torchvision.models import resnet18
 
 from actionunits import aus
@@ -94,12 +95,53 @@ def test_training_equals_twelve_separate_passes(model: RENet) -> None:
 
 
 def test_one_drawn_au_equals_its_own_pass(model: RENet) -> None:
-    model.train_aus = "one"
+    model.train_aus = 1
     untouched = copy.deepcopy(model)
     out = model(IMAGES)
-    c = out.aux["trained"].item()
+    (c,) = out.aux["trained"][0].nonzero().flatten().tolist()
     expected = network_of(untouched, c)(IMAGES)[:, 0]
     torch.testing.assert_close(out.logits[:, c], expected, rtol=1e-3, atol=1e-3)
+
+
+def test_pictures_with_an_au_each_equal_the_passes_of_those_that_share_one(model: RENet) -> None:
+    model.train_aus = "each"
+    images = torch.randn(24, 3, 40, 40)
+    untouched = copy.deepcopy(model)
+    out = model(images)
+    drawn = out.aux["trained"]
+    assert drawn.sum(0).tolist() == [2] * COUNT
+    # The first norm sees the pictures of all AUs: nothing tells them apart before it.
+    first, own = model.backbone.bn1, untouched.backbone.bn1
+    stem = untouched.backbone.conv1(images)
+    mean = torch.lerp(own.running_mean, stem.mean((0, 2, 3)), 0.1)
+    torch.testing.assert_close(first.running_mean, mean, rtol=1e-3, atol=1e-4)
+    for c in range(COUNT):
+        network, mine = network_of(untouched, c), drawn[:, c]
+        plain = network.bn1
+        first_of_all = functional.batch_norm(stem, None, None, plain.weight, plain.bias, True)
+        plain.forward = lambda x, given=first_of_all[mine]: given
+        expected = network(images[mine])[:, 0]
+        torch.testing.assert_close(out.logits[mine, c], expected, rtol=1e-3, atol=1e-3)
+        norm, reference = model.backbone.layer2[0].bn2, network.layer2[0].bn2
+        close = {"rtol": 1e-3, "atol": 1e-4}
+        torch.testing.assert_close(norm.running_mean[c], reference.running_mean, **close)
+        torch.testing.assert_close(norm.running_var[c], reference.running_var, **close)
+
+
+def test_without_scale_and_shift_it_is_the_plain_network() -> None:
+    """Section 4.6, with an output for each AU: a ResNet-18 whose norms have no parameters."""
+    torch.manual_seed(1)
+    stats = blank_stats(COUNT)._replace(correlation=relation())
+    settings = {"unit_affine": True, "head": "own", "train_aus": "all"}
+    net = RENet(aus.BP4D12, stats, size=40, align=48, **settings)
+    plain = copy.deepcopy(PLAIN)
+    plain.fc = net.head
+    convolutions = {k: v for k, v in net.backbone.state_dict().items() if v.ndim == 4}
+    missing = plain.load_state_dict(convolutions, strict=False).missing_keys
+    assert all("conv" not in key and "downsample.0" not in key for key in missing)
+    logits = net(IMAGES).logits
+    torch.testing.assert_close(logits, plain(IMAGES), rtol=1e-3, atol=1e-3)
+    assert (logits[:, 0] - logits[:, 1]).abs().min() > 1e-3
 
 
 def test_loss_is_equation_6_with_its_sign_put_right(model: RENet) -> None:

@@ -234,6 +234,7 @@ class FrameTable:
             rate=(occurs.sum(0) / known.sum(0)).float(),
             correlation=_pearson(torch.from_numpy(np.nan_to_num(labels)).double(), known).float(),
             agreement=(same / pairs.clamp(min=1)).float(),
+            threshold=self.threshold if self.coding == "intensity" else None,
         )
 
     def found(self) -> np.ndarray:

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, NamedTuple, Self
 
+import numpy as np
 import pandas as pd
 import torch
 import yaml
@@ -31,9 +32,9 @@ from actionunits.files import atomic
 from actionunits.learn import checkpoint
 from actionunits.learn.checkpoint import Card
 from actionunits.learn.recipe import Recipe, load_recipe
-from actionunits.learn.report import AnyReport, read_report
+from actionunits.learn.report import AnyReport, Score, read_report
 from actionunits.learn.task import Rows, Settings, Task
-from actionunits.types import InputSpec
+from actionunits.types import HoldsOut, InputSpec
 
 RECIPE, LOG, CHECKPOINT, REPORT = "recipe.yaml", "log.csv", "checkpoint", "report.json"
 STATE = "state.safetensors"
@@ -193,7 +194,7 @@ class Run:
         line["images_per_second"] = self._speed()
         if self._watched is not None:
             self._save_state()  # scoring may take long, and may be what is interrupted
-            value = self._score(self._watched, "").scores[selection.metric].mean
+            value = self._steering(self._score(self._watched, "").scores[selection.metric])
             line[selection.metric] = value
             if at.best_epoch == 0 or value > at.best:
                 at.best, at.best_epoch = value, at.epoch + 1
@@ -243,6 +244,13 @@ class Run:
     ) -> AnyReport:
         settings = self._settings(resamples)
         return self._kind.score(self.model, table, self._spec, settings, title, thresholds)
+
+    def _steering(self, score: Score) -> float:
+        """Mean of a score over the AUs that the model trains."""
+        held_out = self.model.held_out if isinstance(self.model, HoldsOut) else ()
+        if not held_out:
+            return score.mean
+        return float(torch.from_numpy(np.delete(score.per_au, held_out)).nanmean())
 
     def _settings(self, resamples: int) -> Settings:
         recipe = self.recipe

@@ -5,7 +5,6 @@ from typing import Any, NamedTuple, Protocol
 from torch import Tensor, nn
 
 from actionunits.data.table import FrameTable
-from actionunits.data.transforms import Augment
 from actionunits.learn import scoring
 from actionunits.learn.recipe import Recipe
 from actionunits.learn.report import PlainReport, Report
@@ -60,10 +59,8 @@ class Task(Protocol):
         """Model with fresh weights, and its loss, from training samples."""
         ...
 
-    def dataset(
-        self, table: Any, spec: InputSpec, augment: Augment, seed: int, cache: bool
-    ) -> Samples:
-        """Samples as the model is fed them."""
+    def dataset(self, recipe: Recipe, table: Any, spec: InputSpec) -> Samples:
+        """Training samples as the model is fed them."""
         ...
 
     def calibrate(

@@ -31,7 +31,7 @@ from actionunits.learn.recipe import Recipe
 from actionunits.learn.report import PlainReport, Report, Score
 from actionunits.learn.task import Rows, Samples, Settings, Task
 from actionunits.models import registry
-from actionunits.types import InputSpec, Loss
+from actionunits.types import HoldsOut, InputSpec, Loss
 
 Table = FrameTable | TripletTable | ClassTable
 
@@ -45,11 +45,7 @@ class CodedFrames:
         Raises:
             DataError: the data cannot be read or split.
         """
-        rows = _split(scoring.read_table(recipe.data), recipe, fold)
-        if recipe.data.duplicate:
-            twice = duplicate_positives(rows.train, AUSet.of(recipe.data.duplicate))
-            rows = rows._replace(train=twice)
-        return rows
+        return _split(scoring.read_table(recipe.data), recipe, fold)
 
     def aus(self, table: FrameTable) -> tuple[int, ...]:
         """FACS numbers of the label axis."""
@@ -90,19 +86,25 @@ class CodedFrames:
         _check_needs(name, loss, table)
         return registry.create(name, table.aus, stats, **params), loss
 
-    def dataset(
-        self, table: FrameTable, spec: InputSpec, augment: Augment, seed: int, cache: bool
-    ) -> Samples:
-        """Frames, or clips for a model of clips."""
+    def dataset(self, recipe: Recipe, table: FrameTable, spec: InputSpec) -> Samples:
+        """Frames, or clips for a model of clips; some twice if the recipe says so.
+
+        What is counted on the training frames, such as the relation of the AUs, is counted before.
+        """
+        if recipe.data.duplicate:
+            table = duplicate_positives(table, AUSet.of(recipe.data.duplicate))
         kind = FrameDataset if spec.clip is None else ClipDataset
-        return kind(table, spec, augment=augment, seed=seed, cache=cache)
+        return kind(table, spec, **_feeding(recipe))
 
     def calibrate(
         self, model: nn.Module, table: FrameTable, spec: InputSpec, settings: Settings
     ) -> Tensor:
-        """Probability (A,) at which each AU's F1 is highest."""
+        """Probability (A,) at which each AU's F1 is highest; 0.5 where the AU is held out."""
         batch, precision = settings.batch, settings.precision
-        return scoring.calibrate(model, table, spec, batch=batch, precision=precision)
+        thresholds = scoring.calibrate(model, table, spec, batch=batch, precision=precision)
+        if isinstance(model, HoldsOut):
+            thresholds[list(model.held_out)] = 0.5
+        return thresholds
 
     def score(
         self,
@@ -160,11 +162,9 @@ class Landmarks(_WithoutAUs):
         """
         return with_landmarks(table)
 
-    def dataset(
-        self, table: FrameTable, spec: InputSpec, augment: Augment, seed: int, cache: bool
-    ) -> Samples:
+    def dataset(self, recipe: Recipe, table: FrameTable, spec: InputSpec) -> Samples:
         """Single frames."""
-        return FrameDataset(table, spec, augment=augment, seed=seed, cache=cache)
+        return FrameDataset(table, spec, **_feeding(recipe))
 
     def score(
         self,
@@ -235,11 +235,9 @@ class Triplets(_Expressions):
         ]
         return Rows(*draws)
 
-    def dataset(
-        self, table: TripletTable, spec: InputSpec, augment: Augment, seed: int, cache: bool
-    ) -> Samples:
+    def dataset(self, recipe: Recipe, table: TripletTable, spec: InputSpec) -> Samples:
         """Triplets of pictures."""
-        return TripletDataset(table, spec, augment=augment, seed=seed, cache=cache)
+        return TripletDataset(table, spec, **_feeding(recipe))
 
     def score(
         self,
@@ -279,11 +277,9 @@ class ExpressionClasses(_Expressions):
         own = datasets.load_classes(recipe.data.name, recipe.data.root)
         return self._own_parts(recipe, fold, own)
 
-    def dataset(
-        self, table: ClassTable, spec: InputSpec, augment: Augment, seed: int, cache: bool
-    ) -> Samples:
+    def dataset(self, recipe: Recipe, table: ClassTable, spec: InputSpec) -> Samples:
         """Pictures with their class."""
-        return ClassDataset(table, spec, augment=augment, seed=seed, cache=cache)
+        return ClassDataset(table, spec, **_feeding(recipe))
 
     def score(
         self,
@@ -308,6 +304,12 @@ TASKS: dict[registry.Task, Task] = {
     "triplets": Triplets(),
     "classes": ExpressionClasses(),
 }
+
+
+def _feeding(recipe: Recipe) -> dict[str, Any]:
+    """How a recipe wants its training pictures fed."""
+    augment = Augment(**recipe.data.augment.model_dump())
+    return {"augment": augment, "seed": recipe.seed, "cache": recipe.data.cache}
 
 
 def _split(table: FrameTable, recipe: Recipe, fold: int | None) -> Rows:

@@ -18,7 +18,6 @@ from torch.utils.data import DataLoader, Dataset
 
 from actionunits.aus import AUSet
 from actionunits.data.dataset import collate
-from actionunits.data.transforms import Augment
 from actionunits.errors import RecipeError
 from actionunits.learn import checkpoint
 from actionunits.learn.recipe import GroupSpec, OptimiserSpec, Recipe, ScheduleSpec
@@ -69,8 +68,7 @@ def train(
     model, loss = task.build(recipe, rows.train)
     start(model, recipe, fold, task.aus(rows.train))
     spec = cast(AUModel, model).spec
-    augment = Augment(**recipe.data.augment.model_dump())
-    samples = task.dataset(rows.train, spec, augment, recipe.seed, recipe.data.cache)
+    samples = task.dataset(recipe, rows.train, spec)
     feed = _Feed(recipe, samples, accelerator)
     steps = len(feed) // recipe.accumulate  # of an epoch
     optimiser = _optimiser(recipe.optimiser, model)

@@ -80,7 +80,8 @@ class MGRRNet(nn.Module):
         channel: fuse them with C_G.
         pixel: fuse them with P_G.
         layers: K of Table VII. C_G and P_G are computed from O_G in each, with weights of its own.
-        prior: start of each layer's graph: from ``labels`` by Eq. (1)-(2), or ``random`` in 0..1.
+        prior: start of the layers' graphs: from ``labels`` by Eq. (1)-(2), the same in all, or
+            ``random`` in 0..1, drawn for each.
         size: side of the crop that the model sees, in pixels; a multiple of 16.
         align: side of the aligned face that the crop is taken from.
         width: channels of the first of two stem layers; AU features have twice as many.
@@ -120,11 +121,12 @@ class MGRRNet(nn.Module):
         self.alignment = LandmarkPredictor(features, side, size)
         self.patches = AUPatches(aus, features, side, size)
 
-        start = label_prior(stats) if prior == "labels" else torch.rand(count, count)
+        shape = (layers, count, count)
+        starts = label_prior(stats).expand(shape) if prior == "labels" else torch.rand(shape)
         if graph:
-            self.register_buffer("prior", start)
+            self.register_buffer("prior", starts.clone())
 
-        def layer() -> ReasoningLayer:
+        def layer(start: Tensor) -> ReasoningLayer:
             sources: list[nn.Module] = []  # innermost of Eq. (7) first
             if pixel:
                 sources.append(PixelAttention(features, dim, heads))
@@ -136,7 +138,7 @@ class MGRRNet(nn.Module):
                 RegionGraph(start, features) if graph else nn.Identity(), sources, features
             )
 
-        self.layers = nn.ModuleList(layer() for _ in range(layers))
+        self.layers = nn.ModuleList(layer(start) for start in starts)
         self.local = LocalClassifier(count, features)
         aligned = self.alignment.head[0]
         assert isinstance(aligned, nn.Linear)
@@ -165,7 +167,7 @@ class MGRRNet(nn.Module):
         return Output(mean_logit(local, integrated), landmarks=landmarks, aux=aux)
 
     def relations(self) -> Tensor:
-        """Return the learned relations (K, A, A) of Eq. (6); ``prior`` is what they started from.
+        """Return the relations (K, A, A) of Eq. (6); ``prior``, alike, is what they started from.
 
         Raises:
             RecipeError: the model has no graph.

@@ -4,10 +4,13 @@ Yang and Yin, *RE-Net: A Relation Embedded Deep Model for AU Occurrence and Inte
 (ACCV 2020). Equation and section numbers are the paper's.
 """
 
+import math
 from collections.abc import Sequence
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
+import numpy as np
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from actionunits.aus import AUSet
@@ -20,7 +23,8 @@ from actionunits.types import Batch, InputSpec, LabelStats, Output
 
 Relation = Literal["pearson", "learnable", "identity", "none"]
 Task = Literal["occurrence", "intensity", "both"]
-TrainAUs = Literal["one", "all"]
+TrainAUs = Literal["one", "all", "each"] | Annotated[int, Field(ge=1)]
+Head = Literal["shared", "own"]
 Prediction = Literal["expectation", "argmax"]
 
 _LEAST_SUM = 0.1  # of a row of the relation, which Eq. (5) divides by
@@ -29,7 +33,7 @@ _LEAST_SUM = 0.1  # of a row of the relation, which Eq. (5) divides by
 class RENetLoss:
     """Cross-entropy summed over AUs and averaged over frames: Eq. (6) without its second minus.
 
-    Reads only the AUs that the model says it trained in this batch (``aux["trained"]``).
+    Reads only what the model says it trained in this batch (``aux["trained"]``).
 
     Args:
         aus: label axis.
@@ -44,16 +48,13 @@ class RENetLoss:
     def __call__(self, out: Output, batch: Batch) -> dict[str, Tensor]:
         """Return the scalar terms."""
         assert out.aux is not None
-        rows = out.aux["trained"]
-        known = batch.known[:, rows]
+        known = batch.known & out.aux["trained"]
         terms = {}
         if "occurrence" in self.terms:
-            loss = occurrence_cross_entropy(out.logits[:, rows], batch.labels[:, rows], known)
-            terms["occurrence"] = loss.sum()
+            terms["occurrence"] = occurrence_cross_entropy(out.logits, batch.labels, known).sum()
         if "intensity" in self.terms:
             assert batch.intensity is not None
-            levels = out.aux["levels"][:, rows]
-            loss = intensity_cross_entropy(levels, batch.intensity[:, rows], known)
+            loss = intensity_cross_entropy(out.aux["levels"], batch.intensity, known)
             terms["intensity"] = loss.sum()
         return terms
 
@@ -69,17 +70,26 @@ class RENet(nn.Module):
     Args:
         aus: label axis, C AUs.
         stats: of the training rows; its correlation is the Pearson relation (of occurrence or of
-            intensity, as the table computed it).
+            intensity, as the table computed it). Where it relates no AUs at all, weights are taken
+            to be loaded next. An AU occurs, for the logits of ``task="intensity"``, from its
+            threshold on, or from level 2 where it has none.
         relation: ``pearson``; ``learnable`` (diagonal 1, the others start uniform in 0..1 and are
             trained); ``identity`` is Eq. (3), nothing mixed; ``none`` is the paper's ResNet-18
             baseline: shared norms, one pass, one output an AU, always trained on all AUs.
         task: one output for occurrence, six levels for intensity, or both.
-        train_aus: ``one`` random AU a batch, or ``all``.
+        train_aus: the AUs of a batch. ``all`` and ``one`` at random are the strategies of section
+            3.4; a number draws so many. ``each`` deals all of them out evenly, to each picture an
+            AU of its own: a batch costs one pass, and a norm sees of an AU only the pictures that
+            have it, B / C of a batch of B, so that its statistics waver unless B is many times C.
+        head: ``shared``, or an output for each AU of its ``own``, which can be taken over from a
+            baseline.
         held_out: FACS numbers that are never trained. Their scale, shift and statistics come from
-            Eq. (5) over the other AUs.
-        unit_affine: scale 1 and shift 0 in Eq. (4); only running statistics then tell AUs apart.
+            Eq. (5) over the other AUs. They need the shared head.
+        unit_affine: scale 1 and shift 0 in Eq. (4). Section 4.6 calls that equal to the plain
+            ResNet-18, which it is with an output for each AU: all else is shared, and in training
+            so are the statistics. With the shared head, which the same section needs for the AUs
+            that it holds out, all AUs would be read alike. So it needs ``head="own"``.
         prediction: intensity as the expectation over the levels or as the likeliest level.
-        threshold: level from which an AU occurs, for the logits of ``task="intensity"``.
         size: side of the crop that the model sees, in pixels.
         align: side of the aligned face that the crop is taken from.
         width: channels of the first stage, 64 in the paper.
@@ -96,6 +106,7 @@ class RENet(nn.Module):
     identity: Tensor
     allowed: Tensor
     trained: Tensor
+    reached: Tensor
 
     def __init__(
         self,
@@ -105,10 +116,10 @@ class RENet(nn.Module):
         relation: Relation = "pearson",
         task: Task = "occurrence",
         train_aus: TrainAUs = "one",
+        head: Head = "shared",
         held_out: Sequence[int] = (),
         unit_affine: bool = False,
         prediction: Prediction = "expectation",
-        threshold: int = 2,
         size: int = 224,
         align: int = 256,
         width: int = 64,
@@ -117,31 +128,36 @@ class RENet(nn.Module):
         super().__init__()
         choose("relation", relation, Relation)
         choose("task", task, Task)
-        choose("train_aus", train_aus, TrainAUs)
+        choose("head", head, Head)
         choose("prediction", prediction, Prediction)
-        _check(aus, relation, held_out, size, align, width)
-        if not 1 <= threshold < LEVELS:
-            raise RecipeError(f"threshold: expected 1 to {LEVELS - 1}, got {threshold}")
-        self.aus, self.train_aus, self.prediction = aus, train_aus, prediction
+        _check_sizes(size, align, width)
+        _check_aus(aus, relation, train_aus, head, held_out, unit_affine)
+        self.aus, self.prediction = aus, prediction
+        self.train_aus = 1 if train_aus == "one" else train_aus
+        self.held_out = tuple(aus.index(n) for n in held_out)
         self.occurrence, self.intensity = task != "intensity", task != "occurrence"
-        self.threshold = threshold
         self.spec = InputSpec(size, align, IMAGENET_MEAN, IMAGENET_STD)
 
-        shared = relation == "none"
-        conditions = 1 if shared else len(aus)
-        self.heads = len(aus) if shared else 1  # AUs that one pass reads
+        self.shared = relation == "none"  # norms
+        conditions = 1 if self.shared else len(aus)
+        self.heads = len(aus) if self.shared or head == "own" else 1
         self.outputs = self.occurrence + LEVELS * self.intensity
         self.backbone = ConditionalResNet18(
             conditions,
             width=width,
             unit_affine=unit_affine,
-            spread=0.0 if shared else spread,  # a single norm has nothing to be apart from
+            spread=0.0 if self.shared else spread,  # a single norm has nothing to be apart from
         )
         self.head = nn.Linear(self.backbone.features, self.heads * self.outputs)
 
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
-        self._add_relation(relation, stats, conditions, [aus.index(n) for n in held_out])
-        self._check_divisors(self._omega())
+        self.seed = torch.initial_seed()  # a run sets it from its recipe: the order follows it
+        if not self.occurrence:
+            level = math.ceil(stats.threshold or 2)
+            self.register_buffer("reached", torch.arange(LEVELS) >= level)
+        self._add_relation(relation, stats, conditions)
+        if not torch.equal(stats.correlation, torch.eye(len(aus))):
+            self._check_divisors(self._omega())
 
     def forward(self, images: Tensor) -> Output:
         """Read AUs off faces.
@@ -151,23 +167,38 @@ class RENet(nn.Module):
 
         Returns:
             ``logits`` (B, A), and with intensity ``intensity`` (B, A) and ``aux["levels"]``
-            (B, A, 6). ``aux["trained"]`` (K,) are the positions that the loss may read: the AUs
-            drawn for this batch in training, else all that are not held out. In training the
-            outputs of AUs that were not drawn are NaN. ``aux["embeddings"]`` (B, K, D) are what the
-            head reads; K is 1 for a model with shared norms.
+            (B, A, 6). ``aux["trained"]``, bool, is what the loss may read: in training (B, A), the
+            AUs drawn for this batch or picture, whose other outputs are NaN then; else (A,), those
+            that are not held out. ``aux["embeddings"]`` (B, K, D) are what the head reads; K is 1
+            for a model with shared norms, or where each picture has its AU.
         """
         mix = self.mixing()
-        rows = self._draw() if self.training else torch.arange(len(mix), device=mix.device)
-        seen = self._carry(mix)[rows]
-        features = self.backbone(images, Conditions(rows, mix[rows], seen))
-        values = self.head(features)  # (B, K, heads * outputs)
-        if self.heads > 1:
-            values = values.view(-1, self.heads, self.outputs)
-        elif len(rows) < len(self.aus):
-            blank = values.new_full((values.shape[0], len(self.aus), self.outputs), torch.nan)
-            values = blank.index_copy(1, rows, values)
-        trained = rows if self.training and self.heads == 1 else self.trained
+        each = self.training and self.train_aus == "each" and not self.shared
+        rows = self._draw(len(images)) if self.training else torch.arange(len(mix))
+        rows = rows.to(mix.device)
+        conditions = Conditions(rows, mix[rows], self._carry(mix)[rows], each)
+        features = self.backbone(images, conditions)  # (B, K, D)
+        values = self._read(features, rows, each)  # (B, K or A, outputs)
+        trained = self.trained
+        if self.training and not self.shared:
+            picture = torch.arange(len(images), device=mix.device)
+            drawn = (picture if each else picture[:, None], rows)
+            size = (len(images), len(self.aus))
+            blank = values.new_full((*size, self.outputs), torch.nan)
+            values = blank.index_put(drawn, values[:, 0] if each else values)
+            trained = trained.new_zeros(size).index_put(drawn, trained.new_ones(()))
         return self._output(values, {"trained": trained, "embeddings": features})
+
+    def _read(self, features: Tensor, rows: Tensor, each: bool) -> Tensor:
+        """Outputs of the head: (B, K, outputs), or (B, A, outputs) where norms are shared."""
+        if self.shared or self.heads == 1:
+            values: Tensor = self.head(features)
+            return values.view(-1, self.heads, self.outputs) if self.shared else values
+        weight = self.head.weight.view(self.heads, self.outputs, -1)[rows]
+        bias = self.head.bias.view(self.heads, self.outputs)[rows]
+        if each:
+            weight, bias = weight[:, None], bias[:, None]
+        return (weight @ features[..., None])[..., 0] + bias
 
     def _output(self, values: Tensor, aux: dict[str, Tensor]) -> Output:
         if not self.intensity:
@@ -176,7 +207,8 @@ class RENet(nn.Module):
         if self.occurrence:
             logits = values[..., 0]
         else:  # log-odds of reaching the threshold
-            below, above = levels.tensor_split([self.threshold], -1)
+            above = levels.masked_fill(~self.reached, -torch.inf)
+            below = levels.masked_fill(self.reached, -torch.inf)
             logits = above.logsumexp(-1) - below.logsumexp(-1)
         if self.prediction == "expectation":
             scale = torch.arange(LEVELS, device=levels.device, dtype=torch.float32)
@@ -185,9 +217,7 @@ class RENet(nn.Module):
             intensity = levels.argmax(-1).float()
         return Output(logits, intensity, aux=aux)
 
-    def _add_relation(
-        self, kind: Relation, stats: LabelStats, conditions: int, held_out: list[int]
-    ) -> None:
+    def _add_relation(self, kind: Relation, stats: LabelStats, conditions: int) -> None:
         """Set up omega of Eq. (5), and which AUs may lend their parameters to which."""
         identity = torch.eye(conditions)
         omega = stats.correlation.float().clone() if kind == "pearson" else identity.clone()
@@ -196,11 +226,12 @@ class RENet(nn.Module):
         else:
             self.register_buffer("relation", omega)
         allowed = torch.ones(conditions, conditions)
-        allowed[:, held_out] = 0  # parameters that are never trained are lent to nobody
-        trained = [i for i in range(len(self.aus)) if i not in held_out]
+        allowed[:, list(self.held_out)] = 0  # parameters that are never trained are lent to nobody
+        trained = torch.ones(len(self.aus), dtype=torch.bool)
+        trained[list(self.held_out)] = False
         self.register_buffer("identity", identity, persistent=False)
         self.register_buffer("allowed", allowed, persistent=False)
-        self.register_buffer("trained", torch.tensor(trained), persistent=False)
+        self.register_buffer("trained", trained, persistent=False)
 
     def _omega(self) -> Tensor:
         """Return omega of Eq. (5): (C, C), diagonal 1, 0 where an AU is held out."""
@@ -223,42 +254,62 @@ class RENet(nn.Module):
         Raises:
             RecipeError: the model relates no AUs.
         """
-        if self.heads > 1:
+        if self.shared:
             raise RecipeError("a model with relation=none relates no AUs")
         return self._omega()[None]
 
     def _check_divisors(self, omega: Tensor) -> None:
         sums = omega.sum(1)
-        if sums.min() < _LEAST_SUM:
-            worst = int(sums.argmin())
-            raise DataError(
-                f"the relations of {self.aus.columns()[worst]} to the trained AUs sum to "
-                f"{sums[worst].item():.2f}, because they seldom occur together, and RE-Net divides "
-                f"by that sum, which must be {_LEAST_SUM} or more: add --ablation relation=none, "
-                "which relates no AUs, or leave the AU out with --set data.aus"
+        if sums.min() >= _LEAST_SUM:
+            return
+        worst = int(sums.argmin())
+        if self.held_out:
+            whole = torch.where(self.identity == 1, 1.0, self.relation)
+            without = whole.sum(1, keepdim=True) - whole  # [i, c]: row i where c is held out
+            able = (without >= _LEAST_SUM).all(0).nonzero().flatten().tolist()
+            names = ", ".join(str(self.aus.numbers[i]) for i in able)
+            advice = f"hold out another AU, by itself one of {names or 'none'}, or fewer of them"
+        else:
+            advice = (
+                "add --ablation relation=none, which relates no AUs, or leave the AU out with "
+                "--set data.aus"
             )
+        raise DataError(
+            f"the relations of {self.aus.columns()[worst]} to the trained AUs sum to "
+            f"{sums[worst].item():.2f}, because they seldom occur together, and RE-Net divides "
+            f"by that sum, which must be {_LEAST_SUM} or more: {advice}"
+        )
 
     def _carry(self, mix: Tensor) -> Tensor:
         """Weights (C, C) of the running statistics: an AU's own, or Eq. (5) where held out."""
         held_out = (self.allowed.diagonal() == 0)[:, None]
         return torch.where(held_out, mix, self.identity)
 
-    def _draw(self) -> Tensor:
-        """Conditions of this training step; the same on all processes, which count alike."""
+    def _draw(self, count: int) -> Tensor:
+        """Conditions of this training step; the same on all processes, which count alike.
+
+        Returns:
+            (K,) of all `count` pictures, or (count,), one for each.
+        """
         self.step += 1
-        if self.heads > 1:
-            return self.trained.new_zeros(1)
+        if self.shared:
+            return torch.zeros(1, dtype=torch.int64)
+        able = self.trained.nonzero().flatten().cpu().numpy()
         if self.train_aus == "all":
-            return self.trained
-        generator = torch.Generator().manual_seed(int(self.step))
-        drawn = torch.randint(len(self.trained), (1,), generator=generator)
-        return self.trained[drawn.to(self.trained.device)]
+            return torch.from_numpy(able)
+        generator = np.random.default_rng((self.seed, int(self.step)))
+        if self.train_aus == "each":
+            order = generator.permutation(able)
+            drawn = generator.permutation(np.resize(order, count))
+        else:
+            drawn = generator.choice(able, self.train_aus, replace=False)
+        return torch.from_numpy(drawn)
 
     def adopt(self, other: nn.Module, aus: AUSet | None) -> None:
         """Start from another RE-Net.
 
         Norms are taken AU by AU, those of a ResNet-18 baseline for every AU; the head where both
-        have one of the same kind.
+        have one for all AUs, or AU by AU where both have one for each.
 
         Args:
             other: the other model.
@@ -272,7 +323,7 @@ class RENet(nn.Module):
             raise RecipeError("init: RE-Net starts from checkpoints of RE-Net and its baseline")
         if other.backbone.features != self.backbone.features:
             raise RecipeError("init: expected a RE-Net of the same width")
-        shared_here, shared_there = self.heads > 1, other.heads > 1
+        shared_here, shared_there = self.shared, other.shared
         if shared_here and not shared_there:
             raise RecipeError("init: a baseline cannot start from norms that differ from AU to AU")
         state = other.backbone.state_dict()
@@ -281,10 +332,15 @@ class RENet(nn.Module):
         else:
             rows = [aus.index(n) if n in aus.numbers else None for n in self.aus.numbers]
             self.backbone.load_conditions(state, rows)
-        same_rows = not shared_here or aus.numbers == self.aus.numbers
-        same_kind = shared_here == shared_there and self.outputs == other.outputs
-        if same_rows and same_kind:
-            self.head.load_state_dict(other.head.state_dict())
+        if self.outputs != other.outputs or (self.heads > 1) != (other.heads > 1):
+            return
+        common = [n for n in self.aus.numbers if n in aus.numbers]
+        here = [self.aus.index(n) for n in common] if self.heads > 1 else [0]
+        there = [aus.index(n) for n in common] if self.heads > 1 else [0]
+        with torch.no_grad():
+            for own, given in zip(self.head.parameters(), other.head.parameters(), strict=True):
+                taken = given.view(other.heads, self.outputs, -1)[there]
+                own.view(self.heads, self.outputs, -1)[here] = taken
 
     def start_from(self, source: str) -> None:
         """Start the backbone from the one source, torchvision's ImageNet weights, downloaded once.
@@ -307,17 +363,32 @@ class RENet(nn.Module):
         self.backbone.load_torchvision(state)
 
 
-def _check(
-    aus: AUSet, relation: str, held_out: Sequence[int], size: int, align: int, width: int
-) -> None:
-    foreign = [n for n in held_out if n not in aus.numbers]
-    if foreign:
-        raise RecipeError(f"held_out: AUs {foreign} are not among the AUs {list(aus.numbers)}")
-    if held_out and relation == "none":
-        raise RecipeError("held_out needs a relation: a shared norm reads trained AUs only")
-    if len(set(held_out)) == len(aus):
-        raise RecipeError("held_out: at least one AU must be trained")
+def _check_sizes(size: int, align: int, width: int) -> None:
     if not 32 <= size <= align:
         raise RecipeError(f"size: expected 32 to align ({align}) pixels, got {size}")
     if width < 8:  # PyTorch's CPU kernels were seen to corrupt memory below that, channels last
         raise RecipeError(f"width: expected 8 channels or more, got {width}")
+
+
+def _check_aus(
+    aus: AUSet,
+    relation: str,
+    train_aus: str | int,
+    head: str,
+    held_out: Sequence[int],
+    unit_affine: bool,
+) -> None:
+    foreign = [n for n in held_out if n not in aus.numbers]
+    if foreign:
+        raise RecipeError(f"held_out: AUs {foreign} are not among the AUs {list(aus.numbers)}")
+    if held_out and relation in {"none", "identity"}:
+        raise RecipeError(f"held_out needs a relation: relation={relation} lends no parameters")
+    if held_out and head == "own":
+        raise RecipeError("held_out needs head=shared: an output of its own is never trained")
+    if unit_affine and relation != "none" and head != "own":
+        raise RecipeError("unit_affine needs head=own: with a shared one all AUs read alike")
+    left = len(aus) - len(set(held_out))
+    if not left:
+        raise RecipeError("held_out: at least one AU must be trained")
+    if isinstance(train_aus, int) and train_aus > left:
+        raise RecipeError(f"train_aus: {left} AUs are trained, so {train_aus} cannot be drawn")

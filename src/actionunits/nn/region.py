@@ -11,10 +11,11 @@ _WINDOW = 0.14  # side of a window of an AU, as a share of the map's
 
 
 class RegionConv(nn.Module):
-    """A 3x3 convolution with its own weights in every cell of a grid over the map.
+    """Batch norm, ReLU and a 3x3 convolution, with their own weights in every cell of a grid.
 
-    The cells do not see each other: each is padded with zeros by itself. They are folded into
-    channels, so that one grouped convolution computes them all.
+    The cells do not see each other: each has statistics of its own and is padded with zeros by
+    itself. They are folded into channels, so that one norm and one grouped convolution compute them
+    all.
 
     Args:
         channels: of the map.
@@ -25,6 +26,7 @@ class RegionConv(nn.Module):
     def __init__(self, channels: int, out: int, grid: int) -> None:
         super().__init__()
         self.grid, cells = grid, grid * grid
+        self.norm = nn.BatchNorm2d(cells * channels)
         self.conv = nn.Conv2d(cells * channels, cells * out, 3, padding=1, groups=cells)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -32,7 +34,8 @@ class RegionConv(nn.Module):
         g, (_, channels, height, width) = self.grid, x.shape
         cells = x.reshape(-1, channels, g, height // g, g, width // g)
         folded = cells.permute(0, 2, 4, 1, 3, 5).flatten(1, 3)  # (B, g * g * C, h, w)
-        y: Tensor = self.conv(folded).unflatten(1, (g, g, -1))  # (B, g, g, O, h, w)
+        active = functional.relu_(self.norm(folded))
+        y: Tensor = self.conv(active).unflatten(1, (g, g, -1))  # (B, g, g, O, h, w)
         return y.permute(0, 3, 1, 4, 2, 5).flatten(4, 5).flatten(2, 3)
 
 
@@ -40,7 +43,9 @@ class RegionLayer(nn.Module):
     """Hierarchical multi-scale region layer: features of face regions of three sizes.
 
     A 3x3 convolution, and upon it three region convolutions in a chain over grids of 8x8, 4x4 and
-    2x2 cells. What the three give is concatenated and added to what they were given.
+    2x2 cells. What the three give is concatenated and added to what they were given. JAA-Net's
+    layer, in whose release each cell normalises and rectifies before it convolves; without, the
+    chain would be one linear map.
 
     Args:
         channels: of the map.

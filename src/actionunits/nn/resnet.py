@@ -17,11 +17,15 @@ _FOLDED_PIXELS = 12 * 224 * 224
 
 
 class Conditions(NamedTuple):
-    """Which of the C conditions are computed, and from whose parameters."""
+    """Which of the C conditions are computed, and from whose parameters.
+
+    All K of them for every image, or, in training, one for each: then K is B.
+    """
 
     rows: Tensor  # (K,) int64, the conditions
     affine: Tensor  # (K, C) weights that mix the scales and shifts of all conditions
     statistics: Tensor  # (K, C) weights that mix their running statistics
+    one_each: bool = False  # image b is computed under condition b alone
 
 
 class ConditionalNorm(nn.Module):
@@ -58,9 +62,11 @@ class ConditionalNorm(nn.Module):
             scale, shift = self.affine(conditions)
             folded = x.view(-1, count, *x.shape[1:])
             return torch.addcmul(shift.to(x.dtype), folded, scale.to(x.dtype)).flatten(0, 1)
+        if conditions.one_each:
+            return self._one_each(x, conditions)
         mean = self.running_mean[conditions.rows].flatten()
         var = self.running_var[conditions.rows].flatten()
-        gamma, beta = (v.flatten() for v in self._mixed(conditions))
+        gamma, beta = (v.flatten() for v in self.mixed(conditions))
         channels = x.view(-1, count, *x.shape[1:]).flatten(1, 2)  # (B, K * F, H, W)
         y = functional.batch_norm(channels, mean, var, gamma, beta, True, self.momentum, self.eps)
         with torch.no_grad():
@@ -68,13 +74,46 @@ class ConditionalNorm(nn.Module):
             self.running_var[conditions.rows] = var.view(count, -1)
         return y.view(-1, count, *x.shape[1:]).flatten(0, 1)
 
+    def _one_each(self, x: Tensor, conditions: Conditions) -> Tensor:
+        """Normalise (B, F, H, W) by statistics over the images that share a condition."""
+        rows = conditions.rows
+        same = (rows[:, None] == rows).float()
+        shares = same / same.sum(1, keepdim=True)
+        wide = x.float()
+        with torch.autocast(x.device.type, enabled=False):
+            mean = shares @ wide.mean((2, 3))  # (B, F)
+            centred = wide - mean[:, :, None, None]
+            var = shares @ centred.square().mean((2, 3))
+            gamma, beta = self.mixed(conditions)
+            scale = gamma * (var + self.eps).rsqrt()
+        y = torch.addcmul(beta[:, :, None, None], centred, scale[:, :, None, None])
+        values = same.sum(1, keepdim=True) * x[0, 0].numel()
+        self._remember(rows, mean, var * values / (values - 1).clamp(min=1))
+        return y.to(x.dtype)
+
+    def shared(self, x: Tensor, conditions: Conditions) -> Tensor:
+        """Normalise (B, F, H, W) that no condition has touched yet, without scale and shift.
+
+        Its statistics in training are those of every condition.
+        """
+        mean, var = (torch.zeros_like(self.running_mean[0]) for _ in range(2))
+        y = functional.batch_norm(x, mean, var, None, None, True, 1.0, self.eps)
+        self._remember(conditions.rows, mean, var)
+        return y
+
+    @torch.no_grad()
+    def _remember(self, rows: Tensor, mean: Tensor, var: Tensor) -> None:
+        """Move the running statistics of these conditions towards those of a batch."""
+        self.running_mean[rows] = self.running_mean[rows].lerp(mean, self.momentum)
+        self.running_var[rows] = self.running_var[rows].lerp(var, self.momentum)
+
     def affine(self, conditions: Conditions) -> tuple[Tensor, Tensor]:
         """Return what the norm is in evaluation: scale and shift, each (K, F, 1, 1).
 
         Variances are mixed by their logarithm, because the weights may be negative and a variance
         may not.
         """
-        gamma, beta = self._mixed(conditions)
+        gamma, beta = self.mixed(conditions)
         with torch.autocast(self.gamma.device.type, enabled=False):
             mean = conditions.statistics @ self.running_mean
             log_var = conditions.statistics @ (self.running_var + self.eps).log()
@@ -82,7 +121,7 @@ class ConditionalNorm(nn.Module):
         shift = beta - mean * scale
         return scale[:, :, None, None], shift[:, :, None, None]
 
-    def _mixed(self, conditions: Conditions) -> tuple[Tensor, Tensor]:
+    def mixed(self, conditions: Conditions) -> tuple[Tensor, Tensor]:
         """Gamma and beta of Eq. (5), each (K, F), in full precision whatever the images are in."""
         with torch.autocast(self.gamma.device.type, enabled=False):
             return conditions.affine @ self.gamma, conditions.affine @ self.beta
@@ -159,28 +198,33 @@ class ConditionalResNet18(nn.Module):
         return torch.cat([self._features(part, conditions) for part in torch.split(images, chunk)])
 
     def _features(self, images: Tensor, conditions: Conditions) -> Tensor:
-        count = len(conditions.rows)
         x = self._stem(self.conv1(images), conditions)  # the only step before conditions part
         for stage in range(4):
             for block in self.get_submodule(f"layer{stage + 1}").children():
                 x = block(x, conditions)
+        count = 1 if conditions.one_each else len(conditions.rows)
         return x.mean((2, 3)).view(-1, count, self.features)
 
     def _stem(self, x: Tensor, conditions: Conditions) -> Tensor:
         """Norm, ReLU and 3x3 max-pool: (B, F, H, W) to (B * K, F, H / 2, W / 2).
 
-        In evaluation the norm is an affine map, which commutes with pooling: the largest value
-        becomes the largest where the scale is positive, the smallest does where it is negative.
-        So the large map is pooled once for all conditions.
+        Scale and shift commute with pooling: the largest value becomes the largest where the scale
+        is positive, the smallest does where it is negative. So the large map, which no condition
+        has touched, is normalised and pooled once for all of them.
         """
         if self.training:
-            x = x[:, None].expand(-1, len(conditions.rows), -1, -1, -1).flatten(0, 1)
-            return functional.max_pool2d(functional.relu_(self.bn1(x, conditions)), 3, 2, padding=1)
-        scale, shift = (v.to(x.dtype) for v in self.bn1.affine(conditions))
-        highest = functional.max_pool2d(x, 3, 2, padding=1)[:, None]
-        lowest = -functional.max_pool2d(-x, 3, 2, padding=1)[:, None]
+            x = self.bn1.shared(x, conditions)
+            scale, shift = (v[:, :, None, None] for v in self.bn1.mixed(conditions))
+        else:
+            scale, shift = self.bn1.affine(conditions)
+        scale, shift = scale.to(x.dtype), shift.to(x.dtype)
+        highest = functional.max_pool2d(x, 3, 2, padding=1)
+        lowest = -functional.max_pool2d(-x, 3, 2, padding=1)
+        if not conditions.one_each:
+            highest, lowest = highest[:, None], lowest[:, None]
         extreme = torch.where(scale > 0, highest, lowest)
-        return functional.relu_(torch.addcmul(shift, extreme, scale)).flatten(0, 1)
+        y = functional.relu_(torch.addcmul(shift, extreme, scale))
+        return y if conditions.one_each else y.flatten(0, 1)
 
     @torch.no_grad()
     def load_torchvision(self, state: Mapping[str, Tensor]) -> None:

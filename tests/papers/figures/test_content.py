@@ -102,6 +102,9 @@ def test_relations_beside_their_prior_and_the_labels(make: Make) -> None:
         assert axis.texts[1].get_text() == f"{shown[0, 1]:.2f}".replace("0.", ".")
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert labels == ["Inner brow raiser  1", "Cheek raiser  6", "Lip corner puller  12"]
+    apart = relation.matrices(make("mgrrnet", "random prior", prior="random"), nothing)
+    assert list(apart)[:3] == ["prior, layer 1", "prior, layer 2", "learned, layer 1"]
+    np.testing.assert_array_equal(apart["prior, layer 2"], apart["learned, layer 2"])
 
 
 def test_relations_of_renet_and_lost_labels(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:

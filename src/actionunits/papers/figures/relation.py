@@ -40,7 +40,10 @@ def matrices(trained: Trained, report: Report) -> dict[str, Array]:
     found: dict[str, Array] = {}
     prior = getattr(model, "prior", None)
     if prior is not None:
-        found["prior"] = prior.double().numpy()
+        starts = prior.double().numpy()
+        same = (starts == starts[0]).all()
+        for layer, values in enumerate(starts[:1] if same else starts):
+            found["prior" if same else f"prior, layer {layer + 1}"] = values
     for layer, values in enumerate(learned):
         found["relation" if len(learned) == 1 else f"learned, layer {layer + 1}"] = values
     stats = label_stats(trained, report)
