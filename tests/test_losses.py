@@ -93,6 +93,23 @@ def test_losses_against_imbalance_leave_out_what_is_not_known(
     assert found[2] == 0
 
 
+@pytest.mark.parametrize("detach", [False, True])
+def test_factor_of_the_asymmetric_loss_is_a_function_of_p_or_a_constant(detach: bool) -> None:
+    torch.manual_seed(0)
+    logits, known = (torch.randn(6, 3) * 3).requires_grad_(), torch.rand(6, 3) < 0.7
+    labels = (torch.rand(6, 3) < 0.4).float()
+    found = asymmetric_cross_entropy(logits, labels, known, detach_factor=detach)
+    (gradient,) = torch.autograd.grad(found.sum(), logits)
+    p = logits.detach().double().sigmoid()
+    literal = torch.where(labels > 0, -p.log(), -p * (1 - p).log())
+    counts = known.sum(0)
+    expected = (literal * known).sum(0) / counts
+    torch.testing.assert_close(found.double(), expected, rtol=1e-5, atol=1e-7)
+    of_negatives = p**2 if detach else p**2 - p * (1 - p) * (1 - p).log()
+    slope = torch.where(labels > 0, p - 1, of_negatives) * known / counts
+    torch.testing.assert_close(gradient.double(), slope, rtol=1e-5, atol=1e-7)
+
+
 def test_landmark_error_leaves_out_frames_without_landmarks() -> None:
     torch.manual_seed(0)
     predicted, true = torch.rand(3, 49, 2, requires_grad=True), torch.rand(3, 49, 2)
