@@ -80,7 +80,7 @@ def blocks(model: MDHR, maps: list[Tensor], repeats: int) -> None:
             lambda: literal.dynamics(dynamics, maps),
         ),
         "extractors": (
-            lambda: extractors(model.shares @ faces.mean(-1).mT[None]),
+            lambda: extractors(faces[None]),
             lambda: [literal.extract(extractors, face) for face in faces],
         ),
         "graph attention, Eq. (9)": (

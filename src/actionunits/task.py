@@ -6,7 +6,6 @@ from torch import Tensor, nn
 
 from actionunits import scoring
 from actionunits.data.table import FrameTable
-from actionunits.data.transforms import Augment
 from actionunits.recipe import Recipe
 from actionunits.report import PlainReport, Report
 from actionunits.types import InputSpec, Loss
@@ -60,10 +59,8 @@ class Task(Protocol):
         """Model with fresh weights, and its loss, from training samples."""
         ...
 
-    def dataset(
-        self, table: Any, spec: InputSpec, augment: Augment, seed: int, cache: bool
-    ) -> Samples:
-        """Samples as the model is fed them."""
+    def dataset(self, table: Any, spec: InputSpec, recipe: Recipe) -> Samples:
+        """Training samples as the model is fed them."""
         ...
 
     def calibrate(

@@ -19,8 +19,13 @@ from actionunits import data, scoring
 from actionunits.aus import AUSet
 from actionunits.data import splits
 from actionunits.data.classes import ClassDataset, ClassTable
-from actionunits.data.dataset import ClipDataset, FrameDataset, collate
-from actionunits.data.table import FrameTable, duplicate_positives, with_landmarks
+from actionunits.data.dataset import ClipDataset, FrameDataset, RandomClipDataset, collate
+from actionunits.data.table import (
+    FrameTable,
+    duplicate_positives,
+    frames_per_second,
+    with_landmarks,
+)
 from actionunits.data.transforms import Augment
 from actionunits.data.triplets import TripletDataset, TripletTable, triplets_from_aus
 from actionunits.errors import CheckpointError, DataError, RecipeError
@@ -31,6 +36,8 @@ from actionunits.recipe import Recipe
 from actionunits.report import PlainReport, Report, Score
 from actionunits.task import Rows, Samples, Settings, Task
 from actionunits.types import InputSpec, Loss
+
+_RATE_TOLERANCE = 0.1  # of frames a second
 
 Table = FrameTable | TripletTable | ClassTable
 
@@ -89,12 +96,24 @@ class CodedFrames:
         _check_needs(name, loss, table)
         return registry.create(name, table.aus, stats, **params), loss
 
-    def dataset(
-        self, table: FrameTable, spec: InputSpec, augment: Augment, seed: int, cache: bool
-    ) -> Samples:
-        """Frames, or clips for a model of clips."""
-        kind = FrameDataset if spec.clip is None else ClipDataset
-        return kind(table, spec, augment=augment, seed=seed, cache=cache)
+    def dataset(self, table: FrameTable, spec: InputSpec, recipe: Recipe) -> Samples:
+        """Frames, or clips for a model of clips.
+
+        Raises:
+            RecipeError: the recipe's clips are not those of the frames.
+        """
+        place = recipe.data.one_clip_in
+        if spec.clip is None:
+            if place is not None:
+                raise RecipeError(
+                    f"data.one_clip_in: {recipe.model.name} reads single frames; leave it out"
+                )
+            return FrameDataset(table, spec, **_random(recipe))
+        _check_rate(recipe.model.name, spec, table)
+        if place is None:
+            return ClipDataset(table, spec, **_random(recipe))
+        every = None if place == "video" else place
+        return RandomClipDataset(table, spec, every=every, **_random(recipe))
 
     def calibrate(
         self, model: nn.Module, table: FrameTable, spec: InputSpec, settings: Settings
@@ -159,11 +178,9 @@ class Landmarks(_WithoutAUs):
         """
         return with_landmarks(table)
 
-    def dataset(
-        self, table: FrameTable, spec: InputSpec, augment: Augment, seed: int, cache: bool
-    ) -> Samples:
+    def dataset(self, table: FrameTable, spec: InputSpec, recipe: Recipe) -> Samples:
         """Single frames."""
-        return FrameDataset(table, spec, augment=augment, seed=seed, cache=cache)
+        return FrameDataset(table, spec, **_random(recipe))
 
     def score(
         self,
@@ -234,11 +251,9 @@ class Triplets(_Expressions):
         ]
         return Rows(*draws)
 
-    def dataset(
-        self, table: TripletTable, spec: InputSpec, augment: Augment, seed: int, cache: bool
-    ) -> Samples:
+    def dataset(self, table: TripletTable, spec: InputSpec, recipe: Recipe) -> Samples:
         """Triplets of pictures."""
-        return TripletDataset(table, spec, augment=augment, seed=seed, cache=cache)
+        return TripletDataset(table, spec, **_random(recipe))
 
     def score(
         self,
@@ -278,11 +293,9 @@ class ExpressionClasses(_Expressions):
         own = data.load_classes(recipe.data.name, recipe.data.root)
         return self._own_parts(recipe, fold, own)
 
-    def dataset(
-        self, table: ClassTable, spec: InputSpec, augment: Augment, seed: int, cache: bool
-    ) -> Samples:
+    def dataset(self, table: ClassTable, spec: InputSpec, recipe: Recipe) -> Samples:
         """Pictures with their class."""
-        return ClassDataset(table, spec, augment=augment, seed=seed, cache=cache)
+        return ClassDataset(table, spec, **_random(recipe))
 
     def score(
         self,
@@ -318,6 +331,22 @@ def _split(table: FrameTable, recipe: Recipe, fold: int | None) -> Rows:
     if recipe.selection.rule == "best_on_test" and test is None:
         raise RecipeError("selection.rule best_on_test needs a fold that is kept for testing")
     return Rows(table, inner, test)
+
+
+def _random(recipe: Recipe) -> dict[str, Any]:
+    """What every data set of training samples is told."""
+    augment = Augment(**recipe.data.augment.model_dump())
+    return {"augment": augment, "seed": recipe.seed, "cache": recipe.data.cache}
+
+
+def _check_rate(model: str, spec: InputSpec, table: FrameTable) -> None:
+    """Refuse training frames that are not as far apart as the model will be told that they are."""
+    fps = frames_per_second(table)
+    if spec.fps and fps and not abs(fps / spec.fps - 1) < _RATE_TOLERANCE:
+        raise RecipeError(
+            f"model {model}, fps: {spec.fps:g} frames a second, by which it will read videos, and "
+            f"the training frames have {fps:.3g}: set model.params.fps={fps:.3g}"
+        )
 
 
 def _check_needs(model: str, loss: Loss, table: FrameTable) -> None:

@@ -19,7 +19,6 @@ from torch.utils.data import DataLoader, Dataset
 from actionunits import checkpoint
 from actionunits.aus import AUSet
 from actionunits.data.dataset import collate
-from actionunits.data.transforms import Augment
 from actionunits.errors import RecipeError
 from actionunits.models import registry
 from actionunits.recipe import GroupSpec, OptimiserSpec, Recipe, ScheduleSpec
@@ -68,8 +67,7 @@ def train(
     model, loss = task.build(recipe, rows.train)
     start(model, recipe, fold, task.aus(rows.train))
     spec = cast(AUModel, model).spec
-    augment = Augment(**recipe.data.augment.model_dump())
-    samples = task.dataset(rows.train, spec, augment, recipe.seed, recipe.data.cache)
+    samples = task.dataset(rows.train, spec, recipe)
     feed = _Feed(recipe, samples, accelerator)
     steps = len(feed) // recipe.accumulate  # of an epoch
     optimiser = _optimiser(recipe.optimiser, model)
