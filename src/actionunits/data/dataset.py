@@ -299,8 +299,9 @@ class RandomClipDataset(ClipDataset):
         return len(self._first)
 
     def _chosen(self, samples: np.ndarray) -> np.ndarray:
-        place = self._uniforms(samples)["clip"].numpy()
-        return self._first[samples] + (place * self._clips[samples]).astype(np.int64)
+        u = self._uniforms(samples)["clip"].numpy()
+        chosen: np.ndarray = self._first[samples] + (u * self._clips[samples]).astype(np.int64)
+        return chosen
 
 
 def _windows(
