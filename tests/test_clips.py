@@ -15,11 +15,11 @@ from actionunits.types import InputSpec
 from builders import write_synfacs
 from runs import tiny_recipe
 
-QUICK = {"backbone": "lcnet_050", "clip": 3, "fps": 8.0, "neighbours": 1, "width": 8}
+QUICK = {"backbone": "lcnet_050", "clip": 3, "fps": 6.0, "neighbours": 1, "width": 8}
 
 
 def clips(root: Path, params: dict[str, Any] | None = None, **data: Any) -> Recipe:
-    """A small MDHR on a corpus of `builders`, which has 8 frames a second."""
+    """A small MDHR on a corpus of `builders`, which has 6 frames a second."""
     return tiny_recipe(
         root,
         model={"name": "mdhr", "params": {**QUICK, "size": 32, "align": 36, **(params or {})}},
@@ -39,14 +39,14 @@ def test_a_card_keeps_the_rate_and_any_batch_scores_alike(corpus: Path, tmp_path
     result = train(clips(corpus, one_clip_in="video"), 1, tmp_path, show=False)
     assert result.report is not None
     assert result.report.frames == 2 * 2 * 7  # all, whatever an epoch of training has
-    assert checkpoint.read_card(result.checkpoint).spec.fps == 8.0
+    assert checkpoint.read_card(result.checkpoint).spec.fps == 6.0
     for batch in (None, 1):
         assert evaluate(result.checkpoint, batch=batch).confusion == result.report.confusion
 
 
 def test_frames_of_another_rate_are_refused(corpus: Path, tmp_path: Path) -> None:
     wrong = clips(corpus, {"fps": 25.0})
-    with pytest.raises(RecipeError, match=r"25 frames a second.* have 8: set model.params.fps=8"):
+    with pytest.raises(RecipeError, match=r"25 frames a second.* have 6: set model.params.fps=6"):
         train(wrong, 1, tmp_path, show=False)
 
 

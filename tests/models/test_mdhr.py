@@ -257,7 +257,9 @@ def test_starts_from_a_file_of_swin_with_either_numbering(authors: bool, tmp_pat
     assert torch.equal(found, state[name])
 
 
-@pytest.mark.parametrize("recipe", ["mdhr_bp4d", "mdhr_disfa", "mdhr_synfacs"])
+@pytest.mark.parametrize(
+    "recipe", ["mdhr_bp4d", "mdhr_disfa", "mdhr_synfacs", "mdhr_synfacs_motion"]
+)
 def test_recipes_and_their_ablations_build_and_weight_the_terms_of_their_loss(recipe: str) -> None:
     for ablation in [None, *list_ablations(recipe)]:
         chosen = load_recipe(recipe, ablation=ablation)

@@ -9,7 +9,8 @@ and `average` lead back to the print, the recipes' ablation ``literal`` all of t
 from the release all the same:
 
 - The frames before and after a clip are those of the video, and at its ends the first or last one
-  again. The release sets the differences, and what the temporal convolution sees there, to 0.
+  again, as section 4.1 has it. The release sets the differences, and what the temporal convolution
+  sees there, to 0 at the ends of every clip.
 - A convolution before a batch norm has no bias: the norm takes it out again.
 - The temporal convolution starts as the identity, other layers as PyTorch starts them.
 - Swin's scales are the maps after its stages, as in the paper; the release takes those before.
