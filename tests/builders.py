@@ -102,7 +102,7 @@ def write_synfacs(
         "subject": [f"S{s:03d}" for s in subject],
         "task": [f"T{t}" for t in task],
         "frame": frame,
-        "seconds": (frame - 1) / 8,
+        "seconds": (frame - 1) / 6,
         "part": (subject - 1) % 3 + 1,
         "image": pa.array(images, pa.binary()),
         **dict(zip(aus.ALL.columns(), intensity.T, strict=True)),

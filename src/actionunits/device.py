@@ -1,4 +1,6 @@
-"""What the processor is good at, asked once and in one place."""
+"""What the processor is good at and has room for, asked in one place."""
+
+import os
 
 import torch
 
@@ -15,6 +17,17 @@ def fast_dtype(device: torch.device | str = "cpu") -> torch.dtype:
     if kind == "cpu" and (torch.cpu._is_amx_tile_supported() or _has_avx512_bf16()):
         return torch.bfloat16
     return torch.float32
+
+
+def free_memory(device: torch.device | str = "cpu") -> int:
+    """Bytes that are free on a device; 4 GiB where the system does not tell."""
+    kind = torch.device(device)
+    if kind.type == "cuda":
+        return torch.cuda.mem_get_info(kind)[0]
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError):  # Windows has no such call, macOS no such name
+        return 4 << 30
 
 
 def _has_avx512_bf16() -> bool:

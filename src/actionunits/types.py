@@ -76,6 +76,7 @@ class InputSpec(NamedTuple):
     std: tuple[float, float, float]
     clip: int | None = None  # frames a clip that are read; None for an image model
     context: int = 0  # frames before and after a clip that are seen but not read
+    fps: float | None = None  # frames a second of the training clips; None where it is not known
 
 
 class AUModel(Protocol):

@@ -11,7 +11,13 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from actionunits import datasets
-from actionunits.data.dataset import ClipDataset, FrameDataset, collate, decode
+from actionunits.data.dataset import (
+    ClipDataset,
+    FrameDataset,
+    RandomClipDataset,
+    collate,
+    decode,
+)
 from actionunits.data.table import FrameTable
 from actionunits.data.transforms import Augment
 from actionunits.errors import DataError
@@ -129,6 +135,41 @@ def test_a_clip_moves_as_one(table: FrameTable) -> None:
     augment = Augment(random_crop=True, flip=0.5, rotate=20, brightness=0.3)
     clip = ClipDataset(still, CLIPS, stride=1, augment=augment)[1]
     assert torch.equal(clip.images[0, 0], clip.images[0, 1])
+
+
+def first_frames(dataset: RandomClipDataset, epoch: int) -> list[str]:
+    dataset.set_epoch(epoch)
+    keys = np.array(collate(dataset.__getitems__(list(range(len(dataset))))).keys)
+    return keys.reshape(len(dataset), -1)[:, 0].tolist()
+
+
+def test_one_clip_a_video_is_elsewhere_every_epoch_and_never_across_a_gap(tmp_path: Path) -> None:
+    table = datasets.load("synfacs", write_synfacs(tmp_path / "c.parquet", 2, 2, 9))
+    gap = table.subset((table.rows["frame"] != 5).to_numpy())
+    dataset = RandomClipDataset(gap, CLIPS._replace(context=1), seed=3)
+    assert len(dataset) == 4
+    starts = [first_frames(dataset, epoch) for epoch in range(40)]
+    assert first_frames(dataset, 7) == starts[7]
+    for number, video in enumerate(("S001/T1", "S001/T2", "S002/T1", "S002/T2")):
+        assert {epoch[number] for epoch in starts} == {f"{video}/{f}" for f in (1, 2, 6, 7)}
+    batch = collate(dataset.__getitems__([0, 1, 2, 3]))
+    assert batch.images.shape == (4, 5, 3, 48, 48)
+    assert batch.known.all()
+
+
+def test_a_long_video_counts_as_several(tmp_path: Path) -> None:
+    table = datasets.load("synfacs", write_synfacs(tmp_path / "c.parquet", 1, 2, 9))
+    dataset = RandomClipDataset(table, CLIPS, every=3)
+    assert len(dataset) == 2 * 3  # a clip may begin with 7 frames
+    starts = [first_frames(dataset, epoch) for epoch in range(40)]
+    for number, frames in enumerate([(1, 2, 3), (4, 5, 6), (7,)]):
+        assert {epoch[number] for epoch in starts} == {f"S001/T1/{f}" for f in frames}
+
+
+def test_a_video_shorter_than_a_clip_is_filled_up(tmp_path: Path) -> None:
+    table = datasets.load("synfacs", write_synfacs(tmp_path / "c.parquet", 1, 1, 2))
+    batch = RandomClipDataset(table, CLIPS)[0]
+    assert batch.known.all(-1).tolist() == [[True, True, False]]
 
 
 def test_broken_pictures_are_named() -> None:

@@ -44,15 +44,19 @@ def face(frame: Frame, track: int) -> Face:
 
 
 def read(
-    model: nn.Module, shown: Sequence[tuple[str, Sequence[tuple[int, int]]]], chunk: int
+    model: nn.Module,
+    shown: Sequence[tuple[str, Sequence[tuple[int, int]]]],
+    chunk: int,
+    times: Sequence[float] | None = None,
 ) -> list[Read]:
-    """Read frames given as (source, [(track, gray value), ...])."""
+    """Read frames given as (source, [(track, gray value), ...]), by default ten a second."""
     run, found = reader(model.eval(), 1, torch.device("cpu")), []
     image = np.zeros((4, 4, 3), np.uint8)
     for start in range(0, len(shown), chunk):
         frames, faces, crops = [], [], [torch.zeros(0, 3, 4, 4, dtype=torch.uint8)]
         for number, (source, people) in enumerate(shown[start : start + chunk], start):
-            frames.append(Frame(image, source, number, number / 10))
+            seconds = number / 10 if times is None else times[number]
+            frames.append(Frame(image, source, number, seconds))
             faces.append(tuple(face(frames[-1], track) for track, _ in people))
             crops += [torch.full((1, 3, 4, 4), gray, dtype=torch.uint8) for _, gray in people]
         found += run.push(frames, faces, torch.cat(crops))
@@ -115,3 +119,60 @@ def test_intensity_is_that_of_the_frame_itself() -> None:
     reads = read(Window(), [("a", [(0, g)]) for g in (0, 51, 102, 153)], 2)
     found = [r.values.intensity[0, 0] for r in reads if r.values.intensity is not None]
     assert found == pytest.approx([0, 1, 2, 3], abs=1e-6)
+
+
+def trained_at(fps: float) -> Window:
+    model = Window()
+    model.spec = Window.spec._replace(fps=fps)
+    return model
+
+
+GRAYS = [int(gray) for gray in np.random.default_rng(0).integers(0, 256, 41)]
+
+
+@pytest.mark.parametrize("chunk", [1, 8, 41])
+@pytest.mark.parametrize(("rate", "stride"), [(6, 1), (7, 1), (12, 2), (25, 4), (30, 5)])
+def test_neighbours_are_as_far_apart_as_in_training(rate: float, stride: int, chunk: int) -> None:
+    model = trained_at(6.0)
+    shown = [("a", [(0, gray)]) for gray in GRAYS]
+    reads = read(model, shown, chunk, np.round(np.arange(41) / rate, 3).tolist())
+    assert [r.frame.number for r in reads] == list(range(41))
+    found = logits(reads, 0)
+    for phase in range(stride):
+        own = GRAYS[phase::stride]
+        np.testing.assert_allclose(found[phase::stride], expected(own), atol=1e-4)
+    assert model.encoded == 41
+
+
+def test_a_video_of_few_frames_a_second_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    shown = [("slow.mp4", [(0, gray)]) for gray in GRAYS]
+    reads = read(trained_at(25.0), shown, 8, (np.arange(41) / 15).tolist())
+    np.testing.assert_allclose(logits(reads, 0), expected(GRAYS), atol=1e-4)
+    assert [record.getMessage() for record in caplog.records] == [
+        "slow.mp4: has 15 frames a second; the model was trained on 25, so that motion looks 1.7 "
+        "times as fast to it"
+    ]
+
+
+@pytest.mark.parametrize("fps", [None, 10.0])
+def test_missing_frames_part_a_run(fps: float | None) -> None:
+    times = [i / 10 + (i >= 20) * 0.1 for i in range(41)]  # one frame is missing before the 20th
+    shown = [("a", [(0, gray)]) for gray in GRAYS]
+    reads = read(Window() if fps is None else trained_at(fps), shown, 8, times)
+    parts = [expected(GRAYS[:20]), expected(GRAYS[20:])]
+    np.testing.assert_allclose(logits(reads, 0), np.concatenate(parts), atol=1e-4)
+
+
+def test_a_frame_that_is_hardly_missed_parts_nothing() -> None:
+    times = [i / 30 + (i >= 20) / 30 for i in range(41)]  # a step of 6 frames, not 5
+    shown = [("a", [(0, gray)]) for gray in GRAYS]
+    found = logits(read(trained_at(6.0), shown, 8, times), 0)
+    np.testing.assert_allclose(found[::5], expected(GRAYS[::5]), atol=1e-4)
+
+
+def test_another_rate_from_some_frame_on_is_taken_up() -> None:
+    times = [i / 30 for i in range(20)] + [19 / 30 + (i + 1) / 10 for i in range(21)]
+    shown = [("a", [(0, gray)]) for gray in GRAYS]
+    found = logits(read(trained_at(30.0), shown, 8, times), 0)
+    parts = [expected(GRAYS[:20]), expected(GRAYS[20:])]
+    np.testing.assert_allclose(found, np.concatenate(parts), atol=1e-4)

@@ -20,8 +20,9 @@ VARIANTS: dict[str, list[dict[str, object]]] = {
     ],
     "mdhr": [
         {},
-        {"multi_scale": "sum", "region_heads": "whole", "cross_region": "all"},
-        {"multi_scale": "concatenation", "stages": [2, 4], "cross_region": "local"},
+        {"layers": "printed", "groups": "whole", "detach_factor": False, "average": False},
+        {"multi_scale": "sum", "layers": "printed", "cross_region": "all"},
+        {"multi_scale": "concatenation", "stages": [2, 4], "region_layers": False},
         {"multi_scale": "none", "regional": False, "auxiliary": False, "cross_region": "none"},
     ],
     "mgrrnet": [

@@ -9,11 +9,10 @@ from actionunits.nn.face_regions import (
     AUExtractors,
     CombinationHeads,
     GraphAttention,
+    NormedExtractors,
     combination_groups,
     region_rows,
 )
-
-DISFA_REGIONS = [0, 0, 0, 1, 1, 2, 2, 2]
 
 
 def numbers(vocabulary: AUSet, heads: str) -> list[list[int]]:
@@ -68,7 +67,7 @@ def test_every_au_has_one_head_of_its_region(vocabulary: AUSet, heads: str) -> N
 
 def test_active_aus_are_those_of_the_likeliest_class_of_each_head() -> None:
     groups = combination_groups(aus.DISFA8, "split")
-    block = CombinationHeads(aus.DISFA8, groups, DISFA_REGIONS, 4)
+    block = CombinationHeads(aus.DISFA8, groups, [0, 1, 2], 4)
     assert block.sizes == [8, 4, 8]
     logits = torch.zeros(2, 1, 20)
     logits[0, 0, [0b101, 8 + 0b00, 12 + 0b110]] = 1
@@ -79,25 +78,50 @@ def test_active_aus_are_those_of_the_likeliest_class_of_each_head() -> None:
 
 
 def test_no_gradient_comes_back_through_the_choice() -> None:
-    block = CombinationHeads(aus.DISFA8, [[*range(8)]], [0] * 8, 4)
+    block = CombinationHeads(aus.DISFA8, [[*range(8)]], [0], 4)
     on = block.active(block(torch.randn(1, 1, 1, 4)))
     assert not on.requires_grad
 
 
-def test_an_extractor_sees_its_region_only() -> None:
-    block, means = AUExtractors([0, 2, 2], 4, 5), torch.randn(1, 1, 3, 4)
-    other = means.clone()
-    other[:, :, 2] += 1
-    changed = (block(other) - block(means)).abs().amax((0, 1, 3)) > 0
-    assert changed.tolist() == [False, True, True]
+ROWS = region_rows(7)
+EXTRACTORS = {
+    "print": lambda: AUExtractors(ROWS, 7, [2, 0, 2], 4, 5),
+    "release": lambda: NormedExtractors([ROWS[0], ROWS[2]], [[1], [0, 2]], 4, layer=True),
+    "release, no layers": lambda: NormedExtractors(
+        [ROWS[0], ROWS[2]], [[1], [0, 2]], 4, layer=False
+    ),
+}
 
 
-def test_a_node_linked_to_itself_alone_hears_nobody() -> None:
+@pytest.mark.parametrize("form", EXTRACTORS)
+def test_an_extractor_sees_its_region_only(form: str) -> None:
     torch.manual_seed(0)
-    block, nodes = GraphAttention(4), torch.randn(3, 4)
+    block, face = EXTRACTORS[form]().eval(), torch.randn(1, 2, 4, 7, 7)
+    other = face.clone()
+    other[..., 4:, :] += 1
+    (v, means), (v_other, means_other) = block(face), block(other)
+    assert ((v - v_other).abs().amax((0, 1, 3)) > 0).tolist() == [True, False, True]
+    upper_first = (means - means_other).abs().amax((0, 1, 3)) > 0
+    assert upper_first.tolist() == ([False, True, True] if form == "print" else [False, True])
+
+
+def test_extractors_of_a_group_are_apart() -> None:
+    torch.manual_seed(0)
+    block, face = EXTRACTORS["release"](), torch.randn(3, 2, 4, 7, 7)
+    v, _ = block(face)
+    v[:, :, 2].sum().backward()
+    gradient = block.extractors[1][0].weight.grad
+    assert not gradient[:4].any()
+    assert gradient[4:].any()
+
+
+@pytest.mark.parametrize("residual", [False, True])
+def test_a_node_linked_to_itself_alone_hears_nobody(residual: bool) -> None:
+    torch.manual_seed(0)
+    block, nodes = GraphAttention(4, residual=residual), torch.randn(3, 4)
     edges = torch.eye(3, dtype=torch.bool)
     edges[0, 2] = True
     found = block(nodes, edges)
-    alone = torch.nn.functional.elu(block.transform(nodes))
+    alone = torch.nn.functional.elu(block.transform(nodes) + (nodes if residual else 0))
     torch.testing.assert_close(found[1:], alone[1:])
     assert (found[0] - alone[0]).abs().max() > 1e-3

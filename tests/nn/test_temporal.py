@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from actionunits.nn.temporal import (
     AdaptiveFusion,
@@ -26,23 +26,56 @@ def test_mean_difference_is_the_mean_of_the_differences(k: int) -> None:
     torch.testing.assert_close(mean_difference(x, k), expected)
 
 
+@pytest.mark.parametrize("width", [None, 6])
 @pytest.mark.parametrize("stages", [(1, 2, 3, 4), (2, 4), (3,)])
-def test_any_stages_come_to_the_size_of_the_last(stages: tuple[int, ...]) -> None:
+def test_any_stages_come_to_the_size_of_the_last(
+    stages: tuple[int, ...], width: int | None
+) -> None:
     torch.manual_seed(0)
-    block = MultiScaleDynamics(CHANNELS, stages, 1, AdaptiveFusion(5, len(stages)))
+    block = MultiScaleDynamics(CHANNELS, stages, 1, "adaptive", width)
     scales = block.resize([torch.randn(6, c, s, s) for c, s in zip(CHANNELS, SIDES, strict=True)])
     assert scales.shape == (6, len(stages), 5, 2, 2)
     motion, weights = block(scales.view(2, 3, *scales.shape[1:]))
-    assert motion.shape == (2, 1, 5, 2, 2)
+    assert motion.shape == (2, 1, width or 5, 2, 2)
     assert weights.shape == (2, 1, len(stages), 2, 2)
 
 
-@pytest.mark.parametrize("fusion", [AdaptiveFusion, SumFusion])
-def test_a_face_at_rest_has_no_motion(fusion: type[nn.Module]) -> None:
-    block = MultiScaleDynamics(CHANNELS, (1, 2, 3, 4), 2, fusion(5, 4))
-    still = block.resize([torch.randn(1, c, s, s) for c, s in zip(CHANNELS, SIDES, strict=True)])
-    motion, _ = block(still[None].expand(1, 6, -1, -1, -1, -1))
+def moving(*frames: Tensor) -> list[Tensor]:
+    """Maps of the stages of one clip that shows these faces."""
+    return [torch.stack(maps) for maps in zip(*frames, strict=True)]
+
+
+def face(seed: int) -> list[Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    return [torch.randn(c, s, s, generator=generator) for c, s in zip(CHANNELS, SIDES, strict=True)]
+
+
+@pytest.mark.parametrize("fusion", ["adaptive", "sum"])
+def test_a_face_at_rest_has_no_motion(fusion: str) -> None:
+    block = MultiScaleDynamics(CHANNELS, (1, 2, 3, 4), 2, fusion, None)
+    motion, _ = block(block.resize(moving(*[face(0)] * 6))[None])
     assert not motion.any()
+
+
+@pytest.mark.parametrize("fusion", ["adaptive", "sum", "concatenation"])
+def test_faces_at_rest_have_the_same_motion_in_the_release(fusion: str) -> None:
+    torch.manual_seed(0)
+    block = MultiScaleDynamics(CHANNELS, (1, 2, 3, 4), 2, fusion, 6).eval()
+    one, _ = block(block.resize(moving(*[face(0)] * 6))[None])
+    other, _ = block(block.resize(moving(*[face(1)] * 6))[None])
+    torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize(("width", "seen"), [(None, False), (6, True)], ids=["print", "release"])
+def test_an_onset_and_offset_within_the_window_cancel_in_the_print_alone(
+    width: int | None, seen: bool
+) -> None:
+    torch.manual_seed(0)
+    block = MultiScaleDynamics(CHANNELS, (1, 2, 3, 4), 2, "sum", width).eval()
+    rest, smile = face(0), face(1)
+    still, _ = block(block.resize(moving(*[rest] * 5))[None])
+    burst, _ = block(block.resize(moving(rest, rest, smile, rest, rest))[None])
+    assert ((burst - still).abs().max() > 1e-3) == seen
 
 
 @pytest.mark.parametrize("side", [1, 2, 8])
@@ -87,6 +120,16 @@ def test_temporal_convolution_starts_as_the_identity_and_keeps_aus_and_channels_
     other[:, :, 1, 2] += 1
     changed = (block(other) - block(x)).abs().amax((0, 1)) > 1e-6
     assert changed.nonzero().tolist() == [[1, 2]]
+
+
+def test_the_norm_after_it_is_one_of_each_au() -> None:
+    torch.manual_seed(0)
+    block, x = AUTemporalConvolution(3, 4, 5, norm=True), torch.randn(8, 7, 3, 4) * 5 + 2
+    found = block(x)
+    assert found.shape == (8, 3, 3, 4)
+    centred = x[:, 2:-2] - x[:, 2:-2].mean((0, 1, 3), keepdim=True)
+    deviation = x[:, 2:-2].var((0, 1, 3), keepdim=True, correction=0).sqrt()
+    torch.testing.assert_close(found, (centred / deviation).relu(), rtol=1e-4, atol=1e-4)
 
 
 def test_temporal_convolution_sees_two_frames_a_side() -> None:

@@ -8,6 +8,7 @@ from actionunits.aus import ALL
 from actionunits.errors import DataError
 from actionunits.synth.script import (
     MINI,
+    MOTION,
     SCHEMA,
     TRAIN,
     CorpusSettings,
@@ -61,6 +62,18 @@ def test_mini_can_be_learned_and_tested_on_every_part():
     assert 0.12 < (~occurs.any(axis=1)).mean() < 0.2
     assert 2.6 < occurs.sum(axis=1).mean() < 3.4
     assert MINI.seed != TRAIN.seed  # nobody is in both
+
+
+def test_motion_has_clips_in_which_every_au_comes_and_goes():
+    labels = corpus_labels(MOTION)
+    assert labels.groupby("part")["subject"].nunique().tolist() == [15, 15, 15]
+    occurs = labels[ALL.columns()] >= 1.5
+    assert occurs.groupby(labels["part"]).mean().to_numpy().min() > 0.07
+    same_video = (labels[["subject", "task"]] == labels[["subject", "task"]].shift()).all(axis=1)
+    changes = (occurs != occurs.shift())[same_video].groupby(labels["part"]).sum()
+    assert changes.to_numpy().min() > 15
+    assert labels["seconds"].diff()[same_video].median() == pytest.approx(1 / 15)
+    assert MOTION.seed not in {MINI.seed, TRAIN.seed}
 
 
 def test_description_gives_the_settings_back():

@@ -93,13 +93,19 @@ def evaluate(
         str | None, typer.Option(help="Another data set to score on: all of it, or its --fold.")
     ] = None,
     root: Annotated[str | None, typer.Option(help="Where the data set lies.")] = None,
+    batch: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Pictures or clips at once; by default as many as fit, 64 at most."
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Score a checkpoint on subjects that it never saw, with 95 % intervals over subjects."""
     from actionunits.learn.evaluate import evaluate as score
     from actionunits.weights import locate
 
-    _print(score(locate(checkpoint), fold=fold, data=data, root=root), json)
+    _print(score(locate(checkpoint), fold=fold, data=data, root=root, batch=batch), json)
 
 
 def recipes(

@@ -29,7 +29,10 @@ def render(
     assets: Assets,
     out: Annotated[Path, typer.Option(help="Folder of the corpus.")],
     preset: Annotated[
-        str, typer.Option(help="Settings to start from: mini (embedded corpus) or train.")
+        str,
+        typer.Option(
+            help="Settings to start from: mini (embedded corpus), train or motion (clips)."
+        ),
     ] = "train",
     subjects: Annotated[int | None, typer.Option(help="Number of people.")] = None,
     tasks: Annotated[int | None, typer.Option(help="Tasks of each, 1 to 8.")] = None,
@@ -41,12 +44,11 @@ def render(
     """Render a corpus. Interrupted, the same command goes on where it stopped."""
     from actionunits.errors import DataError
     from actionunits.synth.corpus import render_corpus
-    from actionunits.synth.script import MINI, TRAIN
+    from actionunits.synth.script import PRESETS
 
-    presets = {"mini": MINI, "train": TRAIN}
-    if preset not in presets:
-        raise DataError(f"--preset: expected {' or '.join(presets)}, got {preset!r}")
-    start = presets[preset]
+    if preset not in PRESETS:
+        raise DataError(f"--preset: expected one of {', '.join(PRESETS)}, got {preset!r}")
+    start = PRESETS[preset]
     settings = replace(
         start,
         subjects=start.subjects if subjects is None else subjects,

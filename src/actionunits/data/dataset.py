@@ -158,7 +158,8 @@ class _Samples(RandomSamples[Batch], ABC):
     def __getitems__(self, indices: list[int]) -> list[Batch]:
         """Return these samples as one batch, in a list for `collate`."""
         samples = np.asarray(indices)
-        windows = self._windows[samples]  # (B, c + T + c)
+        chosen = self._chosen(samples)
+        windows = self._windows[chosen]  # (B, c + T + c)
         seen, rows = windows.flatten(), windows[:, self._read].flatten()
         # A clip moves as one: its frames share their random numbers.
         u = self._uniforms(samples.repeat(windows.shape[1]))
@@ -166,7 +167,7 @@ class _Samples(RandomSamples[Batch], ABC):
         images, points = self._transform(self._faces(seen), points, u)
         if points is not None:
             points = points.view(*windows.shape, *points.shape[1:])[:, self._read].flatten(0, 1)
-        fresh = torch.from_numpy(~self._repeated[samples].flatten())
+        fresh = torch.from_numpy(~self._repeated[chosen].flatten())
         batch = Batch(
             images=images,
             labels=self._labels[rows],
@@ -176,6 +177,10 @@ class _Samples(RandomSamples[Batch], ABC):
             keys=tuple(self._keys[row] for row in rows.tolist()),
         )
         return [self._shaped(batch, len(samples))]
+
+    def _chosen(self, samples: np.ndarray) -> np.ndarray:
+        """Which window each of these samples (B,) is in this epoch: (B,)."""
+        return samples
 
     @abstractmethod
     def _shaped(self, batch: Batch, samples: int) -> Batch:
@@ -258,11 +263,52 @@ class ClipDataset(_Samples):
         )
 
 
+class RandomClipDataset(ClipDataset):
+    """One clip at a random place of each video, elsewhere in every epoch.
+
+    Args:
+        table: as of `ClipDataset`.
+        spec: as of `ClipDataset`.
+        every: a video has a clip of its own for each so many of its frames that one may begin
+            with; None has one of the whole.
+        augment: as of `ClipDataset`.
+        seed: of the places and of the augmentation.
+        cache: as of `ClipDataset`.
+    """
+
+    def __init__(
+        self,
+        table: FrameTable,
+        spec: InputSpec,
+        *,
+        every: int | None = None,
+        augment: Augment | None = None,
+        seed: int = 0,
+        cache: bool = False,
+    ) -> None:
+        super().__init__(table, spec, stride=1, augment=augment, seed=seed, cache=cache)
+        # All clips in the order of time: those of a video, and of a part of it, stand together.
+        videos = table.rows.iloc[self._windows[:, spec.context]].groupby(_video(table), sort=False)
+        part = videos.cumcount() // (every or len(table))
+        changes = np.diff(videos.ngroup()) | np.diff(part)
+        self._first = np.flatnonzero(np.append(True, changes))
+        self._clips = np.diff(np.append(self._first, len(part)))
+
+    def __len__(self) -> int:
+        """Number of clips of an epoch."""
+        return len(self._first)
+
+    def _chosen(self, samples: np.ndarray) -> np.ndarray:
+        u = self._uniforms(samples)["clip"].numpy()
+        chosen: np.ndarray = self._first[samples] + (u * self._clips[samples]).astype(np.int64)
+        return chosen
+
+
 def _windows(
     table: FrameTable, length: int, context: int, stride: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows (clips, c + T + c) of the clips of a table, and which (clips, T) only fill up."""
-    order = ["subject", "task", *(["copy"] if "copy" in table.rows.columns else []), "frame"]
+    order = [*_video(table), "frame"]
     rows = table.rows[order].reset_index(drop=True).sort_values(order)
     same = (rows[order[:-1]] == rows[order[:-1]].shift()).all(axis=1)
     run_starts = np.flatnonzero(~(same & (rows["frame"].diff() == 1)))
@@ -275,6 +321,11 @@ def _windows(
     wanted = first + stride * within[:, None] + np.arange(-context, length + context)
     positions = rows.index.to_numpy()[wanted.clip(first, last)]
     return positions, wanted[:, context : context + length] > last
+
+
+def _video(table: FrameTable) -> list[str]:
+    """Columns that tell one video from another."""
+    return ["subject", "task", *(["copy"] if "copy" in table.rows.columns else [])]
 
 
 def collate(batches: list[BatchKind]) -> BatchKind:

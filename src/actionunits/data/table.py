@@ -295,6 +295,19 @@ def with_landmarks(table: FrameTable) -> FrameTable:
     return table.subset(known)
 
 
+def frames_per_second(table: FrameTable) -> float | None:
+    """Frames a second of most of the videos, by the times of frames one after the other.
+
+    None where the data set has no times, or no two such frames.
+    """
+    if "seconds" not in table.rows.columns:
+        return None
+    rows = table.rows[[*_KEY, "seconds"]].sort_values(_KEY)
+    next_to = rows.groupby(_KEY[:2], sort=False)["frame"].diff() == 1
+    apart = rows["seconds"].diff()[next_to].median()
+    return float(1 / apart) if apart > 0 else None
+
+
 def duplicate_positives(table: FrameTable, aus: AUSet) -> FrameTable:
     """Append once more every frame in which at least one of these AUs occurs.
 

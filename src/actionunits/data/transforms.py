@@ -33,6 +33,7 @@ _DRAWS = (
     *("brightness", "contrast", "saturation", "red", "blue", "grayscale"),
     *("blur", "noise", "noise_at", "jpeg", "quality"),
     *("erase", "erase_x", "erase_y", "erase_width", "erase_height", "erase_shade"),
+    "clip",
 )
 
 

@@ -4,6 +4,7 @@ A reader is pushed the faces of one frame after the other and hands back what it
 order of the frames.
 """
 
+import logging
 from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol, cast
@@ -17,6 +18,9 @@ from actionunits.device import fast_dtype
 from actionunits.types import AUModel, ClipModel, Face, Frame, InputSpec, Output
 
 _MODEL_FACES = 64  # of a crowd, more go in turns
+_RATE_TOLERANCE = 0.25  # by which the speed of what moves may differ from training's
+
+_log = logging.getLogger(__name__)
 
 
 class Values(NamedTuple):
@@ -124,26 +128,90 @@ class _Pending:
         return len(self.values) == len(self.faces)
 
 
-class _Run:
-    """One face in consecutive frames: what the model keeps of those that are still needed."""
+class _Clock:
+    """How far apart the frames of a source are, by their presentation times.
+
+    Args:
+        fps: of the clips that the model was trained on; None where it is not known.
+        context: of the model.
+    """
+
+    def __init__(self, fps: float | None, context: int) -> None:
+        self._fps = fps
+        self._last: float | None = None
+        self._apart: deque[float] = deque(maxlen=2 * context + 1)  # seconds, the latest
+
+    def tick(self, seconds: float) -> bool:
+        """Take the time of the next frame; False if frames are missing before it.
+
+        They are where the step to it in a sequence (`stride`) is longer by more than half.
+        """
+        apart = 0.0 if self._last is None else seconds - self._last
+        self._last = seconds
+        usual = self.apart()
+        goes_on = not usual or apart <= usual * (1 + self.stride() / 2)
+        if not goes_on:
+            self._apart.clear()  # from here on the rate may be another
+        elif apart > 0:
+            self._apart.append(apart)
+        return goes_on
+
+    def apart(self) -> float:
+        """Seconds from one frame to the next, their median; 0 where there are no times."""
+        return float(np.median(self._apart)) if self._apart else 0.0
+
+    def stride(self) -> int:
+        """Frames from one to the next that is as far away as in training, as nearly as may be."""
+        apart = self.apart()
+        return max(1, round(1 / (self._fps * apart))) if self._fps and apart else 1
+
+    def off(self) -> float:
+        """Speed at which the model sees what moves, 1 being that of training."""
+        apart = self.apart()
+        return self.stride() * apart * self._fps if self._fps and apart else 1.0
+
+
+class _Sequence:
+    """One face in frames as far apart as in training: what is kept of those still needed."""
 
     def __init__(self) -> None:
         self.features: list[Tensor] = []
         self.unread: deque[_Pending] = deque()
 
 
+class _Run:
+    """One face in consecutive frames, which are dealt out to as many sequences as the stride is."""
+
+    def __init__(self) -> None:
+        self.held: list[tuple[Tensor, _Pending]] = []  # not dealt out yet
+        self.dealt = 0
+        self.sequences: list[_Sequence] = []
+
+    def deal(self, context: int) -> None:
+        """Append what is held to the sequences; the first of each stands for those before it."""
+        for feature, pending in self.held:
+            sequence = self.sequences[self.dealt % len(self.sequences)]
+            sequence.features += [feature] * (1 if sequence.features else 1 + context)
+            sequence.unread.append(pending)
+            self.dealt += 1
+        self.held.clear()
+
+
 class _ClipReader:
     """Each face in its time: a frame is read as soon as `context` frames after it are known.
 
-    Every frame goes through the backbone once. Where a face appears or disappears its first or last
-    frame stands for the neighbours that there are not, as at the ends of a training clip. What is
-    kept is bounded by the context and the number of frames of one push.
+    Every frame goes through the backbone once. Where a face appears or disappears, or frames are
+    missing, its first or last frame stands for the neighbours that there are not, as at the ends of
+    a training clip. In a video of r times the rate of the training clips, each frame has every
+    r-th as its neighbours. What is kept is bounded by r, the context and the frames of one push.
     """
 
     def __init__(self, model: ClipModel, aus: int, feed: _Feed) -> None:
         self._model, self._aus, self._feed = model, aus, feed
-        self._context = model.spec.context
+        self._context, self._fps = model.spec.context, model.spec.fps
         self._source: str | None = None
+        self._warned: str | None = None
+        self._clock = _Clock(self._fps, self._context)
         self._pending: deque[_Pending] = deque()
         self._runs: dict[int, _Run] = {}
 
@@ -160,16 +228,15 @@ class _ClipReader:
             pending = _Pending(frame, shown)
             self._pending.append(pending)
             # tracks are numbered anew in every file
-            tracks = {face.track for face in shown} if frame.source == self._source else set()
-            self._source = frame.source
+            tracks = {face.track for face in shown} if self._goes_on(frame) else set()
             for track in self._runs.keys() - tracks:
                 self._end(self._runs.pop(track), track)
             for face in shown:
-                feature = next(features)
                 run = self._runs.setdefault(face.track, _Run())
-                times = 1 if run.features else 1 + self._context
-                run.features += [feature] * times
-                run.unread.append(pending)
+                run.held.append((next(features), pending))
+                # Nothing can be read before, and by then the rate is known.
+                if run.sequences or len(run.held) > self._context:
+                    self._deal(run)
         for track, run in self._runs.items():
             self._read(run, track)
         yield from self._done()
@@ -182,22 +249,50 @@ class _ClipReader:
         self._source = None
         yield from self._done()
 
+    def _goes_on(self, frame: Frame) -> bool:
+        """Whether a frame follows the last one."""
+        same = frame.source == self._source
+        if not same:
+            self._source, self._clock = frame.source, _Clock(self._fps, self._context)
+        return self._clock.tick(frame.seconds) and same
+
+    def _deal(self, run: _Run) -> None:
+        if not run.sequences:
+            run.sequences = [_Sequence() for _ in range(self._clock.stride())]
+            self._warn()
+        run.deal(self._context)
+
+    def _warn(self) -> None:
+        off = self._clock.off()
+        if abs(off - 1) > _RATE_TOLERANCE and self._warned != self._source:
+            self._warned = self._source
+            _log.warning(
+                "%s: has %.3g frames a second; the model was trained on %.3g, so that motion looks "
+                "%.2g times as fast to it",
+                *(self._source, 1 / self._clock.apart(), self._fps, off),
+            )
+
     def _end(self, run: _Run, track: int) -> None:
-        run.features += run.features[-1:] * self._context
+        self._deal(run)
+        for sequence in run.sequences:
+            sequence.features += sequence.features[-1:] * self._context
         self._read(run, track)
 
     def _read(self, run: _Run, track: int) -> None:
         """Read the frames of a run whose neighbours are all known."""
-        count = len(run.features) - 2 * self._context
-        if count <= 0:
-            return
-        with self._feed.autocast():
-            values = _values(self._model.read(torch.stack(run.features)[None]))
-        for position in range(count):
-            intensity = None if values.intensity is None else values.intensity[0, position, None]
-            probability = values.probability[0, position, None]
-            run.unread.popleft().values[track] = Values(probability, intensity)
-        del run.features[:count]
+        for sequence in run.sequences:
+            count = len(sequence.features) - 2 * self._context
+            if count <= 0:
+                continue
+            with self._feed.autocast():
+                values = _values(self._model.read(torch.stack(sequence.features)[None]))
+            for position in range(count):
+                intensity = (
+                    None if values.intensity is None else values.intensity[0, position, None]
+                )
+                probability = values.probability[0, position, None]
+                sequence.unread.popleft().values[track] = Values(probability, intensity)
+            del sequence.features[:count]
 
     def _done(self) -> Iterator[Read]:
         while self._pending and self._pending[0].is_read():

@@ -7,10 +7,11 @@ from torch import Tensor, nn
 
 from actionunits.data import splits
 from actionunits.data.table import FrameTable
+from actionunits.device import free_memory
 from actionunits.errors import DataError
 from actionunits.learn import checkpoint
 from actionunits.learn.report import AnyReport
-from actionunits.learn.scoring import Precision, read_table
+from actionunits.learn.scoring import Precision, read_table, samples_at_once
 from actionunits.learn.task import Settings
 from actionunits.learn.tasks import TASKS
 from actionunits.models import registry
@@ -24,7 +25,7 @@ def evaluate(
     data: str | None = None,
     root: str | None = None,
     table: FrameTable | None = None,
-    batch: int = 64,
+    batch: int | None = None,
     precision: Precision = "auto",
     resamples: int = 1000,
 ) -> AnyReport:
@@ -42,7 +43,7 @@ def evaluate(
         root: where the data set lies; None is where the checkpoint's was when it was trained, or
             the package for another.
         table: other frames to score on; they must have landmarks for a model of landmarks.
-        batch: samples of one forward pass.
+        batch: samples of one forward pass, pictures or clips; None takes 1 to 64, by the memory.
         precision: number format of the forward pass.
         resamples: of the bootstrap over subjects; 0 leaves the intervals out.
 
@@ -81,6 +82,8 @@ def evaluate(
             f"{path}: trained on faces with the template {card.template}, these have "
             f"{samples.template}; prepare them with --template {card.template}"
         )
+    device = next(model.parameters()).device
+    batch = samples_at_once(card.spec, free_memory(device)) if batch is None else batch
     settings = Settings(card.selection, batch, precision, resamples)
     thresholds = torch.tensor(card.thresholds, dtype=torch.float64)
     scored = task.aus(samples)

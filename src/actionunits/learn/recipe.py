@@ -75,6 +75,9 @@ class DataSpec(_Section):
     duplicate: tuple[int, ...] = ()
     """Training frames with one of these AUs are taken twice (RE-Net's Table 8)."""
     augment: Augmentation = Augmentation()
+    one_clip_in: Count | Literal["video"] | None = None
+    """Of a model of clips: an epoch has one clip, at a random place, of each video, or of each this
+    many frames of one. None has them all, one after the other."""
     triplets: Count = 20000
     """How many are drawn, for training and again for testing, where a model learns from triplets
     and the data set has AUs."""

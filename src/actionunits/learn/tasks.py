@@ -19,8 +19,13 @@ from actionunits import datasets
 from actionunits.aus import AUSet
 from actionunits.data import splits
 from actionunits.data.classes import ClassDataset, ClassTable
-from actionunits.data.dataset import ClipDataset, FrameDataset, collate
-from actionunits.data.table import FrameTable, duplicate_positives, with_landmarks
+from actionunits.data.dataset import ClipDataset, FrameDataset, RandomClipDataset, collate
+from actionunits.data.table import (
+    FrameTable,
+    duplicate_positives,
+    frames_per_second,
+    with_landmarks,
+)
 from actionunits.data.transforms import Augment
 from actionunits.data.triplets import TripletDataset, TripletTable, triplets_from_aus
 from actionunits.errors import CheckpointError, DataError, RecipeError
@@ -32,6 +37,8 @@ from actionunits.learn.report import PlainReport, Report, Score
 from actionunits.learn.task import Rows, Samples, Settings, Task
 from actionunits.models import registry
 from actionunits.types import HoldsOut, InputSpec, Loss
+
+_RATE_TOLERANCE = 0.1  # of frames a second
 
 Table = FrameTable | TripletTable | ClassTable
 
@@ -90,11 +97,24 @@ class CodedFrames:
         """Frames, or clips for a model of clips; some twice if the recipe says so.
 
         What is counted on the training frames, such as the relation of the AUs, is counted before.
+
+        Raises:
+            RecipeError: the recipe's clips are not those of the frames.
         """
-        if recipe.data.duplicate:
-            table = duplicate_positives(table, AUSet.of(recipe.data.duplicate))
-        kind = FrameDataset if spec.clip is None else ClipDataset
-        return kind(table, spec, **_feeding(recipe))
+        data = recipe.data
+        if data.duplicate:
+            table = duplicate_positives(table, AUSet.of(data.duplicate))
+        if spec.clip is None:
+            if data.one_clip_in is not None:
+                raise RecipeError(
+                    f"data.one_clip_in: {recipe.model.name} reads single frames; leave it out"
+                )
+            return FrameDataset(table, spec, **_feeding(recipe))
+        _check_rate(recipe.model.name, spec, table)
+        if data.one_clip_in is None:
+            return ClipDataset(table, spec, **_feeding(recipe))
+        every = None if data.one_clip_in == "video" else data.one_clip_in
+        return RandomClipDataset(table, spec, every=every, **_feeding(recipe))
 
     def calibrate(
         self, model: nn.Module, table: FrameTable, spec: InputSpec, settings: Settings
@@ -323,6 +343,16 @@ def _split(table: FrameTable, recipe: Recipe, fold: int | None) -> Rows:
     return Rows(table, inner, test)
 
 
+def _check_rate(model: str, spec: InputSpec, table: FrameTable) -> None:
+    """Refuse training frames that are not as far apart as the model will be told that they are."""
+    fps = frames_per_second(table)
+    if spec.fps and fps and not abs(fps / spec.fps - 1) < _RATE_TOLERANCE:
+        raise RecipeError(
+            f"model {model}, fps: {spec.fps:g} frames a second, by which it will read videos, and "
+            f"the training frames have {fps:.3g}: set model.params.fps={fps:.3g}"
+        )
+
+
 def _check_needs(model: str, loss: Loss, table: FrameTable) -> None:
     """Refuse training frames without what a loss learns from, before anything is trained."""
     points = table.landmarks
@@ -362,10 +392,5 @@ def _outputs(
 def _report(
     title: str, settings: Settings, unit: str, count: int, scores: dict[str, Score]
 ) -> PlainReport:
-    return PlainReport(
-        title=title,
-        selection=settings.selection,
-        unit=unit,
-        count=count,
-        scores=scores,
-    )
+    selection = settings.selection
+    return PlainReport(title=title, selection=selection, unit=unit, count=count, scores=scores)

@@ -2,9 +2,23 @@
 
 Wang, Song, Luo, Deng, Xie and Shen, *Multi-scale Dynamic and Hierarchical Relationship Modeling for
 Facial Action Units Recognition* (CVPR 2024). Equation, table and section numbers are the paper's.
+
+The authors' release (github.com/CVI-SZU/MDHR) has much that the paper does not tell, and changes
+some that it prints. Its form is the default; `layers`, `groups`, `region_layers`, `detach_factor`
+and `average` lead back to the print, the recipes' ablation ``literal`` all of them. What differs
+from the release all the same:
+
+- The frames before and after a clip are those of the video, and at its ends the first or last one
+  again, as section 4.1 has it. The release sets the differences, and what the temporal convolution
+  sees there, to 0 at the ends of every clip.
+- A convolution before a batch norm has no bias: the norm takes it out again.
+- The temporal convolution starts as the identity, other layers as PyTorch starts them.
+- Swin's scales are the maps after its stages, as in the paper; the release takes those before.
+- The release trains on crops of 224 of a face of 256, and tests on the whole face at 224; here the
+  test crop is the central one. It keeps the best of every 25th epoch on the test list, here the
+  last.
 """
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -17,33 +31,24 @@ from actionunits.aus import AUSet
 from actionunits.errors import RecipeError
 from actionunits.losses import asymmetric_cross_entropy, balance_weights, mean_where
 from actionunits.models.registry import choose, register
-from actionunits.nn.backbone import IMAGENET_MEAN, IMAGENET_STD, Pyramid, load_mapped, read_state
+from actionunits.nn.backbone import IMAGENET_MEAN, IMAGENET_STD, Pyramid
 from actionunits.nn.face_regions import (
     REGIONS,
     AUExtractors,
     CombinationHeads,
     GraphAttention,
-    RegionHeads,
+    Groups,
+    NormedExtractors,
     combination_groups,
     region_rows,
 )
-from actionunits.nn.temporal import (
-    AdaptiveFusion,
-    AUTemporalConvolution,
-    ConcatenationFusion,
-    MultiScaleDynamics,
-    SumFusion,
-)
+from actionunits.nn.temporal import AUTemporalConvolution, MultiScaleDynamics, normed
 from actionunits.types import Batch, InputSpec, LabelStats, Output
 
 MultiScale = Literal["adaptive", "sum", "concatenation", "none"]
 CrossRegion = Literal["activated", "all", "local", "fully_connected", "none"]
+Layers = Literal["released", "printed"]
 
-_FUSIONS = {
-    "adaptive": AdaptiveFusion,
-    "sum": SumFusion,
-    "concatenation": ConcatenationFusion,
-}
 _KERNEL = 5  # frames of the temporal convolution
 _LEAST = 1e-6  # probability, so that its log-odds stay finite
 
@@ -51,14 +56,19 @@ _LEAST = 1e-6  # probability, so that its log-odds stay finite
 class MDHRLoss:
     """Eq. (10)-(12): ``occurrence``, and ``combination`` where there are auxiliary heads.
 
-    Both are averaged over frames; the first is summed over AUs, the second over heads. A frame of
-    which an AU is not known does not count for the head of that AU.
+    Both are averaged over frames. A frame of which an AU is not known does not count for the head
+    of that AU.
 
     Args:
         aus: label axis.
         stats: of the training rows; AUs count the more the rarer they are.
         auxiliary: as of the model.
-        region_heads: as of the model.
+        groups: as of the model.
+        detach_factor: the factor p of Eq. (10) is a constant weight, as in the release. As printed,
+            its gradient pushes negatives 1.4 to 2 times as hard, and what reads as .5 with a
+            constant factor reads as .41.
+        average: over AUs and over heads, as in the release; else their sums, as printed. It shifts
+            what lambda means by the number of AUs over that of heads, 3 on BP4D.
 
     Raises:
         DataError: an AU never occurs in the training rows.
@@ -72,16 +82,21 @@ class MDHRLoss:
         stats: LabelStats,
         *,
         auxiliary: bool = True,
-        region_heads: RegionHeads = "split",
+        groups: Groups = "split",
+        detach_factor: bool = True,
+        average: bool = True,
     ) -> None:
+        self._detach_factor, self._average = detach_factor, average
         self.terms = ("occurrence", "combination") if auxiliary else ("occurrence",)
         self._weights = balance_weights(aus, stats.rate)
-        self._groups = combination_groups(aus, region_heads)
+        self._groups = combination_groups(aus, groups)
 
     def __call__(self, out: Output, batch: Batch) -> dict[str, Tensor]:
         """Return the scalar terms."""
-        each = asymmetric_cross_entropy(out.logits, batch.labels, batch.known)
-        terms = {"occurrence": (self._weights.to(each) * each).sum()}
+        each = asymmetric_cross_entropy(
+            out.logits, batch.labels, batch.known, detach_factor=self._detach_factor
+        )
+        terms = {"occurrence": self._over(self._weights.to(each) * each)}
         if "combination" in self.terms:
             assert out.aux is not None
             terms["combination"] = self._combination(out.aux["combination"], batch)
@@ -97,7 +112,11 @@ class MDHRLoss:
             loss = functional.cross_entropy(head.movedim(-1, 1), target, reduction="none")
             values.append(loss)
             known.append(batch.known[..., group].all(-1))
-        return mean_where(torch.stack(values, -1), torch.stack(known, -1)).sum()
+        return self._over(mean_where(torch.stack(values, -1), torch.stack(known, -1)))
+
+    def _over(self, terms: Tensor) -> Tensor:
+        """One scalar of those of all AUs, or of all heads."""
+        return terms.mean() if self._average else terms.sum()
 
 
 @register("mdhr", MDHRLoss)
@@ -116,9 +135,13 @@ class MDHR(nn.Module):
     Args:
         aus: label axis, A AUs.
         stats: not used; the loss weights the AUs by them.
-        backbone: timm's name of one with four stages, such as ``resnet50`` and
-            ``swin_base_patch4_window7_224``, the paper's two.
+        backbone: timm's name of one with four stages, such as ``resnet50.tv_in1k`` and
+            ``swin_base_patch4_window7_224.ms_in1k``, the release's two. The tag is that of the
+            ImageNet weights.
+        drop_path: of Swin's last block; .5 in the release.
         clip: T, frames of a training clip.
+        fps: frames a second of the training clips, by which a video is read; None reads every
+            video at its own.
         neighbours: k of Eq. (3).
         width: b, of an AU's feature vector.
         multi_scale: how the motion of the scales is fused (Table 4), or ``none`` without MFD.
@@ -131,8 +154,17 @@ class MDHR(nn.Module):
             its own region; ``fully_connected``; or ``none`` without the graph (Table 3 without
             CRM). Every node is also linked to itself.
         temporal: the temporal convolution.
-        region_heads: ``split`` has auxiliary heads of at most four AUs, as the authors' release;
-            ``whole`` one a region, as the paper.
+        groups: which AUs have an auxiliary head together, and are one region to the graph:
+            ``split`` at most four, so that BP4D's lower face is two, as in the release; ``whole``
+            all of a region, as in the paper.
+        layers: ``released`` has a batch norm and a ReLU after the convolutions of Eq. (2), so that
+            Eq. (1)-(3) do not telescope, of AFE and of TCN; 16 channels a scale before Eq. (4);
+            both operands of Eq. (6) brought to the width b, with norm and ReLU, too; a residual and
+            a bias in Eq. (9). ``printed`` has the equations alone.
+        region_layers: each group has a layer of its own, with norm and ReLU, before those of its
+            AUs and its head: the release has it on BP4D, not on DISFA. Of ``released`` layers only.
+        detach_factor: of the loss.
+        average: of the loss.
         size: side of the crop that the model sees, in pixels; a multiple of 32.
         align: side of the aligned face that the crop is taken from.
 
@@ -141,7 +173,6 @@ class MDHR(nn.Module):
     """
 
     starts: ClassVar[tuple[str, ...]] = ("imagenet",)
-    shares: Tensor
     reach: Tensor
 
     def __init__(
@@ -149,8 +180,10 @@ class MDHR(nn.Module):
         aus: AUSet,
         stats: LabelStats,
         *,
-        backbone: str = "resnet50",
+        backbone: str = "resnet50.tv_in1k",
+        drop_path: float = 0.0,
         clip: int = 16,
+        fps: float | None = None,
         neighbours: int = 5,
         width: int = 512,
         multi_scale: MultiScale = "adaptive",
@@ -159,45 +192,61 @@ class MDHR(nn.Module):
         auxiliary: bool = True,
         cross_region: CrossRegion = "activated",
         temporal: bool = True,
-        region_heads: RegionHeads = "split",
+        groups: Groups = "split",
+        layers: Layers = "released",
+        region_layers: bool = True,
+        detach_factor: bool = True,
+        average: bool = True,
         size: int = 224,
         align: int = 224,
     ) -> None:
         super().__init__()
         choose("multi_scale", multi_scale, MultiScale)
         choose("cross_region", cross_region, CrossRegion)
-        choose("region_heads", region_heads, RegionHeads)
-        _check_numbers(clip, neighbours, width, stages, size, align)
+        choose("groups", groups, Groups)
+        choose("layers", layers, Layers)
+        _check_numbers(clip, fps, neighbours, width, stages, size, align)
         _check_parts(regional, auxiliary, cross_region)
+        norms = layers == "released"
         self.aus = aus
-        self.backbone = Pyramid(backbone, size=size)
+        self.backbone = Pyramid(backbone, size=size, drop_path=drop_path)
         channels = self.backbone.channels
         self.dynamics: MultiScaleDynamics | None = None
         if multi_scale != "none":
-            fusion = _FUSIONS[multi_scale](channels[-1], len(stages))
-            self.dynamics = MultiScaleDynamics(channels, tuple(stages), neighbours, fusion)
+            self.dynamics = MultiScaleDynamics(
+                channels, tuple(stages), neighbours, multi_scale, width if norms else None
+            )
+        self.static = normed(channels[-1], width) if norms else nn.Identity()
+        channel = width if norms else channels[-1]  # of the face of Eq. (6)
 
         height = size // 32
-        rows = region_rows(height) if regional else [(0, height)]
-        shares = [[(a <= y < b) / (b - a) for y in range(height)] for a, b in rows]
-        self.register_buffer("shares", torch.tensor(shares), persistent=False)
+        rows = region_rows(height)
         regions = [list(REGIONS).index(au.region) for au in aus]
-        self.extractors = AUExtractors(regions if regional else [0], channels[-1], width)
-        self.heads: CombinationHeads | None = None
-        if auxiliary:
-            groups = combination_groups(aus, region_heads)
-            self.heads = CombinationHeads(aus, groups, regions, channels[-1])
+        parts = combination_groups(aus, groups)
+        of_part = [regions[part[0]] for part in parts]
+        if not regional:  # one extractor of all rows
+            rows, regions, parts, of_part = [(0, height)], [0], [[0]], [0]
+        self.extractors: AUExtractors | NormedExtractors
+        if norms:
+            part_rows = [rows[region] for region in of_part]
+            self.extractors = NormedExtractors(part_rows, parts, width, layer=region_layers)
+            of_part = list(range(len(parts)))  # each part has a mean of its own
+        else:
+            self.extractors = AUExtractors(rows, height, regions, channel, width)
+        self.heads = CombinationHeads(aus, parts, of_part, channel) if auxiliary else None
         self.attention: GraphAttention | None = None
         if cross_region != "none":
-            self.attention = GraphAttention(width)
+            self.attention = GraphAttention(width, residual=norms)
         self.activated = cross_region == "activated"
-        self.register_buffer("reach", _reach(regions, cross_region), persistent=False)
-        self.temporal = AUTemporalConvolution(len(aus), width, _KERNEL) if temporal else None
+        self.register_buffer("reach", _reach(parts, cross_region), persistent=False)
+        self.temporal: AUTemporalConvolution | None = None
+        if temporal:
+            self.temporal = AUTemporalConvolution(len(aus), width, _KERNEL, norm=norms)
         self.prototypes = nn.Parameter(torch.empty(len(aus), width))  # of the AUs that occur
         nn.init.xavier_uniform_(self.prototypes)
 
         context = (neighbours if self.dynamics else 0) + (_KERNEL // 2 if temporal else 0)
-        self.spec = InputSpec(size, align, IMAGENET_MEAN, IMAGENET_STD, clip, context)
+        self.spec = InputSpec(size, align, IMAGENET_MEAN, IMAGENET_STD, clip, context, fps)
 
     def forward(self, images: Tensor) -> Output:
         """Read AUs off clips.
@@ -248,15 +297,16 @@ class MDHR(nn.Module):
                 f"that are read; got {frames}: repeat the first and last frame of a video"
             )
         aux: dict[str, Tensor] = {}
-        face = features[:, :, 0]
+        k = self.dynamics.neighbours if self.dynamics else 0
+        last = features[:, k : frames - k, 0]
+        face = self.static(last.flatten(0, 1)).unflatten(0, last.shape[:2])
         if self.dynamics is not None:
             motion, weights = self.dynamics(features[:, :, 1:])
-            k = self.dynamics.neighbours
-            face = face[:, k:-k] + motion  # Eq. (6)
+            face = face + motion  # Eq. (6)
             if weights is not None:
                 aux["weights"] = weights
-        means = self.shares.to(face) @ face.mean(-1).mT  # (B, T + 4, R, c)
-        v = self.extractors(means).expand(-1, -1, len(self.aus), -1)
+        v, means = self.extractors(face)  # (B, T + 4, A, b)
+        v = v.expand(-1, -1, len(self.aus), -1)
         if self.heads is not None:
             aux["combination"] = self.heads(means)
         if self.attention is not None:
@@ -283,7 +333,7 @@ class MDHR(nn.Module):
         return p.clamp(_LEAST, 1 - _LEAST).logit()
 
     def start_from(self, source: str) -> None:
-        """Start the backbone from the one source, timm's ImageNet weights, downloaded once.
+        """Start the backbone from the one source, timm's weights of its name, downloaded once.
 
         Raises:
             UserError: they are neither on disk nor to be had.
@@ -297,36 +347,29 @@ class MDHR(nn.Module):
         Raises:
             CheckpointError: the file is damaged or holds weights of another architecture.
         """
-        state = read_state(file)
-        # Swin's authors count the halving of the map to the stage before it, timm to the one after.
-        shift = any(name.startswith("layers.0.downsample.") for name in state)
-
-        def rename(name: str) -> str | None:
-            if re.match(r"(fc|head|norm|classifier)\.", name) or name.endswith(_DERIVED):
-                return None
-            found = re.match(r"(layers|stages)\.(\d+)\.(.*)", name)
-            if found is None:
-                return name
-            stem, number, rest = found.groups()
-            moved = int(number) + (shift and rest.startswith("downsample."))
-            return f"{stem}_{moved}.{rest}"
-
-        load_mapped(self.backbone.net, state, rename, file)
+        self.backbone.load_authors(file)
 
 
-_DERIVED = ("relative_position_index", "attn_mask")  # tensors that follow from the settings
-
-
-def _reach(regions: Sequence[int], cross_region: CrossRegion) -> Tensor:
+def _reach(parts: Sequence[Sequence[int]], cross_region: CrossRegion) -> Tensor:
     """Which node may hear which: (A, A) bool."""
-    place = torch.tensor(regions)
+    place = torch.empty(sum(map(len, parts)), dtype=torch.int64)
+    for number, part in enumerate(parts):
+        place[part] = number
     same = place[:, None] == place
     return {"local": same, "fully_connected": torch.ones_like(same)}.get(cross_region, ~same)
 
 
 def _check_numbers(
-    clip: int, neighbours: int, width: int, stages: Sequence[int], size: int, align: int
+    clip: int,
+    fps: float | None,
+    neighbours: int,
+    width: int,
+    stages: Sequence[int],
+    size: int,
+    align: int,
 ) -> None:
+    if fps is not None and not fps > 0:
+        raise RecipeError(f"fps: expected frames a second above 0, got {fps}")
     for name, value in (("clip", clip), ("neighbours", neighbours), ("width", width)):
         if value < 1:
             raise RecipeError(f"{name}: expected 1 or more, got {value}")

@@ -1,14 +1,16 @@
 """Backbones from timm, and weights from files of others."""
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
+from typing import Any, cast
 
 import timm
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from timm.models import FeatureInfo
 from torch import Tensor, nn
 
 from actionunits.errors import CheckpointError, RecipeError, UserError
@@ -16,6 +18,10 @@ from actionunits.errors import CheckpointError, RecipeError, UserError
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 STRIDES = [4, 8, 16, 32]
+_STAGES = (0, 1, 2, 3)
+_SWIN = ("swin_", "swinv2_")  # built for one size of picture
+_LAST = re.compile(r"(fc|head|norm|classifier)\.")  # comes after the maps
+_DERIVED = ("relative_position_index", "attn_mask")  # tensors that follow from the settings
 
 
 class Pyramid(nn.Module):
@@ -25,20 +31,26 @@ class Pyramid(nn.Module):
         channels: of the maps of the four stages.
 
     Args:
-        name: as timm calls it.
+        name: as timm calls it; a tag after a dot says which weights: ``resnet50.tv_in1k``.
         size: side of the pictures, for those that are built for one.
-        pretrained: with the ImageNet weights of that name, downloaded once.
+        pretrained: with the weights of that name, downloaded once.
+        drop_path: chance that the last block is left out in training, falling to 0 at the first.
 
     Raises:
         RecipeError: timm has no such backbone, or not with stages at a 4th to a 32nd of the size.
         UserError: the weights are neither on disk nor to be had.
     """
 
-    def __init__(self, name: str, *, size: int, pretrained: bool = False) -> None:
+    def __init__(
+        self, name: str, *, size: int, pretrained: bool = False, drop_path: float = 0.0
+    ) -> None:
         super().__init__()
         self.name = name
-        self.net = _create(name, size, pretrained)
+        self._swin = name.startswith(_SWIN)
+        self.net = _create(name, size, pretrained, drop_path)
         info: Any = self.net.feature_info
+        if self._swin:
+            info = FeatureInfo(info, _STAGES)
         if info.reduction() != STRIDES:
             raise RecipeError(
                 f"backbone: expected four stages at strides {STRIDES}, {name} has "
@@ -49,33 +61,49 @@ class Pyramid(nn.Module):
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Map (B, 3, H, W) to four (B, channels, H / 4 to H / 32, W / 4 to W / 32)."""
+        if self._swin:  # timm's pyramids are without the norm after its last stage
+            normed: list[Tensor] = cast(Any, self.net).forward_intermediates(
+                images, indices=len(_STAGES), norm=True, intermediates_only=True
+            )
+            return normed
         maps: list[Tensor] = self.net(images)
         return [m.permute(0, 3, 1, 2) if self._channels_last else m for m in maps]
 
     def load_authors(self, file: Path) -> None:
-        """Take the weights of a file of the whole network, as timm names them.
+        """Take weights from a file with the names of timm, torchvision or Swin's authors.
 
         Raises:
-            CheckpointError: it cannot be read, or holds another architecture.
+            CheckpointError: the file is damaged or holds weights of another architecture.
         """
-        wanted = self.net.state_dict().keys()
+        state, wanted = read_state(file), self.net.state_dict().keys()
+        # Swin's authors count the halving of the map to the stage before it, timm to the one after.
+        shift = any(name.startswith("layers.0.downsample.") for name in state)
 
-        def rename(name: str) -> str | None:  # timm flattens stages.0 to stages_0 in a pyramid
-            return next((n for n in (name, name.replace(".", "_", 1)) if n in wanted), None)
+        def rename(name: str) -> str | None:
+            if name.endswith(_DERIVED) or (_LAST.match(name) and name not in wanted):
+                return None
+            found = re.match(r"(layers|stages)\.(\d+)\.(.*)", name)
+            if found is None:
+                return name
+            stem, number, rest = found.groups()
+            moved = int(number) + (shift and rest.startswith("downsample."))
+            nested = f"{stem}.{moved}.{rest}"
+            return nested if nested in wanted else f"{stem}_{moved}.{rest}"  # as pyramids call it
 
-        load_mapped(self.net, read_state(file), rename, file)
+        load_mapped(self.net, state, rename, file)
 
 
-def _create(name: str, size: int, pretrained: bool) -> nn.Module:
+def _create(name: str, size: int, pretrained: bool, drop_path: float) -> nn.Module:
     if not timm.is_model(name):
         raise RecipeError(f"backbone: timm has no model {name!r}; see timm.list_models()")
-    sized: dict[str, Any] = {"img_size": size} if name.startswith(("swin_", "swinv2_")) else {}
     # The last four stages: some, such as ResNet's, have a stem's map before them.
-    stages = (-4, -3, -2, -1)
+    kind: dict[str, Any] = {"features_only": True, "out_indices": (-4, -3, -2, -1)}
+    if name.startswith(_SWIN):
+        kind = {"num_classes": 0, "img_size": size}
+    if drop_path:
+        kind["drop_path_rate"] = drop_path
     try:
-        net: nn.Module = timm.create_model(
-            name, features_only=True, out_indices=stages, pretrained=pretrained, **sized
-        )
+        net: nn.Module = timm.create_model(name, pretrained=pretrained, **kind)
     except OSError as error:
         raise UserError(
             f"the ImageNet weights of {name} are not on disk and cannot be downloaded: connect "

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from actionunits.aus import AUSet
+from actionunits.nn.temporal import normed
 
-RegionHeads = Literal["split", "whole"]
+Groups = Literal["split", "whole"]
 
 REGIONS = {"upper": (0, 3), "middle": (2, 5), "lower": (4, 7)}  # sevenths of the height, Eq. (7)
 # AUs that share muscles or place, region by region: where a region's head is split, these stay
@@ -33,19 +34,19 @@ def region_rows(height: int) -> list[tuple[int, int]]:
     return [(height * top // 7, -(-height * bottom // 7)) for top, bottom in REGIONS.values()]
 
 
-def combination_groups(aus: AUSet, region_heads: RegionHeads) -> list[list[int]]:
+def combination_groups(aus: AUSet, kind: Groups) -> list[list[int]]:
     """Positions of the AUs that each auxiliary head tells the combination of, region by region.
 
     Args:
         aus: label axis.
-        region_heads: ``whole`` is a head a region, ``split`` has at most four AUs a head.
+        kind: ``whole`` is a head a region, ``split`` has at most four AUs a head.
     """
     parts = [part for part in aus.groups(*_PARTS) if part]
     groups: list[list[int]] = []
     for part in parts:
         last = groups[-1] if groups else []
         same = bool(last) and aus.aus[last[0]].region == aus.aus[part[0]].region
-        if same and (region_heads == "whole" or len(last) + len(part) <= _LARGEST_HEAD):
+        if same and (kind == "whole" or len(last) + len(part) <= _LARGEST_HEAD):
             last += part
         else:
             groups.append(list(part))
@@ -58,15 +59,27 @@ class AUExtractors(nn.Module):
     A mean of a 1x1 convolution is the convolution of the mean: 49 times less work on a 7 x 7 map.
 
     Args:
+        rows: first row, and row after the last, of each region on the map.
+        height: of the map.
         regions: of each extractor, its region's position.
         channels: c of the map.
         width: b of a feature vector.
     """
 
     region: Tensor
+    shares: Tensor
 
-    def __init__(self, regions: Sequence[int], channels: int, width: int) -> None:
+    def __init__(
+        self,
+        rows: Sequence[tuple[int, int]],
+        height: int,
+        regions: Sequence[int],
+        channels: int,
+        width: int,
+    ) -> None:
         super().__init__()
+        shares = [[(a <= y < b) / (b - a) for y in range(height)] for a, b in rows]
+        self.register_buffer("shares", torch.tensor(shares), persistent=False)
         bound = channels**-0.5  # as of the convolutions that these are
         self.weight = nn.Parameter(torch.empty(len(regions), width, channels))
         self.bias = nn.Parameter(torch.empty(len(regions), width))
@@ -74,10 +87,56 @@ class AUExtractors(nn.Module):
         nn.init.uniform_(self.bias, -bound, bound)
         self.register_buffer("region", torch.tensor(regions), persistent=False)
 
-    def forward(self, means: Tensor) -> Tensor:
-        """Map the means of the regions (B, T, R, c) to (B, T, A, b)."""
-        x = means[:, :, self.region]
-        return torch.einsum("btac,adc->btad", x, self.weight) + self.bias
+    def forward(self, face: Tensor) -> tuple[Tensor, Tensor]:
+        """Map (B, T, c, h, w) to vectors (B, T, A, b) and means of the regions (B, T, R, c)."""
+        means = self.shares.to(face) @ face.mean(-1).mT
+        v = torch.einsum("btac,adc->btad", means[:, :, self.region], self.weight) + self.bias
+        return v, means
+
+
+class NormedExtractors(nn.Module):
+    """The same with a batch norm and a ReLU after each convolution, as in the release.
+
+    The mean comes after them, so that every place of a region is convolved. The AUs of a group have
+    one convolution, of which each has its own rows.
+
+    Args:
+        rows: first row, and row after the last, of each group's region on the map.
+        groups: of AUs; all their numbers are 0 to A - 1.
+        width: of the map, and b of a feature vector.
+        layer: each group has a layer of its own before those of its AUs, else none.
+    """
+
+    order: Tensor
+
+    def __init__(
+        self,
+        rows: Sequence[tuple[int, int]],
+        groups: Sequence[Sequence[int]],
+        width: int,
+        *,
+        layer: bool,
+    ) -> None:
+        super().__init__()
+        self.rows = list(rows)
+        self.layers = nn.ModuleList(
+            normed(width, width) if layer else nn.Identity() for _ in groups
+        )
+        self.extractors = nn.ModuleList(normed(width, len(group) * width) for group in groups)
+        order = torch.tensor([au for group in groups for au in group]).argsort()
+        self.register_buffer("order", order, persistent=False)
+
+    def forward(self, face: Tensor) -> tuple[Tensor, Tensor]:
+        """Map (B, T, b, h, w) to vectors (B, T, A, b) and means of the groups (B, T, G, b)."""
+        vectors, means = [], []
+        for (first, end), layer, extract in zip(
+            self.rows, self.layers, self.extractors, strict=True
+        ):
+            region = layer(face[..., first:end, :].flatten(0, 1))
+            means.append(region.mean((-2, -1)))
+            vectors.append(extract(region).mean((-2, -1)))
+        v = torch.cat(vectors, -1).view(*face.shape[:2], -1, face.shape[2])
+        return v[:, :, self.order], torch.stack(means, 1).view(*face.shape[:2], -1, face.shape[2])
 
 
 class CombinationHeads(nn.Module):
@@ -86,8 +145,8 @@ class CombinationHeads(nn.Module):
     Args:
         aus: label axis.
         groups: positions of the AUs of each head.
-        regions: of each AU, its region's position.
-        channels: c of the map.
+        regions: of each head, its region's position.
+        channels: of the regions' means.
     """
 
     table: Tensor
@@ -97,7 +156,7 @@ class CombinationHeads(nn.Module):
         self, aus: AUSet, groups: list[list[int]], regions: Sequence[int], channels: int
     ) -> None:
         super().__init__()
-        self.region = [regions[group[0]] for group in groups]
+        self.region = list(regions)
         self.sizes = [2 ** len(group) for group in groups]
         self.heads = nn.ModuleList(nn.Linear(channels, size) for size in self.sizes)
         table = torch.zeros(sum(self.sizes), len(aus), dtype=torch.bool)
@@ -109,7 +168,7 @@ class CombinationHeads(nn.Module):
         self.register_buffer("start", torch.tensor(start), persistent=False)
 
     def forward(self, means: Tensor) -> Tensor:
-        """Map the means of the regions (B, T, R, c) to the logits of all classes (B, T, K).
+        """Map the means of the regions (B, T, R, channels) to logits of all classes (B, T, K).
 
         Head after head; class j of a head is that whose i-th AU occurs where bit i of j is set.
         """
@@ -129,14 +188,16 @@ class GraphAttention(nn.Module):
 
     Args:
         width: b of a node.
+        residual: what phi is applied to has the node itself and a bias added, as in the release.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, *, residual: bool = False) -> None:
         super().__init__()
         self.transform = nn.Linear(width, width, bias=False)  # W
         self.attend = nn.Linear(width, 2, bias=False)  # the halves of r, of a node and a neighbour
         nn.init.xavier_uniform_(self.transform.weight)
         nn.init.xavier_uniform_(self.attend.weight)
+        self.bias = nn.Parameter(torch.zeros(width)) if residual else None
 
     def forward(self, nodes: Tensor, edges: Tensor) -> Tensor:
         """Map nodes (..., A, b) to the same; `edges` (..., A, A) bool: n hears m."""
@@ -144,4 +205,5 @@ class GraphAttention(nn.Module):
         of_node, of_neighbour = self.attend(values).float().unbind(-1)
         scores = functional.leaky_relu(of_node[..., :, None] + of_neighbour[..., None, :], 0.2)
         alpha = scores.masked_fill(~edges, -torch.inf).softmax(-1)
-        return functional.elu(alpha.to(values) @ values)
+        heard = alpha.to(values) @ values
+        return functional.elu(heard if self.bias is None else heard + nodes + self.bias)

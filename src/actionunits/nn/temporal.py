@@ -4,9 +4,14 @@ All blocks here see valid windows only: n frames go in, n minus the window come 
 padded. What a video's first and last frames lack is the caller's to repeat.
 """
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+Fusion = Literal["adaptive", "sum", "concatenation"]
+_HIDDEN = 16  # channels of a scale on the way to the weights, in MDHR's release
 
 
 def mean_difference(maps: Tensor, neighbours: int) -> Tensor:
@@ -25,6 +30,57 @@ def mean_difference(maps: Tensor, neighbours: int) -> Tensor:
     return (maps[:, span:] - maps[:, :-span]) / span
 
 
+def normed(channels: int, out: int) -> nn.Sequential:
+    """A 1x1 convolution of maps (N, channels, h, w), a batch norm and a ReLU.
+
+    The norm takes a bias of the convolution out again: it has none.
+    """
+    convolution = nn.Conv2d(channels, out, 1, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(out), nn.ReLU())
+
+
+class MeanDifference(nn.Module):
+    """`mean_difference` as a layer: the motion that MDHR prints, which telescopes.
+
+    What sets in and ends within the window leaves nothing behind.
+
+    Args:
+        neighbours: k.
+    """
+
+    def __init__(self, neighbours: int) -> None:
+        super().__init__()
+        self.neighbours = neighbours
+
+    def forward(self, scales: Tensor) -> Tensor:
+        """Map (B, k + T + k, S, c, h, w) to (B, T, S, c, h, w)."""
+        return mean_difference(scales, self.neighbours)
+
+
+class NormedDifference(nn.Module):
+    """Mean of the rectified differences about each frame: the motion of MDHR's release.
+
+    A batch norm of every channel of every scale and a ReLU come between Eq. (2) and Eq. (3), so
+    that the mean does not telescope. The convolution of Eq. (2) is linear: what is given here are
+    frames that went through it, and their differences are its results for the differences.
+
+    Args:
+        neighbours: k.
+        channels: S c.
+    """
+
+    def __init__(self, neighbours: int, channels: int) -> None:
+        super().__init__()
+        self.neighbours = neighbours
+        self.norm = nn.BatchNorm2d(channels)
+
+    def forward(self, scales: Tensor) -> Tensor:
+        """Map (B, k + T + k, S, c, h, w) to (B, T, S, c, h, w), from 0 on."""
+        steps = scales[:, 1:] - scales[:, :-1]  # steps[i] leads to frame i + 1
+        moved: Tensor = self.norm(steps.flatten(0, 1).flatten(1, 2)).relu().view(steps.shape)
+        return moved.unfold(1, 2 * self.neighbours, 1).mean(-1)
+
+
 class AdaptiveFusion(nn.Module):
     """Scales weighted pixel by pixel, the weights a softmax over the scales: Eq. (4) and (5).
 
@@ -33,18 +89,29 @@ class AdaptiveFusion(nn.Module):
     Args:
         channels: c of each scale.
         scales: S.
+        hidden: channels that each scale has on the way to the weights, behind a norm and a ReLU,
+            as in the release; None is Eq. (4), one convolution of all.
     """
 
-    def __init__(self, channels: int, scales: int) -> None:
+    def __init__(self, channels: int, scales: int, hidden: int | None = None) -> None:
         super().__init__()
-        self.weigh = nn.Conv2d(scales * channels, scales, 1) if scales > 1 else None
+        self.weigh: nn.Module | None = None
+        if scales > 1 and hidden is None:
+            self.weigh = nn.Conv2d(scales * channels, scales, 1)
+        elif scales > 1 and hidden is not None:
+            self.weigh = nn.Sequential(
+                nn.Conv2d(scales * channels, scales * hidden, 1, groups=scales, bias=False),
+                nn.BatchNorm2d(scales * hidden),
+                nn.ReLU(),
+                nn.Conv2d(scales * hidden, scales, 1),
+            )
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
         """Fuse (N, S, c, h, w) to (N, c, h, w); also returns the weights (N, S, h, w)."""
         if self.weigh is None:
             return x[:, 0], torch.ones_like(x[:, :, 0])
         # A softmax needs more digits than bfloat16 has for its weights to sum to 1.
-        weights = self.weigh(x.flatten(1, 2)).float().softmax(1)
+        weights: Tensor = self.weigh(x.flatten(1, 2)).float().softmax(1)
         return (weights[:, :, None] * x).sum(1), weights
 
 
@@ -111,25 +178,45 @@ class PatchConvolution(nn.Module):
 class MultiScaleDynamics(nn.Module):
     """Motion about each frame, from the maps of several backbone stages: MDHR's section 3.1.
 
-    Eq. (1)-(3) take differences of stage maps, convolve each to the size of the last stage, then
-    average over time. All three are linear, so each frame is convolved once (`resize`) and the
-    differences are taken of the small results. That gives the same numbers for up to 2k times less
-    work, and what is kept of a frame does not depend on its neighbours. The convolutions have no
-    bias, so that a face at rest has no motion. Their kernels and strides are 8, 4, 2, 1: the
-    printed 8 / l would be no whole number for l = 3.
+    Eq. (1) and (2) take differences of stage maps and convolve each to the size of the last stage.
+    Both are linear, so each frame is convolved once (`resize`) and the differences are taken of the
+    small results. That gives the same numbers for up to 2k times less work, and what is kept of a
+    frame does not depend on its neighbours. The convolutions have no bias, so that a face at rest
+    differs by 0. Their kernels and strides are 8, 4, 2, 1: the printed 8 / l would be no whole
+    number for l = 3.
 
     Args:
-        channels: of the maps of the four stages; the last is also the width c of the motion.
+        channels: of the maps of the four stages; the last is also the width c of the scales.
         stages: numbers, from 1 on, of the stages that are used.
         neighbours: k, frames before and after that a frame's motion is taken over.
         fusion: of the scales.
+        width: c' of the motion, which is brought to it as in the release, where the differences and
+            the weights of the scales have norms, too. None is the equations alone, and c' is c.
     """
 
     def __init__(
-        self, channels: list[int], stages: tuple[int, ...], neighbours: int, fusion: nn.Module
+        self,
+        channels: list[int],
+        stages: tuple[int, ...],
+        neighbours: int,
+        fusion: Fusion,
+        width: int | None,
     ) -> None:
         super().__init__()
-        self.stages, self.neighbours, self.fusion = stages, neighbours, fusion
+        self.stages, self.neighbours = stages, neighbours
+        c, scales = channels[-1], len(stages)
+        self.difference: nn.Module = MeanDifference(neighbours)
+        self.project: nn.Module = nn.Identity()
+        if width is not None:
+            self.difference = NormedDifference(neighbours, scales * c)
+            self.project = normed(c, width)
+        self.fusion: nn.Module
+        if fusion == "adaptive":
+            self.fusion = AdaptiveFusion(c, scales, None if width is None else _HIDDEN)
+        else:
+            self.fusion = {"sum": SumFusion, "concatenation": ConcatenationFusion}[fusion](
+                c, scales
+            )
         self.convolutions = nn.ModuleList(
             PatchConvolution(channels[s - 1], channels[-1], side)
             for s in stages
@@ -148,14 +235,14 @@ class MultiScaleDynamics(nn.Module):
             scales: (B, k + T + k, S, c, h, w), of `resize`.
 
         Returns:
-            (B, T, c, h, w), the second operand of Eq. (6), and the weights of the scales
+            (B, T, c', h, w), the second operand of Eq. (6), and the weights of the scales
             (B, T, S, h, w) where the fusion has such.
         """
-        difference = mean_difference(scales, self.neighbours)
+        difference = self.difference(scales)
         motion, weights = self.fusion(difference.flatten(0, 1))
         clips = difference.shape[:2]
-        motion = motion.view(*clips, *motion.shape[1:])
-        return motion, None if weights is None else weights.view(*clips, *weights.shape[1:])
+        motion = self.project(motion).unflatten(0, clips)
+        return motion, None if weights is None else weights.unflatten(0, clips)
 
 
 class AUTemporalConvolution(nn.Module):
@@ -167,14 +254,16 @@ class AUTemporalConvolution(nn.Module):
         aus: A.
         width: b, of a feature vector.
         kernel: frames that a frame's output depends on, odd.
+        norm: a batch norm of each AU and a ReLU come after it, as in MDHR's release.
     """
 
-    def __init__(self, aus: int, width: int, kernel: int) -> None:
+    def __init__(self, aus: int, width: int, kernel: int, *, norm: bool = False) -> None:
         super().__init__()
         taps = torch.zeros(aus * width, 1, kernel)
         taps[..., kernel // 2] = 1
         self.weight = nn.Parameter(taps)
         self.bias = nn.Parameter(torch.zeros(aus * width))
+        self.after = nn.Sequential(nn.BatchNorm1d(aus), nn.ReLU()) if norm else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, T + kernel - 1, A, b) to (B, T, A, b)."""
@@ -182,4 +271,6 @@ class AUTemporalConvolution(nn.Module):
         channels = x.flatten(2).mT[:, :, None]  # (B, A b, 1, time)
         groups = self.weight.shape[0]
         out = functional.conv2d(channels, self.weight[:, :, None], self.bias, groups=groups)
-        return out[:, :, 0].mT.reshape(x.shape[0], -1, *x.shape[2:])
+        frames = out[:, :, 0].mT.reshape(-1, *x.shape[2:])
+        filtered: Tensor = self.after(frames)
+        return filtered.view(x.shape[0], -1, *x.shape[2:])

@@ -107,6 +107,17 @@ TRAIN = CorpusSettings(
     size=128,
     independence=0.5,
 )
+MOTION = CorpusSettings(
+    name="synfacs-motion",
+    subjects=45,
+    tasks=4,
+    frames=60,  # four seconds, in which an expression comes and goes
+    fps=15.0,
+    seed=2004,  # one for which every AU occurs in at least 7 % of the frames of each part
+    size=128,
+    independence=0.15,
+)
+PRESETS = {"mini": MINI, "train": TRAIN, "motion": MOTION}
 
 
 class Take(NamedTuple):
