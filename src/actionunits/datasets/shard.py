@@ -198,12 +198,16 @@ def _video(file: str, positions: pd.Series) -> Iterator[_Picture]:
     wanted: dict[int, list[int]] = {}
     for row, position in positions.items():
         wanted.setdefault(int(position), []).append(int(str(row)))
-    reason = "the video ends before its labels"
+    reason, number = "the video ends before its labels", 0
     try:
         with closing(media.frames(file, threads=1)) as frames:
             for frame in frames:
+                for gone in range(number, frame.number):
+                    for row in wanted.pop(gone, []):
+                        yield _Picture(row, None, "it is damaged in its video")
+                number = frame.number + 1
                 for row in wanted.pop(frame.number, []):
-                    yield _Picture(row, frame, "")
+                    yield _Picture(row, None if frame.doubt else frame, frame.doubt)
                 if not wanted:
                     return
     except MediaError as error:
