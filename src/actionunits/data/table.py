@@ -91,7 +91,11 @@ class ParquetStore:
         return int(self._starts[-1])
 
     def read(self, index: int) -> bytes:
-        """Return the bytes of one picture."""
+        """Return the bytes of one picture.
+
+        Raises:
+            DataError: its file is damaged, by the checksums that it was written with.
+        """
         place, row = self._locate(index)
         content: bytes = self._images(place)[row].as_py()
         return content
@@ -109,9 +113,19 @@ class ParquetStore:
 
     def _read_group(self, place: int) -> pa.ChunkedArray:
         file, group = self._groups[place]
-        source = pq.ParquetFile(self._files[file], metadata=self._metadata[file], memory_map=True)
-        with source:
-            return source.read_row_group(group, columns=["image"])["image"].combine_chunks()
+        source = pq.ParquetFile(
+            self._files[file],
+            metadata=self._metadata[file],
+            memory_map=True,
+            page_checksum_verification=True,
+        )
+        try:
+            with source:
+                return source.read_row_group(group, columns=["image"])["image"].combine_chunks()
+        except (OSError, pa.ArrowException) as error:
+            raise DataError(
+                f"{self._files[file]}: damaged ({error}); make it anew by the command that wrote it"
+            ) from error
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,15 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from actionunits.data.prepared import MANIFEST, Lost, Manifest, Shard, read_shard, shard_name
+from actionunits.data.prepared import (
+    MANIFEST,
+    Lost,
+    Manifest,
+    Shard,
+    is_whole,
+    read_shard,
+    shard_name,
+)
 from actionunits.data.table import POINTS
 from actionunits.datasets.raw import RawTable
 from actionunits.datasets.room import FACE_BYTES, Need, check_room
@@ -48,7 +56,7 @@ def prepare(
     """Write a folder of aligned faces that `actionunits.datasets.load` reads.
 
     Shards that an earlier run finished are kept where their frames, labels, landmarks and pictures
-    are still the same; so an interrupted preparation is taken up by the same call, and a second one
+    are still the same and they are read through without a wrong checksum; so an interrupted preparation is taken up by the same call, and a second one
     repairs only what was missing or has changed. What cannot be prepared is left out and listed.
 
     Args:
@@ -161,7 +169,8 @@ def _write_all(
         try:
             for job in _jobs(raw, out, template, finder, console):
                 there = read_shard(job.file)
-                if there is not None and there.source == job.shard.source:
+                same = there is not None and there.source == job.shard.source
+                if same and is_whole(job.file):
                     kept += len(job.rows)
                     continue
                 (out / MANIFEST).unlink(missing_ok=True)  # from here on it may not be true

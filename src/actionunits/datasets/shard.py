@@ -115,7 +115,11 @@ def write(job: Job, report: Callable[[int], None]) -> None:
         writing(job.file),
         atomic(job.file) as temporary,
         pq.ParquetWriter(
-            temporary, schema, compression=packed, use_dictionary=dictionary
+            temporary,
+            schema,
+            compression=packed,
+            use_dictionary=dictionary,
+            write_page_checksum=True,
         ) as writer,
     ):
         while chunk := list(islice(pictures, _CHUNK)):
