@@ -56,8 +56,9 @@ def prepare(
     """Write a folder of aligned faces that `actionunits.datasets.load` reads.
 
     Shards that an earlier run finished are kept where their frames, labels, landmarks and pictures
-    are still the same and they are read through without a wrong checksum; so an interrupted preparation is taken up by the same call, and a second one
-    repairs only what was missing or has changed. What cannot be prepared is left out and listed.
+    are still the same and no checksum in them is wrong; so an interrupted preparation is taken up
+    by the same call, and a second one repairs only what was missing or has changed. What cannot be
+    prepared is left out and listed.
 
     Args:
         raw: the data set.
