@@ -112,11 +112,21 @@ def test_landmarks_are_counted_where_their_numbers_have_gaps(tmp_path: Path) -> 
         read_points(rows)
 
 
-def test_a_damaged_landmark_file_is_named(tmp_path: Path) -> None:
-    trees.disfa(tmp_path, ("SN001",))
+def test_a_damaged_landmark_file_costs_its_frame(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    truth = trees.disfa(tmp_path, ("SN001",))
     table = read(tmp_path)
-    (tmp_path / "Landmark_Points/SN001/tmp_frame_lm/SN001_0002_lm.mat").write_bytes(b"torn")
-    with pytest.raises(DataError, match=r"SN001_0002_lm\.mat: not a whole MATLAB file"):
+    folder = tmp_path / "Landmark_Points/SN001/tmp_frame_lm"
+    (folder / "SN001_0002_lm.mat").write_bytes(b"torn")
+    points = table.landmarks(table.rows)
+    assert np.isfinite(points).all((1, 2)).tolist() == [True, True, False, True]
+    expected = np.stack([trees.small_face(row)[1] for _, row in truth.iterrows()])
+    np.testing.assert_allclose(points[[0, 1, 3]], expected[[0, 1, 3]], atol=1e-4)
+    assert "SN001_0002_lm.mat: not a whole MATLAB file" in caplog.text
+    for file in folder.iterdir():
+        file.write_bytes(b"torn")
+    with pytest.raises(DataError, match=r"SN001_0000_lm\.mat: not a whole MATLAB file"):
         table.landmarks(table.rows)
 
 

@@ -83,6 +83,8 @@ def prepare(
         typer.echo(f"left out: {excluded.what}, {excluded.frames} frames: {excluded.reason}")
     for reason, count, first in reasons(manifest.lost):
         typer.echo(f"lost: {count} frames, the first is {first}: {reason}")
+    for reason, count, first in reasons(manifest.doubted):
+        typer.echo(f"not believed: {count} frames, the first is {first}: {reason}; others found")
     if manifest.found:
         typer.echo(f"landmarks: those of {manifest.found} frames were found by our model", err=True)
     typer.echo(f"{manifest.frames} frames of {len(manifest.shards)} sequences in {out}", err=True)

@@ -44,7 +44,7 @@ class _Values(BaseModel):
 
 
 class Lost(_Values):
-    """A frame that could not be prepared."""
+    """A frame that could not be prepared, or what of it was not used."""
 
     subject: str
     task: str
@@ -64,6 +64,8 @@ class Shard(_Values):
     source: str
     """Checksum of what the shard was made from."""
     lost: tuple[Lost, ...] = ()
+    doubted: tuple[Lost, ...] = ()
+    """Frames whose own landmarks were not believed: others were found, and place the face."""
     found: int = 0
     """Frames whose landmarks are not the data set's own: a model found them."""
 
@@ -91,6 +93,8 @@ class Manifest(_Values):
     """Frames whose landmarks are not the data set's own: a model found them."""
     lost: tuple[Lost, ...]
     """Frames that are listed in the data set and could not be prepared."""
+    doubted: tuple[Lost, ...] = ()
+    """Frames whose own landmarks were not believed: others were found, and place the face."""
     excluded: tuple[Excluded, ...]
     """What the reader of the data set had left out before."""
 

@@ -27,6 +27,7 @@ from actionunits.data.table import POINTS
 from actionunits.datasets.folders import only, read_intensity, walk
 from actionunits.datasets.matlab import variable
 from actionunits.datasets.raw import RawTable
+from actionunits.datasets.tracked import tell
 from actionunits.errors import DataError
 from actionunits.media import VIDEOS
 
@@ -170,13 +171,13 @@ def _video(found: _Files, subject: str, camera: Camera) -> Path:
 def _landmarks(
     folders: Mapping[str, Path], coded: Mapping[str, int], rows: pd.DataFrame
 ) -> np.ndarray:
-    """Points of the rows of one subject: (N, 49, 2) float32, NaN where there is no file.
+    """Points of the rows of one subject: (N, 49, 2) float32, NaN where there is no file to read.
 
     The numbers in the names begin at 0, at 1 or elsewhere, and some are left out: a file for each
     coded frame is taken in order of name, else the first is the first frame and the last the last.
 
     Raises:
-        DataError: the files do not fit the frames, or one is damaged or of another form.
+        DataError: the files do not fit the frames, or all are damaged or of another form.
     """
     subject = rows["subject"].iloc[0]
     points = np.full((coded[subject], POINTS, 2), np.nan, np.float32)
@@ -193,12 +194,22 @@ def _landmarks(
                 f"{folders[subject]}: expected landmarks of {len(points)} frames, "
                 f"found {len(files)} files whose numbers do not tell which are missing"
             )
+    faults = []
     for place, file in zip(places, files, strict=True):
-        seen = np.asarray(variable(file, "pts"), np.float32)
-        if seen.shape != (_TRACKED, 2):
-            raise DataError(f"{file}: expected {_TRACKED} x 2 points, found {seen.shape}")
-        points[place] = seen[-POINTS:] - 0.5  # MATLAB's first pixel has its centre at 1
+        try:
+            points[place] = _face(file)
+        except DataError as error:
+            faults.append(str(error))
+    tell(faults, len(files))
     return points[rows["position"]]
+
+
+def _face(file: Path) -> np.ndarray:
+    """The 49 points of a file: (49, 2) float32."""
+    seen = np.asarray(variable(file, "pts"), np.float32)
+    if seen.shape != (_TRACKED, 2):
+        raise DataError(f"{file}: expected {_TRACKED} x 2 points, found {seen.shape}")
+    return seen[-POINTS:] - np.float32(0.5)  # MATLAB's first pixel has its centre at 1
 
 
 def _subject(number: str) -> str:

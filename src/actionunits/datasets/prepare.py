@@ -240,6 +240,7 @@ def _describe(raw: RawTable, out: Path, template: str, files: list[str]) -> Mani
         shards=shards,
         found=sum(card.found for card in cards),
         lost=tuple(lost for card in cards for lost in card.lost),
+        doubted=tuple(doubted for card in cards for doubted in card.doubted),
         excluded=raw.excluded,
     )
 
