@@ -76,15 +76,20 @@ def prepare(
     from actionunits.datasets.prepare import prepare as run
     from actionunits.datasets.prepare import reasons
     from actionunits.detect.finder import landmark_finder
+    from actionunits.errors import counted
 
     raw = datasets.read_raw(name, root)
     manifest = run(raw, out, template, workers, finder=landmark_finder())
     for excluded in manifest.excluded:
-        typer.echo(f"left out: {excluded.what}, {excluded.frames} frames: {excluded.reason}")
+        frames = f", {counted(excluded.frames, 'frame')}" if excluded.frames else ""
+        typer.echo(f"left out: {excluded.what}{frames}: {excluded.reason}")
     for reason, count, first in reasons(manifest.lost):
-        typer.echo(f"lost: {count} frames, the first is {first}: {reason}")
+        typer.echo(f"lost: {counted(count, 'frame')}, the first is {first}: {reason}")
     for reason, count, first in reasons(manifest.doubted):
-        typer.echo(f"not believed: {count} frames, the first is {first}: {reason}; others found")
+        frames = counted(count, "frame")
+        typer.echo(f"not believed: {frames}, the first is {first}: {reason}; others were found")
     if manifest.found:
-        typer.echo(f"landmarks: those of {manifest.found} frames were found by our model", err=True)
-    typer.echo(f"{manifest.frames} frames of {len(manifest.shards)} sequences in {out}", err=True)
+        frames = counted(manifest.found, "frame")
+        typer.echo(f"landmarks: those of {frames} were found by our model", err=True)
+    frames, sequences = counted(manifest.frames, "frame"), counted(len(manifest.shards), "sequence")
+    typer.echo(f"{frames} of {sequences} in {out}", err=True)

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from actionunits.aus import AUSet
 from actionunits.data.table import POINTS, Coding, FrameTable, ParquetStore
-from actionunits.errors import DataError
+from actionunits.errors import DataError, counted
 
 MANIFEST = "prepared.json"
 KIND: Literal["prepared"] = "prepared"
@@ -230,7 +230,7 @@ def _read(file: Path, manifest: Manifest, labels: list[str]) -> pa.Table:
         ) from error
     if len(table) != manifest.shards[file.name]:
         raise DataError(
-            f"{file}: expected {manifest.shards[file.name]} frames, found {len(table)}; "
+            f"{file}: expected {counted(manifest.shards[file.name], 'frame')}, found {len(table)}; "
             f"run the same `au data prepare {manifest.name}` again"
         )
     return table

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import torch
 
 from actionunits.aus import AUSet
-from actionunits.errors import DataError
+from actionunits.errors import DataError, counted
 from actionunits.types import LabelStats
 
 Coding = Literal["occurrence", "intensity"]
@@ -173,7 +173,9 @@ class FrameTable:
         twice = self.rows.duplicated(key)
         if twice.any():
             first = "/".join(str(v) for v in self.rows.loc[twice, _KEY].iloc[0])
-            raise DataError(f"{twice.sum()} frames occur more than once, the first is {first}")
+            raise DataError(
+                f"{counted(int(twice.sum()), 'frame')} more than once, the first is {first}"
+            )
         self._check_labels()
         if self.landmarks is not None and self.landmarks.shape != (len(self), POINTS, 2):
             expected = (len(self), POINTS, 2)
@@ -236,7 +238,9 @@ class FrameTable:
         uncoded = np.isnan(occurrence).all(0)
         if uncoded.any():
             names = ", ".join(np.array(self.aus.columns())[uncoded])
-            raise DataError(f"{names} not coded in any of {len(self)} frames: select other AUs")
+            raise DataError(
+                f"{names}: coded in none of {counted(len(self), 'frame')}; select other AUs"
+            )
         labels = occurrence if relation == "occurrence" else self.intensity()
         if labels is None:
             raise DataError("the relation of intensities needs them, this data set has occurrence")

@@ -28,7 +28,7 @@ from actionunits.datasets.folders import only, read_intensity, walk
 from actionunits.datasets.matlab import variable
 from actionunits.datasets.raw import RawTable
 from actionunits.datasets.tracked import tell
-from actionunits.errors import DataError
+from actionunits.errors import DataError, counted
 from actionunits.media import VIDEOS
 
 Camera = Literal["left", "right"]
@@ -154,7 +154,7 @@ def _codes(found: _Files, subject: str) -> tuple[pd.DataFrame, list[Excluded]]:
     codes = pd.concat(list(columns.values()), axis=1).sort_index()
     for name, column in columns.items():
         if absent := len(codes) - len(column):
-            reason = f"not coded in {absent} of {len(codes)} frames: its file has fewer than others"
+            reason = f"not coded in {absent} of {counted(len(codes), 'frame')}: its file ends early"
             gaps.append(Excluded(f"{subject} {name}", 0, reason))
     return codes.reindex(columns=[f"{au.column}_intensity" for au in DISFA12]), gaps
 
@@ -191,8 +191,8 @@ def _landmarks(
         places -= places[0]
         if places[-1] != len(points) - 1 or (np.diff(places) <= 0).any():
             raise DataError(
-                f"{folders[subject]}: expected landmarks of {len(points)} frames, "
-                f"found {len(files)} files whose numbers do not tell which are missing"
+                f"{folders[subject]}: expected landmarks of {counted(len(points), 'frame')}, "
+                f"found {counted(len(files), 'file')} whose numbers do not tell which are missing"
             )
     faults = []
     for place, file in zip(places, files, strict=True):

@@ -18,7 +18,7 @@ from actionunits.data.table import FACE_SIDE
 from actionunits.datasets.fec import FACE, PARTS, SHARDS, TRIPLETS, VERSION, VOTES, annotations
 from actionunits.datasets.fetch import fetch, picture, unknown
 from actionunits.datasets.room import FACE_BYTES, Need, check_room
-from actionunits.errors import DataError, MediaError
+from actionunits.errors import DataError, MediaError, counted
 from actionunits.faces import templates
 from actionunits.faces.align import FloatArray, warp
 from actionunits.faces.centerface import CenterFace
@@ -191,7 +191,7 @@ def _check_room(faces: pd.DataFrame, out: Path, images: Path, console: Console) 
     pictures = len(unknown(faces["url"], images))
     needs = [
         Need(out, f"{new:,} faces to align", new * FACE_BYTES),
-        Need(images, f"{pictures:,} pictures to download", pictures * _PICTURE_BYTES),
+        Need(images, f"{counted(pictures, 'picture')} to download", pictures * _PICTURE_BYTES),
     ]
     check_room(needs, console)
 

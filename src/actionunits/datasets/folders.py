@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from actionunits.aus import ALL, AU
-from actionunits.errors import DataError
+from actionunits.errors import DataError, counted
 
 NOT_CODED = (9, 999)
 _DEPTH = 4  # folders below the root that are searched
@@ -151,7 +151,9 @@ def _codes(file: Path, body: pd.DataFrame, columns: dict[int, str], top: int) ->
     frames = pd.Index(numbers.astype(int), name="frame")
     if not frames.is_unique:
         twice = frames[frames.duplicated()]
-        raise DataError(f"{file}: {len(twice)} frames are listed twice, the first is {twice[0]}")
+        raise DataError(
+            f"{file}: listed twice: {counted(len(twice), 'frame')}, the first is {twice[0]}"
+        )
     short = np.isnan(codes).any(1)
     if short.any():
         raise DataError(f"{file}: the line of frame {frames[short][0]} is cut short")

@@ -39,7 +39,7 @@ from actionunits.data.table import POINTS
 from actionunits.datasets.raw import RawTable
 from actionunits.datasets.room import FACE_BYTES, Need, check_room
 from actionunits.datasets.shard import Job, checksum, write
-from actionunits.errors import DataError, UserError
+from actionunits.errors import DataError, UserError, counted
 from actionunits.faces import templates
 from actionunits.faces.main_face import FIVE_POINTS, Finder
 from actionunits.files import atomic, writing
@@ -85,12 +85,13 @@ def prepare(
     files = {shard_name(str(s), str(t)): (s, t) for s, t in _sequences(raw)}
     kept = _claim(out, raw.name, template, list(files))
     missing = max(0, len(raw) - sum(kept.values()))
-    what = f"{missing:,} frames to prepare in {len(files)} sequences"
+    what = f"{counted(missing, 'frame')} to prepare in {counted(len(files), 'sequence')}"
     check_room([Need(out, what, missing * FACE_BYTES)], console)
     most = min(workers or os.cpu_count() or 1, len(files))
     failures = _write_all(raw, out, template, finder, most, console)
     if failures:
-        raise ExceptionGroup(f"{len(failures)} sequences could not be prepared", failures)
+        some = counted(len(failures), "sequence")
+        raise ExceptionGroup(f"{some} could not be prepared", failures)
     manifest = _describe(raw, out, template, list(files))
     with writing(out / MANIFEST), atomic(out / MANIFEST) as file:
         file.write_text(json.dumps(manifest.model_dump(mode="json"), indent=1) + "\n", "utf-8")
