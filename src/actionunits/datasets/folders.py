@@ -50,9 +50,19 @@ def opened(file: Path) -> Iterator[TextIO]:
     Raises:
         DataError: the file cannot be read or what the block makes of it is no table.
     """
+    with reading(file), file.open(encoding="utf-8-sig", newline="") as lines:
+        yield lines
+
+
+@contextmanager
+def reading(file: Path) -> Iterator[None]:
+    """Say in one sentence that a table could not be read.
+
+    Raises:
+        DataError: the block raised an error of the file's or of pandas'.
+    """
     try:
-        with file.open(encoding="utf-8-sig", newline="") as lines:
-            yield lines
+        yield
     except OSError as error:
         raise DataError(f"{file}: cannot be read: {error.strerror}") from error
     except pd.errors.EmptyDataError:
