@@ -7,6 +7,10 @@ Expected are the codes, the videos and, where they were handed out, the landmark
     Video_RightCamera/RightVideoSN001_Comp.avi                 the right camera
     Landmark_Points/SN001/tmp_frame_lm/SN001_0000_lm.mat       pts: 66 points of the left camera
 
+Instead of a video there may be a folder of its pictures, such as ``Videos_LeftCamera/SN001`` or
+``LeftVideoSN001_comp``, whose names end with their number. They count from 0 or from 1, as the
+first of them says.
+
 Twelve AUs are coded by their intensity, frame by frame; an AU occurs from intensity 2 on, as in
 most work on DISFA. The videos go on after the last code.
 """
@@ -24,7 +28,7 @@ import pandas as pd
 from actionunits.aus import DISFA12
 from actionunits.data.prepared import Excluded
 from actionunits.data.table import POINTS
-from actionunits.datasets.folders import only, read_intensity, walk
+from actionunits.datasets.folders import numbered, only, read_intensity, walk
 from actionunits.datasets.matlab import variable
 from actionunits.datasets.raw import RawTable
 from actionunits.datasets.tracked import tell
@@ -44,6 +48,7 @@ PART = {subject: part for part, subjects in _PARTS.items() for subject in subjec
 _TRACKED = 66  # the jaw's 17 points, then the 49
 _SUBJECT = re.compile(r"SN(\d{1,3})", re.IGNORECASE)
 _LABELS = re.compile(r"SN\d{1,3}_au0?(\d{1,2})\.txt", re.IGNORECASE)
+_PICTURE = re.compile(r"(?:.*\D)?(\d+)\.(?:jpe?g|png|bmp)", re.IGNORECASE)
 _CAMERA = re.compile(r"left|right", re.IGNORECASE)
 _NUMBER = re.compile(r"(\d+)(?:_lm)?\.mat", re.IGNORECASE)
 
@@ -70,16 +75,20 @@ def read(root: Path, camera: Camera = "left") -> RawTable:
         codes, gaps = _codes(found, subject)
         excluded += gaps
         try:
-            file = _video(found, subject, camera)
+            places = _places(_seen(found, subject, camera), codes.index)
         except DataError as error:
             excluded.append(Excluded(subject, len(codes), str(error)))
             continue
+        absent = codes.index.difference(places.index)
+        if len(absent):
+            excluded.append(Excluded(subject, len(absent), f"no picture, first frame {absent[0]}"))
         coded[subject] = len(codes)
-        tables.append(codes.reset_index().assign(subject=subject, file=str(file)))
+        rows = codes.join(places, how="inner").reset_index()
+        tables.append(rows.assign(subject=subject))
     rows = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
     if len(rows):
         part = rows["subject"].map(PART)
-        rows = rows.assign(task=camera, position=rows["frame"] - 1, part=part)
+        rows = rows.assign(task=camera, part=part)
     landmarks = None
     if camera == "left" and found.landmarks:
         landmarks = partial(_landmarks, found.landmarks, coded)
@@ -99,13 +108,15 @@ class _Files(NamedTuple):
     """What lies under a root: more than one path where something is there twice."""
 
     labels: dict[tuple[str, int], list[Path]]  # by subject and AU
-    videos: dict[str, list[Path]]
+    videos: dict[str, list[Path]]  # or folders of their pictures
     landmarks: dict[str, Path]  # folders
 
 
 def _find(root: Path, camera: Camera) -> _Files:
     found = _Files(defaultdict(list), defaultdict(list), {})
     for folder, folders, files in walk(root, _SUBJECT):
+        if (subject := _SUBJECT.search(folder.name)) and any(map(_PICTURE.fullmatch, files)):
+            _note_pictures(found, _subject(subject[1]), folder, root, camera)
         for name in files:
             subject = _SUBJECT.search(name)
             seen_by = _CAMERA.search(name) or _CAMERA.search(folder.name)
@@ -115,6 +126,8 @@ def _find(root: Path, camera: Camera) -> _Files:
         for name in folders:
             if subject := _SUBJECT.fullmatch(name):
                 _note(found, _subject(subject[1]), folder / name)
+                if any(_PICTURE.fullmatch(path.name) for path in (folder / name).iterdir()):
+                    _note_pictures(found, _subject(subject[1]), folder / name, root, camera)
     if not found.labels:
         raise DataError(
             f"{root}: expected codes such as ActionUnit_Labels/SN001/SN001_au1.txt, found none; "
@@ -124,9 +137,18 @@ def _find(root: Path, camera: Camera) -> _Files:
         raise DataError(
             f"{root}: expected videos of the {camera} camera such as "
             f"Videos_{camera.capitalize()}Camera/{camera.capitalize()}VideoSN001_comp.avi, "
-            "found none; is it the right folder, and is it unpacked?"
+            "or folders of their pictures, found none; is it the right folder, and is it unpacked?"
         )
     return found
+
+
+def _note_pictures(found: _Files, subject: str, folder: Path, root: Path, camera: Camera) -> None:
+    """Note a folder of pictures if it, or the nearest above it that names a camera, has this."""
+    for name in (folder.name, *(above.name for above in folder.relative_to(root).parents)):
+        if seen_by := _CAMERA.search(name):
+            if seen_by[0].lower() == camera:
+                found.videos[subject].append(folder)
+            return
 
 
 def _note(found: _Files, subject: str, folder: Path) -> None:
@@ -159,13 +181,36 @@ def _codes(found: _Files, subject: str) -> tuple[pd.DataFrame, list[Excluded]]:
     return codes.reindex(columns=[f"{au.column}_intensity" for au in DISFA12]), gaps
 
 
-def _video(found: _Files, subject: str, camera: Camera) -> Path:
+def _seen(found: _Files, subject: str, camera: Camera) -> Path:
     files = found.videos.get(subject, [])
     if not files:
         raise DataError(f"there is no video of the {camera} camera")
     if len(files) > 1:
         raise DataError(f"videos {files[0]} and {files[1]}: keep one of them")
     return files[0]
+
+
+def _places(source: Path, frames: "pd.Index[int]") -> pd.DataFrame:
+    """File and position by the numbers of the coded frames, as far as there are pictures.
+
+    Raises:
+        DataError: nobody can say which picture is of which frame.
+    """
+    if not source.is_dir():
+        return pd.DataFrame({"file": str(source), "position": frames - 1}, index=frames)
+    files = numbered(source, _PICTURE)
+    twice = files.index.duplicated()
+    if twice.any():
+        raise DataError(f"{source}: has two pictures of number {files.index[twice][0]}")
+    first, last = files.index[0], files.index[-1]
+    # From 1 to one less than is coded, they may as well begin at 0 and the first be missing.
+    if first > 1 or (first == 1 and last == frames.max() - 1):
+        raise DataError(
+            f"{source}: has pictures {first} to {last} of {counted(len(frames), 'coded frame')}: "
+            "expected them to count from 0 or from 1, so that nobody need guess which is of which"
+        )
+    seen = frames[(frames + first - 1).isin(files.index)]
+    return pd.DataFrame({"file": files[seen + first - 1].to_numpy(), "position": 0}, index=seen)
 
 
 def _landmarks(
@@ -182,7 +227,7 @@ def _landmarks(
     subject = rows["subject"].iloc[0]
     points = np.full((coded[subject], POINTS, 2), np.nan, np.float32)
     if subject not in folders:
-        return points[rows["position"]]
+        return points[rows["frame"] - 1]
     files = sorted(folders[subject].glob("*.mat"))
     places = np.arange(len(files))
     if len(files) != len(points):
@@ -201,7 +246,7 @@ def _landmarks(
         except DataError as error:
             faults.append(str(error))
     tell(faults, len(files))
-    return points[rows["position"]]
+    return points[rows["frame"] - 1]
 
 
 def _face(file: Path) -> np.ndarray:

@@ -82,12 +82,16 @@ def only(files: list[Path]) -> Path:
     return files[0]
 
 
-def numbered(folder: Path) -> "pd.Series[str]":
-    """Return the paths of the pictures in a folder by the number that is their name, sorted.
+def numbered(folder: Path, name: re.Pattern[str] = _PICTURE) -> "pd.Series[str]":
+    """Return the paths of the pictures in a folder by their number, sorted.
 
     ``0721.jpg`` and ``721.jpg`` have the same number, which is then in the index twice.
+
+    Args:
+        folder: of pictures; what else it holds is left out.
+        name: matches the whole name of a picture, and its first group is the number.
     """
-    found = [match for match in map(_PICTURE.fullmatch, os.listdir(folder)) if match]
+    found = [match for match in map(name.fullmatch, os.listdir(folder)) if match]
     paths = [os.path.join(folder, match[0]) for match in found]
     return pd.Series(paths, [int(match[1]) for match in found], dtype=object).sort_index()
 

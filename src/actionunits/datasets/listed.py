@@ -39,7 +39,7 @@ NOBODY = "unknown"
 
 _NOT_CODED = (-1, *NOT_CODED)
 _MEANT = {
-    "subject": "participant participantid person personid patient actor speaker identity subjectid subjects",
+    "subject": "participant participantid person personid patient actor speaker subjectid subjects",
     "frame": "framenumber frameno framenum frameidx frameindex frameid frames",
 }
 """Columns, and names without blanks and marks that can only be meant for them."""
