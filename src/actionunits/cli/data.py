@@ -45,6 +45,34 @@ def check(
 
 
 @app.command()
+def folds(
+    name: Annotated[
+        str,
+        typer.Argument(help="synfacs, bp4d, bp4d_plus, disfa, disfa_right, fera2017 or csv."),
+    ],
+    root: Annotated[
+        Path | None,
+        typer.Argument(help="As handed out or as prepared; not for one inside the package."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="CSV file to write instead.")] = None,
+) -> None:
+    """Say who is tested in which fold, and with how many frames; in the others they train."""
+    from actionunits import datasets
+    from actionunits.data.prepared import MANIFEST
+    from actionunits.data.splits import members
+    from actionunits.files import atomic, writing
+
+    is_raw = name in datasets.list_raw() and root is not None and not (root / MANIFEST).is_file()
+    table = datasets.read_raw(name, root) if is_raw and root else datasets.load(name, root)
+    found = members(table.rows)
+    if out is None:
+        typer.echo(found.to_string(index=False))
+        return
+    with writing(out), atomic(out) as file:
+        found.to_csv(file, index=False)
+
+
+@app.command()
 def prepare(
     name: Annotated[
         str, typer.Argument(help="bp4d, bp4d_plus, disfa, disfa_right, fera2017, fec, or csv.")

@@ -36,6 +36,18 @@ def parts(rows: pd.DataFrame) -> np.ndarray:
     return numbers.to_numpy(np.int64)
 
 
+def members(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return who is tested in which fold: ``subject``, ``fold`` and ``frames``, by fold and name.
+
+    Raises:
+        DataError: there can be no folds, as `parts` says.
+    """
+    fold = FOLDS + 1 - parts(rows)
+    counts = rows.groupby([fold, rows["subject"].to_numpy()]).size()
+    table = counts.rename_axis(["fold", "subject"]).reset_index(name="frames")
+    return table[["subject", "fold", "frames"]]
+
+
 def train_test(table: FrameTable, fold: int) -> tuple[FrameTable, FrameTable]:
     """Split a table for a fold; fold k tests part 4 - k, as the field numbers them.
 
