@@ -43,11 +43,11 @@ def write_video(path, times, size=(64, 48), rotation=None, shades=None, codec="l
     return path
 
 
-def collect(path):
+def collect(path, threads=0):
     """Frames, and the error after them or None."""
     seen = []
     try:
-        for frame in media.frames(path):
+        for frame in media.frames(path, threads):
             seen.append(frame)
     except MediaError as error:
         return seen, str(error)
@@ -63,7 +63,7 @@ def test_picture_is_one_frame_at_zero(tmp_path):
     path = save(tmp_path, Image.fromarray(halves()))
     (frame,) = media.frames(path)
     assert np.array_equal(frame.image, halves())
-    assert frame[1:] == (str(path), 0, 0.0)
+    assert frame[1:] == (str(path), 0, 0.0, "")
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

@@ -178,6 +178,7 @@ def disfa(
     labels: str = "ActionUnit_Labels",
     videos: str = "Videos_{}Camera",
     landmarks: str | None = "tmp_frame_lm/{subject}_{frame:04d}_lm.mat",
+    pictures: str | None = None,
     face: Face = small_face,
     seed: int = 0,
 ) -> pd.DataFrame:
@@ -190,6 +191,8 @@ def disfa(
         labels: folder of the label files.
         videos: folder of the videos, with a place for the camera.
         landmarks: name of a landmark file below the subject's folder; None: there are none.
+        pictures: name of a picture of the left camera, with places for the subject and for the
+            number of the frame, ``zero`` or ``one`` by where it counts from; None: videos.
         face: draws the pictures; the right camera sees them mirrored.
         seed: same seed, same codes.
     """
@@ -207,7 +210,15 @@ def disfa(
         faces = [face(row) for _, row in seen.iterrows()]
         left = root / videos.format("Left") / f"LeftVideo{subject}_comp.avi"
         right = root / videos.format("Right") / f"RightVideo{subject}_Comp.avi"
-        write_video(left, [image for image, _ in faces])
+        shown = [str(left)] * frames
+        if pictures is None:
+            write_video(left, [image for image, _ in faces])
+        else:
+            names = [pictures.format(subject=subject, zero=n, one=n + 1) for n in range(len(faces))]
+            for name, (image, _) in zip(names, faces, strict=True):
+                (root / name).parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(image).save(root / name, quality=95)
+            shown = [str(root / name) for name in names[:frames]]
         write_video(right, [image[:, ::-1] for image, _ in faces])
         for number, (_, points) in enumerate(faces[:frames]):
             if landmarks is not None:
@@ -217,7 +228,8 @@ def disfa(
                 # Its tracker has the jaw besides, and counts pixels from 1.
                 jaw = np.linspace((1, 1), (SMALL, 1), 17)
                 savemat(file, {"pts": np.concatenate([jaw, points + 0.5])})
-        coded.append(part.assign(file=str(left), position=part["frame"] - 1))
+        position = part["frame"] - 1 if pictures is None else 0
+        coded.append(part.assign(file=shown, position=position))
     return pd.concat(coded, ignore_index=True)
 
 

@@ -22,3 +22,8 @@ class RecipeError(UserError):
 
 class CheckpointError(UserError):
     """A checkpoint is missing, damaged or belongs to another model."""
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things for a message: ``1 frame``, ``1,200 frames``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -4,7 +4,10 @@ Photographs go through Pillow, videos through PyAV (FFmpeg). Every frame is upri
 pixels, and its time is the presentation time of the container, not a count divided by a rate.
 """
 
+import contextlib
+import heapq
 import io
+import math
 import platform
 import re
 import struct
@@ -17,6 +20,7 @@ from typing import Any
 import av
 import numpy as np
 from av.container import InputContainer
+from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
@@ -25,48 +29,12 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from actionunits.errors import MediaError
 from actionunits.types import Frame
 
-IMAGES = frozenset(
-    {
-        ".avif",
-        ".bmp",
-        ".gif",
-        ".jfif",
-        ".jpe",
-        ".jpeg",
-        ".jpg",
-        ".jp2",
-        ".pbm",
-        ".pgm",
-        ".png",
-        ".ppm",
-        ".tga",
-        ".tif",
-        ".tiff",
-        ".webp",
-    }
-)
-VIDEOS = frozenset(
-    {
-        ".3gp",
-        ".asf",
-        ".avi",
-        ".flv",
-        ".m2ts",
-        ".m4v",
-        ".mkv",
-        ".mov",
-        ".mp4",
-        ".mpeg",
-        ".mpg",
-        ".mts",
-        ".mxf",
-        ".ogv",
-        ".ts",
-        ".webm",
-        ".wmv",
-    }
-)
+_PICTURES = ".avif .bmp .gif .jfif .jpe .jpeg .jpg .jp2 .pbm .pgm .png .ppm .tga .tif .tiff .webp"
+_MOVIES = ".3gp .asf .avi .flv .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .mxf .ogv .ts .webm .wmv"
+IMAGES, VIDEOS = frozenset(_PICTURES.split()), frozenset(_MOVIES.split())
 _CAMERA = re.compile(r"camera:(\d+)")
+_AVI_HEADER = 8  # bytes before each packet, its name and size
+_REORDERED = 16  # frames that H.264 and its like store out of order at most
 _UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, struct.error)  # of damaged pictures
 
 
@@ -128,6 +96,20 @@ def frames(source: str | Path | int, threads: int = 0) -> Generator[Frame, None,
             yield Frame(read_image(name), name, 0, 0.0)
         else:
             yield from _video(name, threads)
+
+
+def count_frames(file: str) -> int:
+    """Frames that a video file says it holds; its first one is decoded, the others are not.
+
+    Raises:
+        MediaError: it cannot be opened, holds no pictures, or none of its first ones decodes.
+    """
+    with contextlib.closing(_video(file, threads=1)) as shown:
+        next(shown)
+    with _open_file(file) as container:
+        stream = container.streams.video[0]
+        # Matroska and its like do not tell: their packets are counted, which reads the file.
+        return stream.frames or sum(1 for packet in container.demux(stream) if packet.size)
 
 
 def duration(source: str) -> float:
@@ -218,7 +200,7 @@ def _natural(file: Path) -> list[tuple[int, str]]:
     return [(int(piece), "") if piece.isdecimal() else (-1, piece) for piece in pieces]
 
 
-def _video(name: str, threads: int) -> Iterator[Frame]:
+def _video(name: str, threads: int) -> Generator[Frame, None, None]:
     container = _open_camera(name) if is_camera(name) else _open_file(name)
     with container:
         if not container.streams.video:
@@ -232,38 +214,119 @@ def _video(name: str, threads: int) -> Iterator[Frame]:
 def _decode(container: InputContainer, stream: VideoStream, name: str) -> Iterator[Frame]:
     """All frames that decode; a MediaError at the end if there should have been more."""
     origin = None if container.start_time is None else container.start_time / av.time_base
-    number, damaged, last, step = 0, 0, 0.0, 0.0
+    count, damaged, last, step, numbers = 0, 0, 0.0, 0.0, _Numbers(container, stream)
     packets = container.demux(stream)
     while True:
+        packet = None
         try:
             packet = next(packets, None)
+            if packet is not None:
+                damaged += numbers.expect(packet)
             decoded = packet.decode() if packet is not None else []
         except av.FFmpegError:
             damaged += 1
-            if damaged > 100 and not number:
+            numbers.complain(None if packet is None else packet.pts)
+            if damaged > 100 and not count:
                 break  # nothing decodes: not worth reading gigabytes
             continue
         if packet is None:
             break
         for picture in decoded:
+            number, doubt = numbers.place(picture)
             if picture.time is not None:
                 origin = picture.time if origin is None else origin
                 seconds = picture.time - origin
             else:  # raw streams carry no times; their rate is all there is
                 seconds = number / float(stream.guessed_rate or 25)
             step, last = seconds - last, seconds
-            yield Frame(_upright(picture, stream), name, number, seconds)
-            number += 1
+            yield Frame(_upright(picture, stream), name, number, seconds, doubt)
+            count += 1
             damaged += picture.is_corrupt
-    if not number:
+    if not count:
         raise MediaError(f"{name}: the video holds no frame that can be decoded; get a whole copy")
     expected = _duration(container, stream)
     if damaged or last + max(0.5, 3 * step) < expected:
         raise MediaError(
-            f"{name}: the video is damaged or breaks off: {number} frames up to {last:.2f} s"
+            f"{name}: the video is damaged or breaks off: {count} frames up to {last:.2f} s"
             f"{f' of {expected:.2f} s' if expected else ''} could be decoded and are kept; "
             "get a whole copy"
         )
+
+
+class _Numbers:
+    """Numbers the frames of a video, and says which of them cannot be relied on.
+
+    Frames are counted while all is well. From the first damage on, those that do not come out count
+    too: the number of a frame is that of the packets with earlier times. Until then the frames must
+    have come out in the order of their times, one for each packet. AVI files have no times but the
+    order in which frames are stored, and a list of where that is.
+    """
+
+    def __init__(self, container: InputContainer, stream: VideoStream) -> None:
+        is_avi = container.format.name == "avi"
+        filled = [entry.pos for entry in stream.index_entries if entry.size] if is_avi else []
+        self._places = {place + _AVI_HEADER: number for number, place in enumerate(filled)}
+        self._packets = 0
+        # Until so many frames are out, their order says little of times.
+        self._unsure = _REORDERED if is_avi and stream.codec_context.has_b_frames else 0
+        self._waiting: list[int] = []  # heap of the times of packets that have not come out
+        self._before = 0  # packets with times before those
+        self._next, self._last = 0, -math.inf
+        self._timed, self._damaged = True, False
+        self._uncounted = False  # nobody knows how many frames are lost
+        self._broken: float | None = None  # time of damage that later frames may build on
+
+    def expect(self, packet: "Packet[VideoStream]") -> bool:
+        """Take note of a packet that goes to the decoder; return whether some before it are lost.
+
+        They were passed over where an AVI file is damaged between its pictures.
+        """
+        if packet.pts is not None and not packet.is_discard:
+            heapq.heappush(self._waiting, packet.pts)
+        place = self._places.get(packet.pos or 0, self._packets)
+        lost = place > self._packets
+        self._packets = place + 1
+        self._uncounted |= lost
+        return lost
+
+    def complain(self, time: int | None) -> None:
+        """The decoder refused a packet."""
+        self._damaged = True
+        self._uncounted |= not self._timed or self._next < self._unsure
+        self._broken = -math.inf if time is None else time
+
+    def place(self, picture: VideoFrame) -> tuple[int, str]:
+        """Number of the next frame that comes out, from 0, and why not to rely on it, if so."""
+        rank, number = self._rank(picture.pts), self._next
+        if not self._damaged:
+            self._timed &= rank == number
+        elif self._timed and rank is not None:
+            number = max(number, rank)
+        self._next = number + 1
+        return number, self._doubt(picture, rank == number)
+
+    def _rank(self, time: int | None) -> int | None:
+        """Packets with earlier times; None if this one is not later than that of the last frame."""
+        if time is None or time <= self._last:
+            return None
+        self._last = time
+        while self._waiting and self._waiting[0] < time:
+            heapq.heappop(self._waiting)
+            self._before += 1
+        return self._before
+
+    def _doubt(self, picture: VideoFrame, is_placed: bool) -> str:
+        if picture.is_corrupt:
+            self._broken = -math.inf if picture.pts is None else picture.pts
+            return "it is damaged in its video"
+        if self._uncounted or self._damaged and not is_placed:
+            return "its video is damaged before it and has no times that tell which frame it is"
+        if self._broken is not None and picture.key_frame:
+            # One that comes out late may be from before the damage: others still build on that.
+            if picture.pts is None or picture.pts > self._broken:
+                self._broken = None
+            return ""
+        return "" if self._broken is None else "it may build on a damaged frame of its video"
 
 
 def _duration(container: InputContainer, stream: VideoStream) -> float:

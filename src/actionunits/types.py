@@ -13,6 +13,7 @@ class Frame(NamedTuple):
     source: str  # path, or "camera:0"
     number: int  # 0-based position in its source; the tables count from 1
     seconds: float  # true presentation time from the start of the source; 0.0 for an image
+    doubt: str = ""  # why picture or number cannot be relied on, where a video is damaged
 
 
 class Face(NamedTuple):

@@ -82,7 +82,7 @@ def test_relation_of_intensities_differs_and_needs_them() -> None:
 def test_an_au_that_is_never_coded_has_no_statistics() -> None:
     labels = labels_with_gaps(0)
     labels[:, 1] = np.nan
-    with pytest.raises(DataError, match="AU02 not coded"):
+    with pytest.raises(DataError, match="AU02: coded in none"):
         table(labels).stats()
 
 

@@ -107,7 +107,7 @@ def test_what_is_broken_is_listed_and_the_rest_is_read(tmp_path: Path) -> None:
         f"M001/{task}" for task in ("T1", "T2")
     }
     assert "no table F001_T2.csv" in said["F001/T2"][1]
-    assert "1 frames are listed twice, the first is 720" in said["F003/T1"][1]
+    assert "listed twice: 1 frame, the first is 720" in said["F003/T1"][1]
     assert "found 2 for AU01 at frame 722" in said["F003/T2"][1]
     assert said["F004/T1"] == (3, "no folder of pictures, first frame 720")
     assert said["F004/T2"] == (1, "no picture, first frame 721")
@@ -169,9 +169,9 @@ def test_a_missing_intensity_file_costs_only_its_labels(tmp_path: Path) -> None:
     assert "found 6 for AU10_intensity at frame 720" in said[1][1]
     assert said[2] == (
         "F001/T1 AU12_intensity",
-        "not coded in 1 frames that the table lists",
+        "not coded in 1 frame that the table lists",
     )
-    assert "coded in 1 frames that the table does not list" in said[3][1]
+    assert "coded in 1 frame that the table does not list" in said[3][1]
 
 
 def test_wrong_roots_are_named(tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ def test_the_filtered_list_is_recognised(name: str) -> None:
 def test_differences_are_said_in_words() -> None:
     one = check(known_table("bp4d", {"F017/T3": 130, "M003/T7": 1, "F001/T8": 10**6}))
     assert one.matches == ""
-    assert one.differences[0] == "1 sequences of these subjects are missing: F001/T8"
+    assert one.differences[0] == "1 sequence of these subjects is missing: F001/T8"
     assert one.differences[1].endswith(
         "are none of the published lists: 146,847 in the full one (ME-GraphAU and MDHR), "
         "146,576 in the filtered one (JÂA-Net)"
@@ -163,7 +163,7 @@ def test_rates_and_weights_are_those_of_the_folds() -> None:
 
 
 def test_a_list_without_subjects_has_no_folds(tmp_path: Path) -> None:
-    (tmp_path / "a.jpg").touch()
+    (tmp_path / "a.jpg").write_bytes(b"x")
     (tmp_path / "list.csv").write_text("image,AU12\na.jpg,1\n")
     found = check(datasets.read_raw("csv", tmp_path / "list.csv"))
     assert (found.parts, found.fold_rates, found.weights) == ([], [], [])
@@ -180,6 +180,57 @@ def test_what_is_left_out_is_shown_but_not_all_of_it() -> None:
     assert "left out: 60 frames" in text
     assert "and 18 more" in text
     assert Check.model_validate_json(found.to_json()).excluded == found.excluded
+
+
+def test_what_is_left_out_without_a_number_is_not_counted() -> None:
+    table, note = known_table("disfa"), Excluded("SN001 AU04", 0, "not coded: there is no file")
+    whole = RawTable("disfa", table.root, table.rows, None, table.intensity, 2.0, (note,))
+    text = printed(check(whole))
+    assert "left out\n" in text.replace(" ", "").replace("leftout", "left out")
+    assert "0 frames" not in text
+
+
+def test_one_is_not_said_in_the_plural() -> None:
+    found = check(known_table("bp4d", {"F001": 1}))
+    assert found.differences[-1] == "against the full list 1 subject differs: F001 -1"
+    one = check(known_table("bp4d", {"F001": 10**6}))
+    assert one.differences[0] == "1 of 41 subjects is missing: F001"
+
+
+def video_list(root: Path) -> Path:
+    """A list of three videos of two frames, with a label more for the last."""
+    lines = ["video,frame,subject,AU12"]
+    for number in (1, 2, 3):
+        trees.write_video(root / f"{number}.avi", [np.full((64, 64, 3), 90, np.uint8)] * 2)
+        lines += [f"{number}.avi,{frame},S{number},1" for frame in (1, 2)]
+    (root / "list.csv").write_text("\n".join([*lines, "3.avi,3,S3,1"]))
+    return root / "list.csv"
+
+
+def test_videos_are_opened(tmp_path: Path) -> None:
+    file = video_list(tmp_path)
+    (tmp_path / "1.avi").write_bytes(b"")
+    (tmp_path / "2.avi").write_bytes((tmp_path / "2.avi").read_bytes()[:100])
+    found = check(datasets.read_raw("csv", file))
+    assert (found.subjects, found.frames, found.coded) == (1, 2, [2])
+    said = {each.what: (each.frames, each.reason) for each in found.excluded}
+    assert said["S1/1"][0] == said["S2/2"][0] == 2
+    assert "1.avi: neither a picture nor a video" in said["S1/1"][1]
+    assert "3.avi: the video ends before these labels, it has 2 frames" in said["S3/3"][1]
+    assert "left out: 5 frames" in printed(found)
+    (tmp_path / "3.avi").write_bytes(b"")
+    with pytest.raises(DataError, match="no frame of csv can be used.*1.avi: neither"):
+        check(datasets.read_raw("csv", file))
+
+
+def test_empty_pictures_are_named(tmp_path: Path) -> None:
+    trees.bp4d(tmp_path, ("F001",), ("T1",))
+    next((tmp_path / "2D+3D/F001/T1").glob("0720.jpg")).write_bytes(b"")
+    found = check(datasets.read_raw("bp4d", tmp_path))
+    assert found.frames == 2
+    (entry,) = found.excluded
+    assert (entry.what, entry.frames) == ("F001/T1", 1)
+    assert entry.reason == "the picture is an empty file"
 
 
 def test_tables_fit_a_terminal() -> None:

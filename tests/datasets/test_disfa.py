@@ -112,12 +112,70 @@ def test_landmarks_are_counted_where_their_numbers_have_gaps(tmp_path: Path) -> 
         read_points(rows)
 
 
-def test_a_damaged_landmark_file_is_named(tmp_path: Path) -> None:
-    trees.disfa(tmp_path, ("SN001",))
+def test_a_damaged_landmark_file_costs_its_frame(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    truth = trees.disfa(tmp_path, ("SN001",))
     table = read(tmp_path)
-    (tmp_path / "Landmark_Points/SN001/tmp_frame_lm/SN001_0002_lm.mat").write_bytes(b"torn")
-    with pytest.raises(DataError, match=r"SN001_0002_lm\.mat: not a whole MATLAB file"):
+    folder = tmp_path / "Landmark_Points/SN001/tmp_frame_lm"
+    (folder / "SN001_0002_lm.mat").write_bytes(b"torn")
+    points = table.landmarks(table.rows)
+    assert np.isfinite(points).all((1, 2)).tolist() == [True, True, False, True]
+    expected = np.stack([trees.small_face(row)[1] for _, row in truth.iterrows()])
+    np.testing.assert_allclose(points[[0, 1, 3]], expected[[0, 1, 3]], atol=1e-4)
+    assert "SN001_0002_lm.mat: not a whole MATLAB file" in caplog.text
+    for file in folder.iterdir():
+        file.write_bytes(b"torn")
+    with pytest.raises(DataError, match=r"SN001_0000_lm\.mat: not a whole MATLAB file"):
         table.landmarks(table.rows)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Videos_LeftCamera/{subject}/{one:05d}.jpg",
+        "Videos_LeftCamera/{subject}/{zero}.png",
+        "LeftVideo{subject}_comp/LeftVideo{subject}_comp_{one:04d}.jpg",
+        "left/frames/{subject}/frame{zero:04d}.bmp",
+    ],
+)
+def test_folders_of_pictures_are_read_as_videos_are(tmp_path: Path, name: str) -> None:
+    truth = trees.disfa(tmp_path, pictures=name)
+    table = read(tmp_path)
+    trees.assert_same(table, truth)
+    assert table.excluded == ()
+    for subject, rows in table.rows.groupby("subject"):
+        expected = truth[truth["subject"] == subject]
+        points = [trees.small_face(row)[1] for _, row in expected.iterrows()]
+        np.testing.assert_allclose(table.landmarks(rows), points, atol=1e-4)
+    assert set(read(tmp_path, camera="right").rows["file"].str.contains("RightVideo")) == {True}
+
+
+def test_pictures_that_are_missing_cost_their_frames_only(tmp_path: Path) -> None:
+    truth = trees.disfa(tmp_path, ("SN001", "SN003"), 6, pictures="left/{subject}/{one:03d}.png")
+    (tmp_path / "left/SN003/003.png").unlink()
+    table = read(tmp_path)
+    kept = truth[~((truth["subject"] == "SN003") & (truth["frame"] == 3))]
+    trees.assert_same(table, kept.reset_index(drop=True))
+    points = table.landmarks(table.rows[table.rows["subject"] == "SN003"])
+    np.testing.assert_allclose(points[2], trees.small_face(truth.iloc[9])[1], atol=1e-4)
+    (entry,) = table.excluded
+    assert (entry.what, entry.frames) == ("SN003", 1)
+    assert entry.reason == "no picture, first frame 3"
+
+
+def test_pictures_that_may_count_from_0_or_1_are_not_guessed_at(tmp_path: Path) -> None:
+    trees.disfa(tmp_path, ("SN001", "SN003", "SN006"), 6, pictures="left/{subject}/{zero}.png")
+    for number in (0, 6, 7):  # 1 to 5 are left of six coded frames
+        (tmp_path / f"left/SN001/{number}.png").unlink()
+    for number in (0, 1):
+        (tmp_path / f"left/SN003/{number}.png").unlink()
+    table = read(tmp_path)
+    assert set(table.rows["subject"]) == {"SN006"}
+    said = {each.what: (each.frames, each.reason) for each in table.excluded}
+    assert said["SN001"][0] == said["SN003"][0] == 6
+    assert "has pictures 1 to 5 of 6 coded frames: expected them to count" in said["SN001"][1]
+    assert "has pictures 2 to 7 of 6 coded frames" in said["SN003"][1]
 
 
 def test_wrong_roots_are_named(tmp_path: Path) -> None:

@@ -138,7 +138,7 @@ def test_room_is_stated_and_checked_before_anything_is_asked_for(
     prepared(root, out)
     usage.free = 210_000  # a tenth must be left over
     said = Console(file=io.StringIO(), width=300)
-    with pytest.raises(DataError, match="0 faces to align and 1 pictures to download.* make room"):
+    with pytest.raises(DataError, match="0 faces to align and 1 picture to download.* make room"):
         prepare_fec(root, out, console=said)
     assert f"0 faces to align: about 0.00 GB; 0.00 GB are free in {out}" in said.file.getvalue()
     usage.free = 230_000

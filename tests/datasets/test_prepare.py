@@ -159,7 +159,7 @@ def test_a_sequence_that_fails_does_not_stop_the_others(raw, tmp_path, monkeypat
         return original(chunk, *arguments)
 
     monkeypatch.setattr(shard, "_align", failing)
-    with pytest.raises(ExceptionGroup, match="1 sequences could not") as caught:
+    with pytest.raises(ExceptionGroup, match="1 sequence could not") as caught:
         run(raw, tmp_path / "out")
     assert caught.value.exceptions[0].__notes__ == ["while preparing S2_T1"]
     assert contents(tmp_path / "out").keys() == {"S1_T1.parquet", "S3_T1.parquet"}

@@ -49,7 +49,7 @@ def test_losses_are_told(prepare, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(datasets._RAW, "bp4d", broken)
     code, told, _ = prepare("bp4d", tmp_path / "raw", tmp_path / "out")
     assert code == 0
-    assert told == "lost: 1 frames, the first is S2/T1/2: no such file\n"
+    assert told == "lost: 1 frame, the first is S2/T1/2: no such file\n"
 
 
 def test_mistakes_are_one_line(prepare, tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def test_sequences_come_in_order() -> None:
     ("rows", "message"),
     [
         (ROWS.drop(columns="AU12_intensity"), "lack AU12_intensity"),
-        (ROWS.assign(subject="S1"), "1 frames are listed more than once, the first is S1/T1/1"),
+        (ROWS.assign(subject="S1"), "listed more than once: 1 frame, the first is S1/T1/1"),
         (ROWS.assign(AU04=[0, 0.5, 1]), "expected AU04 from 0 to 1.*found 0.5 at S1/T1/2"),
         (ROWS.assign(AU12_intensity=[0, 1, 6]), "from 0 to 5.*found 6 at S2/T1/1"),
     ],

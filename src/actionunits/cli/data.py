@@ -45,6 +45,34 @@ def check(
 
 
 @app.command()
+def folds(
+    name: Annotated[
+        str,
+        typer.Argument(help="synfacs, bp4d, bp4d_plus, disfa, disfa_right, fera2017 or csv."),
+    ],
+    root: Annotated[
+        Path | None,
+        typer.Argument(help="As handed out or as prepared; not for one inside the package."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="CSV file to write instead.")] = None,
+) -> None:
+    """Say who is tested in which fold, and with how many frames; in the others they train."""
+    from actionunits import datasets
+    from actionunits.data.prepared import MANIFEST
+    from actionunits.data.splits import members
+    from actionunits.files import atomic, writing
+
+    is_raw = name in datasets.list_raw() and root is not None and not (root / MANIFEST).is_file()
+    table = datasets.read_raw(name, root) if is_raw and root else datasets.load(name, root)
+    found = members(table.rows)
+    if out is None:
+        typer.echo(found.to_string(index=False))
+        return
+    with writing(out), atomic(out) as file:
+        found.to_csv(file, index=False)
+
+
+@app.command()
 def prepare(
     name: Annotated[
         str, typer.Argument(help="bp4d, bp4d_plus, disfa, disfa_right, fera2017, fec, or csv.")
@@ -76,13 +104,20 @@ def prepare(
     from actionunits.datasets.prepare import prepare as run
     from actionunits.datasets.prepare import reasons
     from actionunits.detect.finder import landmark_finder
+    from actionunits.errors import counted
 
     raw = datasets.read_raw(name, root)
     manifest = run(raw, out, template, workers, finder=landmark_finder())
     for excluded in manifest.excluded:
-        typer.echo(f"left out: {excluded.what}, {excluded.frames} frames: {excluded.reason}")
+        frames = f", {counted(excluded.frames, 'frame')}" if excluded.frames else ""
+        typer.echo(f"left out: {excluded.what}{frames}: {excluded.reason}")
     for reason, count, first in reasons(manifest.lost):
-        typer.echo(f"lost: {count} frames, the first is {first}: {reason}")
+        typer.echo(f"lost: {counted(count, 'frame')}, the first is {first}: {reason}")
+    for reason, count, first in reasons(manifest.doubted):
+        frames = counted(count, "frame")
+        typer.echo(f"not believed: {frames}, the first is {first}: {reason}; others were found")
     if manifest.found:
-        typer.echo(f"landmarks: those of {manifest.found} frames were found by our model", err=True)
-    typer.echo(f"{manifest.frames} frames of {len(manifest.shards)} sequences in {out}", err=True)
+        frames = counted(manifest.found, "frame")
+        typer.echo(f"landmarks: those of {frames} were found by our model", err=True)
+    frames, sequences = counted(manifest.frames, "frame"), counted(len(manifest.shards), "sequence")
+    typer.echo(f"{frames} of {sequences} in {out}", err=True)

@@ -1,7 +1,8 @@
 """Prepared data sets: aligned faces with their labels, as ``au data prepare`` writes them.
 
 A folder holds a Parquet file for each sequence, its shard, and ``prepared.json``, which lists them
-and says what they are. The description is written last: a folder without it is not finished.
+and says what they are. Pages of a shard carry checksums, which are compared whenever they are read.
+The description is written last: a folder without it is not finished.
 """
 
 import json
@@ -19,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from actionunits.aus import AUSet
 from actionunits.data.table import POINTS, Coding, FrameTable, ParquetStore
-from actionunits.errors import DataError
+from actionunits.errors import DataError, counted
 
 MANIFEST = "prepared.json"
 KIND: Literal["prepared"] = "prepared"
@@ -43,7 +44,7 @@ class _Values(BaseModel):
 
 
 class Lost(_Values):
-    """A frame that could not be prepared."""
+    """A frame that could not be prepared, or what of it was not used."""
 
     subject: str
     task: str
@@ -63,6 +64,8 @@ class Shard(_Values):
     source: str
     """Checksum of what the shard was made from."""
     lost: tuple[Lost, ...] = ()
+    doubted: tuple[Lost, ...] = ()
+    """Frames whose own landmarks were not believed: others were found, and place the face."""
     found: int = 0
     """Frames whose landmarks are not the data set's own: a model found them."""
 
@@ -90,6 +93,8 @@ class Manifest(_Values):
     """Frames whose landmarks are not the data set's own: a model found them."""
     lost: tuple[Lost, ...]
     """Frames that are listed in the data set and could not be prepared."""
+    doubted: tuple[Lost, ...] = ()
+    """Frames whose own landmarks were not believed: others were found, and place the face."""
     excluded: tuple[Excluded, ...]
     """What the reader of the data set had left out before."""
 
@@ -198,6 +203,15 @@ def read_shard(file: Path) -> Shard | None:
         return None
 
 
+def is_whole(file: Path) -> bool:
+    """Whether all that a shard holds is as it was written, by the checksum of each of its pages."""
+    try:
+        with pq.ParquetFile(file, page_checksum_verification=True) as stored:
+            return all(len(stored.read_row_group(g)) for g in range(stored.num_row_groups))
+    except (OSError, pa.ArrowException):
+        return False
+
+
 def _read(file: Path, manifest: Manifest, labels: list[str]) -> pa.Table:
     """All of a shard but its pictures."""
     shard = read_shard(file)
@@ -208,10 +222,15 @@ def _read(file: Path, manifest: Manifest, labels: list[str]) -> pa.Table:
         )
     parts = [name for name in pq.read_schema(file).names if name == "part"]
     columns = ["subject", "task", "frame", *parts, *labels, "landmarks", "found"]
-    table = pq.read_table(file, columns=columns)
+    try:
+        table = pq.read_table(file, columns=columns, page_checksum_verification=True)
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(
+            f"{file}: damaged ({error}); run the same `au data prepare {manifest.name}` again"
+        ) from error
     if len(table) != manifest.shards[file.name]:
         raise DataError(
-            f"{file}: expected {manifest.shards[file.name]} frames, found {len(table)}; "
+            f"{file}: expected {counted(manifest.shards[file.name], 'frame')}, found {len(table)}; "
             f"run the same `au data prepare {manifest.name}` again"
         )
     return table

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from actionunits.data.table import FrameTable
-from actionunits.errors import DataError
+from actionunits.errors import DataError, counted
 
 FOLDS = 3
 
@@ -27,12 +27,25 @@ def parts(rows: pd.DataFrame) -> np.ndarray:
         if (spread > 1).any():
             raise DataError(f"subject {spread.idxmax()} is in more than one part")
     expected = list(range(1, FOLDS + 1))
-    if sorted(pd.unique(numbers)) != expected:
+    found = sorted(numbers.unique().tolist())
+    if found != expected:
         raise DataError(
             f"three folds need subjects in parts {expected}, "
-            f"found {len(subjects)} subjects in parts {sorted(pd.unique(numbers))}"
+            f"found {counted(len(subjects), 'subject')} in parts {found}"
         )
     return numbers.to_numpy(np.int64)
+
+
+def members(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return who is tested in which fold: ``subject``, ``fold`` and ``frames``, by fold and name.
+
+    Raises:
+        DataError: there can be no folds, as `parts` says.
+    """
+    fold = FOLDS + 1 - parts(rows)
+    counts = rows.groupby([fold, rows["subject"].to_numpy()]).size()
+    table = counts.rename_axis(["fold", "subject"]).reset_index(name="frames")
+    return table[["subject", "fold", "frames"]]
 
 
 def train_test(table: FrameTable, fold: int) -> tuple[FrameTable, FrameTable]:

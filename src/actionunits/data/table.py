@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import torch
 
 from actionunits.aus import AUSet
-from actionunits.errors import DataError
+from actionunits.errors import DataError, counted
 from actionunits.types import LabelStats
 
 Coding = Literal["occurrence", "intensity"]
@@ -91,7 +91,11 @@ class ParquetStore:
         return int(self._starts[-1])
 
     def read(self, index: int) -> bytes:
-        """Return the bytes of one picture."""
+        """Return the bytes of one picture.
+
+        Raises:
+            DataError: its file is damaged, by the checksums that it was written with.
+        """
         place, row = self._locate(index)
         content: bytes = self._images(place)[row].as_py()
         return content
@@ -109,9 +113,19 @@ class ParquetStore:
 
     def _read_group(self, place: int) -> pa.ChunkedArray:
         file, group = self._groups[place]
-        source = pq.ParquetFile(self._files[file], metadata=self._metadata[file], memory_map=True)
-        with source:
-            return source.read_row_group(group, columns=["image"])["image"].combine_chunks()
+        source = pq.ParquetFile(
+            self._files[file],
+            metadata=self._metadata[file],
+            memory_map=True,
+            page_checksum_verification=True,
+        )
+        try:
+            with source:
+                return source.read_row_group(group, columns=["image"])["image"].combine_chunks()
+        except (OSError, pa.ArrowException) as error:
+            raise DataError(
+                f"{self._files[file]}: damaged ({error}); make it anew by the command that wrote it"
+            ) from error
 
 
 @dataclass(frozen=True)
@@ -159,7 +173,9 @@ class FrameTable:
         twice = self.rows.duplicated(key)
         if twice.any():
             first = "/".join(str(v) for v in self.rows.loc[twice, _KEY].iloc[0])
-            raise DataError(f"{twice.sum()} frames occur more than once, the first is {first}")
+            raise DataError(
+                f"{counted(int(twice.sum()), 'frame')} more than once, the first is {first}"
+            )
         self._check_labels()
         if self.landmarks is not None and self.landmarks.shape != (len(self), POINTS, 2):
             expected = (len(self), POINTS, 2)
@@ -222,7 +238,9 @@ class FrameTable:
         uncoded = np.isnan(occurrence).all(0)
         if uncoded.any():
             names = ", ".join(np.array(self.aus.columns())[uncoded])
-            raise DataError(f"{names} not coded in any of {len(self)} frames: select other AUs")
+            raise DataError(
+                f"{names}: coded in none of {counted(len(self), 'frame')}; select other AUs"
+            )
         labels = occurrence if relation == "occurrence" else self.intensity()
         if labels is None:
             raise DataError("the relation of intensities needs them, this data set has occurrence")

@@ -31,7 +31,7 @@ from actionunits.datasets.matlab import struct
 from actionunits.datasets.raw import RawTable
 from actionunits.datasets.sequences import Key, find, pictures, read_sequences
 from actionunits.datasets.tracked import points
-from actionunits.errors import DataError
+from actionunits.errors import DataError, counted
 
 TASKS = ("T1", "T2", "T3", "T4", "T5", "T6", "T7", "T8")
 
@@ -81,8 +81,9 @@ def _landmarks(files: Mapping[Key, list[Path]], rows: pd.DataFrame) -> np.ndarra
     fit, numbers = struct(file, "fit", "pred"), numbered(folder).index
     if len(fit) != len(numbers) or not numbers.is_unique:
         raise DataError(
-            f"{file}: has landmarks of {len(fit)} frames, and {folder} holds {len(numbers)} "
-            "pictures: expected a picture for each, so that their order tells which is of which"
+            f"{file}: has landmarks of {counted(len(fit), 'frame')}, and {folder} holds "
+            f"{counted(len(numbers), 'picture')}: expected a picture for each, so that their order "
+            "tells which is of which"
         )
     found: np.ndarray = points(file, fit["pred"])[numbers.get_indexer(pd.Index(rows["frame"]))]
     return found

@@ -14,8 +14,9 @@ from rich.text import Text
 from actionunits.aus import ALL, AUSet
 from actionunits.data.splits import FOLDS, parts
 from actionunits.datasets.facts import Facts, known
+from actionunits.datasets.playable import playable
 from actionunits.datasets.raw import RawTable
-from actionunits.errors import DataError
+from actionunits.errors import DataError, counted
 
 _TOLERANCE = 1e-5  # of class weights: they are published with six decimals
 _NAMED = 5  # subjects or sequences that a sentence names
@@ -79,8 +80,8 @@ class Check(BaseModel):
         return Group(*shown)
 
     def _rates(self) -> Table:
-        title = f"{self.name}: {self.subjects} subjects, {self.sequences} sequences, "
-        title += f"{self.frames:,} frames"
+        title = f"{self.name}: {counted(self.subjects, 'subject')}, "
+        title += f"{counted(self.sequences, 'sequence')}, {counted(self.frames, 'frame')}"
         caption = "all: share of the coded frames in which the AU occurs"
         headings = ["AU", "coded", "all"]
         if self.parts:
@@ -101,7 +102,7 @@ class Check(BaseModel):
     def _left_out(self) -> Table:
         counts = [each.frames for each in self.excluded]
         some = "" if all(counts) else "at least "
-        title = f"left out: {some}{sum(counts):,} frames"
+        title = f"left out: {some}{counted(sum(counts), 'frame')}" if any(counts) else "left out"
         table = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
         table.add_column("what", no_wrap=True)
         table.add_column("frames", justify="right")
@@ -115,7 +116,12 @@ class Check(BaseModel):
 
 
 def check(table: RawTable) -> Check:
-    """Count what a data set holds and compare it with what is known of it."""
+    """Count what a data set holds and compare it with what is known of it.
+
+    Raises:
+        DataError: none of its pictures and videos can be opened.
+    """
+    table = playable(table)
     facts = known().get(table.name)
     counts = table.rows.groupby(["subject", "task"]).size()
     occurrence = _occurrence(table)
@@ -200,15 +206,18 @@ def _compare(
     said = []
     counts = frames.groupby("subject").sum()
     subjects, sequences = set(counts.index), set(frames.index)
-    if len(subjects) < facts.people:
+    if gone := max(0, facts.people - len(subjects)):
         absent = sorted(facts.frames.keys() - subjects)
         said.append(
-            f"{facts.people - len(subjects)} of {facts.people} subjects are missing"
+            f"{gone} of {facts.people} subjects {'is' if gone == 1 else 'are'} missing"
             + (f": {_some(absent)}" if absent else "")
         )
     absent = sorted(f"{s}/{t}" for s in subjects for t in facts.tasks if (s, t) not in sequences)
     if absent:
-        said.append(f"{len(absent)} sequences of these subjects are missing: {_some(absent)}")
+        are = "is" if len(absent) == 1 else "are"
+        said.append(
+            f"{counted(len(absent), 'sequence')} of these subjects {are} missing: {_some(absent)}"
+        )
     uncoded = [f"AU{number}" for number in facts.aus if number not in aus.numbers]
     if uncoded:
         said.append(f"{', '.join(uncoded)} of the usual protocol are not coded")
@@ -242,7 +251,7 @@ def _recounted(facts: Facts, counts: "pd.Series[int]") -> list[str]:
     full = pd.Series(facts.frames)
     difference = (counts - full).dropna().astype(int)
     difference = difference[difference != 0]
-    total = f"{counts.sum():,} frames are none of the published lists: " + ", ".join(
+    total = f"{counted(counts.sum(), 'frame')} are none of the published lists: " + ", ".join(
         f"{sum(facts.frames_of(name).values()):,} in the {name} one ({listed.used_by})"
         for name, listed in facts.lists.items()
     )
@@ -250,7 +259,8 @@ def _recounted(facts: Facts, counts: "pd.Series[int]") -> list[str]:
         return [total]
     order = difference.abs().sort_values(ascending=False, kind="stable").index
     each = [f"{subject} {difference[subject]:+,}" for subject in order]
-    return [total, f"against the full list {len(each)} subjects differ: {_some(each)}"]
+    differ = f"{counted(len(each), 'subject')} {'differs' if len(each) == 1 else 'differ'}"
+    return [total, f"against the full list {differ}: {_some(each)}"]
 
 
 def _some(names: list[str]) -> str:

@@ -18,7 +18,7 @@ from actionunits.data.table import FACE_SIDE
 from actionunits.datasets.fec import FACE, PARTS, SHARDS, TRIPLETS, VERSION, VOTES, annotations
 from actionunits.datasets.fetch import fetch, picture, unknown
 from actionunits.datasets.room import FACE_BYTES, Need, check_room
-from actionunits.errors import DataError, MediaError
+from actionunits.errors import DataError, MediaError, counted
 from actionunits.faces import templates
 from actionunits.faces.align import FloatArray, warp
 from actionunits.faces.centerface import CenterFace
@@ -191,7 +191,7 @@ def _check_room(faces: pd.DataFrame, out: Path, images: Path, console: Console) 
     pictures = len(unknown(faces["url"], images))
     needs = [
         Need(out, f"{new:,} faces to align", new * FACE_BYTES),
-        Need(images, f"{pictures:,} pictures to download", pictures * _PICTURE_BYTES),
+        Need(images, f"{counted(pictures, 'picture')} to download", pictures * _PICTURE_BYTES),
     ]
     check_room(needs, console)
 
@@ -311,11 +311,15 @@ def _five(found: Detections, box: FloatArray) -> FloatArray | None:
 def _read_shard(file: Path, faces: pd.DataFrame, template: str) -> list[_Cut | None]:
     """What became of these faces in earlier runs; None where that is not known."""
     try:
-        table = pq.read_table(file)
+        table = pq.read_table(file, page_checksum_verification=True)
         placed = (table.schema.metadata or {}).get(b"template") == template.encode()
         same = placed and table.select(FACE).to_pandas().equals(faces)
         columns = [table[name].to_pylist() for name in _Cut._fields]
-    except (OSError, pa.ArrowInvalid, KeyError):  # not there, damaged or something else: made anew
+    except (
+        OSError,
+        pa.ArrowException,
+        KeyError,
+    ):  # not there, damaged or something else: made anew
         return [None] * len(faces)
     return [_Cut(*row) for row in zip(*columns, strict=True)] if same else [None] * len(faces)
 
@@ -329,7 +333,13 @@ def _write_shard(faces: pd.DataFrame, cuts: list[_Cut], template: str, file: Pat
         table = table.append_column(name, pa.array(columns[name], kind))
     packed = {name: "NONE" if name == "image" else "ZSTD" for name in table.column_names}
     with writing(file), atomic(file) as temporary:
-        pq.write_table(table, temporary, row_group_size=_ROW_GROUP, compression=packed)
+        pq.write_table(
+            table,
+            temporary,
+            row_group_size=_ROW_GROUP,
+            compression=packed,
+            write_page_checksum=True,
+        )
 
 
 def _write_triplets(triplets: pd.DataFrame, faces: int, template: str, file: Path) -> None:

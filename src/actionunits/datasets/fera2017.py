@@ -28,7 +28,7 @@ from actionunits.datasets.bp4d import PART, TASKS
 from actionunits.datasets.folders import walk
 from actionunits.datasets.raw import RawTable
 from actionunits.datasets.sequences import SUBJECT, Files, Key, key_of, read_sequences
-from actionunits.errors import DataError
+from actionunits.errors import DataError, counted
 from actionunits.media import VIDEOS
 
 _TABLE = re.compile(r"FERA17_TR_([FM]\d{1,3})_(T\d{1,2})(?:_AU(\d{1,2})_Int)?\.csv", re.IGNORECASE)
@@ -53,7 +53,7 @@ def read(root: Path) -> RawTable:
     if len(rows):
         rows["part"] = rows["subject"].map(PART)
     if others:
-        reason = f"{others} tables of the validation part, whose people are not BP4D's"
+        reason = f"{counted(others, 'table')} of the validation part, whose people are not BP4D's"
         excluded += (Excluded("FERA17_VA", 0, reason),)
     return RawTable("fera2017", root, rows, occurrence, intensity, excluded=excluded)
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from actionunits.aus import ALL, AU
-from actionunits.errors import DataError
+from actionunits.errors import DataError, counted
 
 NOT_CODED = (9, 999)
 _DEPTH = 4  # folders below the root that are searched
@@ -50,9 +50,19 @@ def opened(file: Path) -> Iterator[TextIO]:
     Raises:
         DataError: the file cannot be read or what the block makes of it is no table.
     """
+    with reading(file), file.open(encoding="utf-8-sig", newline="") as lines:
+        yield lines
+
+
+@contextmanager
+def reading(file: Path) -> Iterator[None]:
+    """Say in one sentence that a table could not be read.
+
+    Raises:
+        DataError: the block raised an error of the file's or of pandas'.
+    """
     try:
-        with file.open(encoding="utf-8-sig", newline="") as lines:
-            yield lines
+        yield
     except OSError as error:
         raise DataError(f"{file}: cannot be read: {error.strerror}") from error
     except pd.errors.EmptyDataError:
@@ -72,12 +82,16 @@ def only(files: list[Path]) -> Path:
     return files[0]
 
 
-def numbered(folder: Path) -> "pd.Series[str]":
-    """Return the paths of the pictures in a folder by the number that is their name, sorted.
+def numbered(folder: Path, name: re.Pattern[str] = _PICTURE) -> "pd.Series[str]":
+    """Return the paths of the pictures in a folder by their number, sorted.
 
     ``0721.jpg`` and ``721.jpg`` have the same number, which is then in the index twice.
+
+    Args:
+        folder: of pictures; what else it holds is left out.
+        name: matches the whole name of a picture, and its first group is the number.
     """
-    found = [match for match in map(_PICTURE.fullmatch, os.listdir(folder)) if match]
+    found = [match for match in map(name.fullmatch, os.listdir(folder)) if match]
     paths = [os.path.join(folder, match[0]) for match in found]
     return pd.Series(paths, [int(match[1]) for match in found], dtype=object).sort_index()
 
@@ -151,7 +165,9 @@ def _codes(file: Path, body: pd.DataFrame, columns: dict[int, str], top: int) ->
     frames = pd.Index(numbers.astype(int), name="frame")
     if not frames.is_unique:
         twice = frames[frames.duplicated()]
-        raise DataError(f"{file}: {len(twice)} frames are listed twice, the first is {twice[0]}")
+        raise DataError(
+            f"{file}: listed twice: {counted(len(twice), 'frame')}, the first is {twice[0]}"
+        )
     short = np.isnan(codes).any(1)
     if short.any():
         raise DataError(f"{file}: the line of frame {frames[short][0]} is cut short")

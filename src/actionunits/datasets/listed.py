@@ -1,6 +1,6 @@
 """A user's own data: one CSV file that lists pictures, or frames of videos, with their codes.
 
-Columns, in any order and case; others are left out::
+Columns, in any order and case; others are not read, and named in what is left out::
 
     image, video, file, path or input   one of them; relative to the folder of the CSV file
     AU01, AU1, AU01_c                   occurrence, 0 or 1
@@ -8,7 +8,9 @@ Columns, in any order and case; others are left out::
     frame                               for videos; counts from 1, as in the tables of `au detect`
     subject, task, part                 if there are; part is 1, 2 or 3
 
-An empty cell, 9 and 999 are not coded. Where only intensities are listed, an AU occurs from 1 on.
+An empty cell, -1, 9 and 999 are not coded. Where only intensities are listed, an AU occurs from 1
+on, and 2,5 is 2.5. Cells are separated by commas, semicolons or tabs, whichever the heading has
+most of. The text is UTF-8, UTF-16 with its mark, or else Windows-1252.
 
 Without ``subject`` nothing is guessed from folders: all rows are one person's, and there are no
 folds, since nobody can say that a person is in one of them alone. Such data can be trained on
@@ -17,6 +19,8 @@ are dealt out in turn. Without ``task`` a video is a task, and all pictures of a
 Without ``frame`` the pictures of a person and task are numbered from 1 as they are listed.
 """
 
+import codecs
+import io
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -25,7 +29,7 @@ import pandas as pd
 
 from actionunits.aus import ALL, AUSet
 from actionunits.data.prepared import Excluded
-from actionunits.datasets.folders import NOT_CODED, au_of, opened
+from actionunits.datasets.folders import NOT_CODED, au_of, reading
 from actionunits.datasets.raw import RawTable
 from actionunits.errors import DataError
 from actionunits.media import VIDEOS
@@ -33,8 +37,17 @@ from actionunits.media import VIDEOS
 NOBODY = "unknown"
 """The subject of all rows where none is given."""
 
+_NOT_CODED = (-1, *NOT_CODED)
+_MEANT = {
+    "subject": "participant participantid person personid patient actor speaker subjectid subjects",
+    "frame": "framenumber frameno framenum frameidx frameindex frameid frames",
+}
+"""Columns, and names without blanks and marks that can only be meant for them."""
 _PATHS = ("image", "video", "file", "path", "input")
 _LABEL = re.compile(r"(au_?\d+)(?:_(c|occurrence|r|intensity))?")
+_LIKE_LABEL = re.compile(r"au[ _-]?\d")
+_DECIMAL = re.compile(r"^(-?\d+),(\d+)$")
+_NAMED = 5  # columns that a sentence names
 _KEY = ["subject", "task", "frame"]
 
 
@@ -55,16 +68,21 @@ def read(root: Path) -> RawTable:
         root: the CSV file.
 
     Raises:
-        DataError: it cannot be read, has no column of paths or of codes, has one of them twice,
-            lists videos without frames, or nothing in it can be used.
+        DataError: it cannot be read, has no column of paths or of codes, has one of them twice or
+            under a name that can only be meant for it, has intensities under the name of an
+            occurrence, lists videos without frames or from frame 0 on, or nothing in it can be
+            used.
     """
     listed = _table(root)
     source = _path_column(root, listed)
+    labels, unread = _labels(root, listed)
+    unread += _others(root, listed, {source, *labels})
     rows, faults = _places(root, listed, source)
-    for label, column in _labels(root, listed).items():
-        rows[column], fault = _codes(listed, label, top=5 if "_" in column else 1)
+    for label, column in labels.items():
+        rows[column], fault = _codes(root, listed, label, top=5 if "_" in column else 1)
         faults.append(fault)
     rows, excluded = _sift(rows, listed, faults)
+    excluded += unread
     twice = rows.duplicated(_KEY, keep=False)
     if twice.any():
         reason = f"the same {'/'.join(_KEY)} in several lines, {_first(twice)}"
@@ -85,10 +103,18 @@ def read(root: Path) -> RawTable:
 
 def _table(file: Path) -> pd.DataFrame:
     """Read the cells as text, by line, and the names of the columns in lower case."""
-    with opened(file) as lines:
+    text = _text(file)
+    heading = text.partition("\n")[0]
+    separator = max(",;\t", key=heading.count)
+    with reading(file):
         # Read without a header, no line may be longer than the first.
         table = pd.read_csv(
-            lines, header=None, dtype=str, skipinitialspace=True, skip_blank_lines=False
+            io.StringIO(text),
+            sep=separator,
+            header=None,
+            dtype=str,
+            skipinitialspace=True,
+            skip_blank_lines=False,
         )
     table.index += 1
     names = table.iloc[0].fillna("").str.strip().str.lower()
@@ -101,6 +127,18 @@ def _table(file: Path) -> pd.DataFrame:
     return listed
 
 
+def _text(file: Path) -> str:
+    """What a file holds, in whichever of the usual encodings."""
+    with reading(file):
+        content = file.read_bytes()
+        if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            return content.decode("utf-16")
+        try:
+            return content.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            return content.decode("cp1252", errors="replace")
+
+
 def _path_column(file: Path, listed: pd.DataFrame) -> str:
     found = [name for name in _PATHS if name in listed]
     if len(found) != 1:
@@ -111,9 +149,10 @@ def _path_column(file: Path, listed: pd.DataFrame) -> str:
     return found[0]
 
 
-def _labels(file: Path, listed: pd.DataFrame) -> dict[str, str]:
-    """Columns of codes and what they are called here."""
+def _labels(file: Path, listed: pd.DataFrame) -> tuple[dict[str, str], list[Excluded]]:
+    """Columns of codes and what they are called here, and columns of codes that are not read."""
     columns: dict[str, str] = {}
+    unread = []
     for name in map(str, listed.columns):
         match = _LABEL.fullmatch(name)
         au = au_of(match[1]) if match else None
@@ -122,9 +161,40 @@ def _labels(file: Path, listed: pd.DataFrame) -> dict[str, str]:
             if au.column + kind in columns.values():
                 raise DataError(f"{file}: has two columns for {au.column + kind}, one is {name}")
             columns[name] = au.column + kind
+        elif match:
+            known = ", ".join(str(number) for number in ALL.numbers)
+            unread.append(Excluded(name, 0, f"not read: the AUs that can be are {known}"))
+        elif _LIKE_LABEL.match(name):
+            reason = "not read: expected a name such as AU04 or AU04_c, AU04_intensity or AU04_r"
+            unread.append(Excluded(name, 0, reason))
     if not columns:
-        raise DataError(f"{file}: expected columns such as AU04 or AU04_intensity, found none")
-    return columns
+        found = f" but {', '.join(each.what for each in unread)}" if unread else ""
+        raise DataError(
+            f"{file}: expected columns such as AU04 or AU04_intensity, found none{found}"
+        )
+    return columns, unread
+
+
+def _others(file: Path, listed: pd.DataFrame, understood: set[str]) -> list[Excluded]:
+    """Columns that are neither codes nor known.
+
+    Raises:
+        DataError: one is called otherwise than it should be.
+    """
+    names = [str(name) for name in listed.columns if str(name)]
+    for wanted, others in _MEANT.items():
+        meant = [n for n in names if re.sub(r"[\W_]", "", n) in others.split()]
+        if meant and wanted not in names:
+            raise DataError(
+                f"{file}: found the column {meant[0]}; expected {wanted}: call it so, or otherwise "
+                "if it is not meant"
+            )
+    kept = understood | {"subject", "task", "frame", "part"}
+    left = [n for n in names if n not in kept and not _LIKE_LABEL.match(n)]
+    if not left:
+        return []
+    more = f" and {len(left) - _NAMED} more" if len(left) > _NAMED else ""
+    return [Excluded("columns", 0, f"not read: {', '.join(left[:_NAMED])}{more}")]
 
 
 def _places(file: Path, listed: pd.DataFrame, source: str) -> tuple[pd.DataFrame, list[_Fault]]:
@@ -141,6 +211,12 @@ def _places(file: Path, listed: pd.DataFrame, source: str) -> tuple[pd.DataFrame
         faults.append(_Fault(column, listed[column].isna(), "expected a name"))
     if "frame" in listed:
         frame = pd.to_numeric(listed["frame"], errors="coerce")
+        from_0 = (frame == 0) & video
+        if from_0.any():
+            raise DataError(
+                f"{file}: frames of videos count from 1, and there is a frame 0, "
+                f"{_first(from_0)}: where they count from 0, add 1 to all of them"
+            )
         wrong = frame.isna() | (frame % 1 != 0) | (frame < video)
         faults.append(_Fault("frame", wrong, "expected a whole number, for videos from 1 on"))
         rows["frame"] = frame
@@ -155,10 +231,24 @@ def _places(file: Path, listed: pd.DataFrame, source: str) -> tuple[pd.DataFrame
     return rows, faults
 
 
-def _codes(listed: pd.DataFrame, label: str, top: int) -> "tuple[pd.Series[float], _Fault]":
-    """Codes of one column, NaN where not coded."""
-    codes = pd.to_numeric(listed[label], errors="coerce").astype(float)
-    unknown = listed[label].isna() | codes.isin(NOT_CODED)
+def _codes(
+    file: Path, listed: pd.DataFrame, label: str, top: int
+) -> "tuple[pd.Series[float], _Fault]":
+    """Codes of one column, NaN where not coded.
+
+    Raises:
+        DataError: intensities are called as occurrences are.
+    """
+    points = listed[label].str.replace(_DECIMAL, r"\1.\2", regex=True)
+    codes = pd.to_numeric(points, errors="coerce").astype(float)
+    unknown = listed[label].isna() | codes.isin(_NOT_CODED)
+    levels = codes.between(0, 5) & ~codes.isin((0, 1))
+    if top == 1 and levels.any():
+        raise DataError(
+            f"{file}: {label} is called as a column of 0 and 1 and holds "
+            f"{codes[levels].iloc[0]:g}, {_first(levels)}: if it holds intensities, call it "
+            f"{label.partition('_')[0]}_intensity"
+        )
     # Intensities may be between two levels, where several coders or a model gave them.
     right = codes.between(0, 5) if top == 5 else codes.isin((0, 1))
     fault = _Fault(label, ~right & ~unknown, f"expected 0 to {top}, empty where not coded")

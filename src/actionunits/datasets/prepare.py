@@ -26,12 +26,20 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from actionunits.data.prepared import MANIFEST, Lost, Manifest, Shard, read_shard, shard_name
+from actionunits.data.prepared import (
+    MANIFEST,
+    Lost,
+    Manifest,
+    Shard,
+    is_whole,
+    read_shard,
+    shard_name,
+)
 from actionunits.data.table import POINTS
 from actionunits.datasets.raw import RawTable
 from actionunits.datasets.room import FACE_BYTES, Need, check_room
 from actionunits.datasets.shard import Job, checksum, write
-from actionunits.errors import DataError, UserError
+from actionunits.errors import DataError, UserError, counted
 from actionunits.faces import templates
 from actionunits.faces.main_face import FIVE_POINTS, Finder
 from actionunits.files import atomic, writing
@@ -48,8 +56,9 @@ def prepare(
     """Write a folder of aligned faces that `actionunits.datasets.load` reads.
 
     Shards that an earlier run finished are kept where their frames, labels, landmarks and pictures
-    are still the same; so an interrupted preparation is taken up by the same call, and a second one
-    repairs only what was missing or has changed. What cannot be prepared is left out and listed.
+    are still the same and no checksum in them is wrong; so an interrupted preparation is taken up
+    by the same call, and a second one repairs only what was missing or has changed. What cannot be
+    prepared is left out and listed.
 
     Args:
         raw: the data set.
@@ -76,12 +85,13 @@ def prepare(
     files = {shard_name(str(s), str(t)): (s, t) for s, t in _sequences(raw)}
     kept = _claim(out, raw.name, template, list(files))
     missing = max(0, len(raw) - sum(kept.values()))
-    what = f"{missing:,} frames to prepare in {len(files)} sequences"
+    what = f"{counted(missing, 'frame')} to prepare in {counted(len(files), 'sequence')}"
     check_room([Need(out, what, missing * FACE_BYTES)], console)
     most = min(workers or os.cpu_count() or 1, len(files))
     failures = _write_all(raw, out, template, finder, most, console)
     if failures:
-        raise ExceptionGroup(f"{len(failures)} sequences could not be prepared", failures)
+        some = counted(len(failures), "sequence")
+        raise ExceptionGroup(f"{some} could not be prepared", failures)
     manifest = _describe(raw, out, template, list(files))
     with writing(out / MANIFEST), atomic(out / MANIFEST) as file:
         file.write_text(json.dumps(manifest.model_dump(mode="json"), indent=1) + "\n", "utf-8")
@@ -161,7 +171,8 @@ def _write_all(
         try:
             for job in _jobs(raw, out, template, finder, console):
                 there = read_shard(job.file)
-                if there is not None and there.source == job.shard.source:
+                same = there is not None and there.source == job.shard.source
+                if same and is_whole(job.file):
                     kept += len(job.rows)
                     continue
                 (out / MANIFEST).unlink(missing_ok=True)  # from here on it may not be true
@@ -230,6 +241,7 @@ def _describe(raw: RawTable, out: Path, template: str, files: list[str]) -> Mani
         shards=shards,
         found=sum(card.found for card in cards),
         lost=tuple(lost for card in cards for lost in card.lost),
+        doubted=tuple(doubted for card in cards for doubted in card.doubted),
         excluded=raw.excluded,
     )
 

@@ -14,7 +14,7 @@ import pandas as pd
 
 from actionunits.aus import AUSet
 from actionunits.data.prepared import Excluded
-from actionunits.errors import DataError
+from actionunits.errors import DataError, counted
 
 _KEY = ["subject", "task", "frame"]
 
@@ -67,7 +67,8 @@ class RawTable:
         if twice.any():
             first = "/".join(str(v) for v in self.rows.loc[twice, _KEY].iloc[0])
             raise DataError(
-                f"{self.root}: {twice.sum()} frames are listed more than once, the first is {first}"
+                f"{self.root}: listed more than once: {counted(int(twice.sum()), 'frame')}, "
+                f"the first is {first}"
             )
         for column in self.label_columns():
             self._check_code(column)

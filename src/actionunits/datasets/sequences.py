@@ -24,7 +24,7 @@ from actionunits.datasets.folders import (
     read_occurrence,
     walk,
 )
-from actionunits.errors import DataError
+from actionunits.errors import DataError, counted
 
 SUBJECT = re.compile(r"([FM])(\d{1,3})", re.IGNORECASE)
 """The folder of a subject."""
@@ -176,9 +176,12 @@ def _intensity(
             continue
         absent, beyond = len(frames.difference(coded.index)), len(coded.index.difference(frames))
         if absent:
-            gaps.append(Excluded(what, 0, f"not coded in {absent} frames that the table lists"))
+            gaps.append(
+                Excluded(what, 0, f"not coded in {counted(absent, 'frame')} that the table lists")
+            )
         if beyond:
-            gaps.append(Excluded(what, 0, f"coded in {beyond} frames that the table does not list"))
+            more = counted(beyond, "frame")
+            gaps.append(Excluded(what, 0, f"coded in {more} that the table does not list"))
         levels[column] = coded.reindex(frames)
     return levels, gaps
 

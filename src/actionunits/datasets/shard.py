@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from actionunits import media
 from actionunits.data.prepared import METADATA, Lost, Shard
 from actionunits.data.table import FACE_SIDE, POINTS
+from actionunits.datasets.tracked import doubts
 from actionunits.errors import MediaError
 from actionunits.faces import templates
 from actionunits.faces.align import FloatArray, transform, warp
@@ -106,8 +107,15 @@ def write(job: Job, report: Callable[[int], None]) -> None:
     """
     template = job.shard.template
     find = None if job.finder is None else cache(job.finder.make)
-    schema, lost, found = _schema(job), list[Lost](), 0
+    schema, lost, doubted, found = _schema(job), list[Lost](), list[Lost](), 0
     pictures, numbers = _pictures(job.rows), job.rows["frame"].tolist()
+
+    def listed(reasons: dict[int, str]) -> list[Lost]:
+        return [
+            Lost(subject=job.subject, task=job.task, frame=numbers[row], reason=reason)
+            for row, reason in reasons.items()
+        ]
+
     packed = {name: "ZSTD" for name in schema.names} | {"image": "NONE"}
     packed["landmarks.list.element"] = packed.pop("landmarks")
     dictionary = ["subject", "task"]
@@ -115,20 +123,23 @@ def write(job: Job, report: Callable[[int], None]) -> None:
         writing(job.file),
         atomic(job.file) as temporary,
         pq.ParquetWriter(
-            temporary, schema, compression=packed, use_dictionary=dictionary
+            temporary,
+            schema,
+            compression=packed,
+            use_dictionary=dictionary,
+            write_page_checksum=True,
         ) as writer,
     ):
         while chunk := list(islice(pictures, _CHUNK)):
-            faces, gone = _align(chunk, job.landmarks, find, template)
-            lost += [
-                Lost(subject=job.subject, task=job.task, frame=numbers[row], reason=reason)
-                for row, reason in gone.items()
-            ]
+            faces, gone, believed_not = _align(chunk, job.landmarks, find, template)
+            lost += listed(gone)
+            doubted += listed(believed_not)
             found += sum(face.found for face in faces)
             if faces:
                 writer.write_table(_table(job.rows, faces, schema))
             report(len(chunk))
-        card = job.shard.model_copy(update={"lost": tuple(lost), "found": found})
+        said = {"lost": tuple(lost), "doubted": tuple(doubted), "found": found}
+        card = job.shard.model_copy(update=said)
         writer.add_key_value_metadata({METADATA.decode(): card.model_dump_json()})
 
 
@@ -137,14 +148,17 @@ def _align(
     landmarks: FloatArray | None,
     find: Callable[[], Points] | None,
     template: str,
-) -> tuple[list[_Face], dict[int, str]]:
-    """Aligned faces of a few pictures, and for each row without one the reason."""
+) -> tuple[list[_Face], dict[int, str], dict[int, str]]:
+    """Align a few pictures.
+
+    Returns:
+        Faces; for each row without one the reason; for each row that was placed by found points,
+        though it has its own, why those were not believed.
+    """
     lost = {picture.row: picture.reason for picture in chunk if picture.frame is None}
     seen = {picture.row: picture.frame for picture in chunk if picture.frame is not None}
-    points: dict[int, FloatArray] = {}
-    if landmarks is not None:
-        points = {row: landmarks[row] for row in seen if np.isfinite(landmarks[row]).all()}
-    own = set(points)
+    own, doubted = _own(seen, landmarks)
+    points, missing = dict(own), "no landmarks in the data set" if find is None else "no face found"
     unknown = [row for row in seen if row not in own]
     if find is not None and unknown:
         found = find()([seen[row] for row in unknown])
@@ -154,7 +168,7 @@ def _align(
     faces = []
     for row, frame in seen.items():
         if row not in points:
-            lost[row] = "no landmarks in the data set" if find is None else "no face found"
+            lost[row] = doubted.get(row, missing)
             continue
         height, width = frame.image.shape[:2]
         if not ((points[row].mean(0) >= 0) & (points[row].mean(0) <= [width, height])).all():
@@ -170,7 +184,19 @@ def _align(
         moved = transform(points[row], matrix[0]).reshape(-1) if whole else None
         image = media.encode_jpeg(crop, QUALITY)
         faces.append(_Face(row, image, moved, found=whole and row not in own))
-    return faces, lost
+    return faces, lost, {row: doubt for row, doubt in doubted.items() if row not in lost}
+
+
+def _own(
+    seen: dict[int, Frame], landmarks: FloatArray | None
+) -> tuple[dict[int, FloatArray], dict[int, str]]:
+    """Points by row that the data set brings, and why others that it brings are not believed."""
+    if landmarks is None:
+        return {}, {}
+    rows = [row for row in seen if np.isfinite(landmarks[row]).all()]
+    said = doubts([seen[row] for row in rows], landmarks[rows].astype(np.float64))
+    doubted = {row: doubt for row, doubt in zip(rows, said, strict=True) if doubt}
+    return {row: landmarks[row] for row in rows if row not in doubted}, doubted
 
 
 def _pictures(rows: pd.DataFrame) -> Iterator[_Picture]:
@@ -198,12 +224,16 @@ def _video(file: str, positions: pd.Series) -> Iterator[_Picture]:
     wanted: dict[int, list[int]] = {}
     for row, position in positions.items():
         wanted.setdefault(int(position), []).append(int(str(row)))
-    reason = "the video ends before its labels"
+    reason, number = "the video ends before its labels", 0
     try:
         with closing(media.frames(file, threads=1)) as frames:
             for frame in frames:
+                for gone in range(number, frame.number):
+                    for row in wanted.pop(gone, []):
+                        yield _Picture(row, None, "it is damaged in its video")
+                number = frame.number + 1
                 for row in wanted.pop(frame.number, []):
-                    yield _Picture(row, frame, "")
+                    yield _Picture(row, None if frame.doubt else frame, frame.doubt)
                 if not wanted:
                     return
     except MediaError as error:
