@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import torch
 
 from actionunits.aus import AUSet
+from actionunits.data.people import NOBODY_KNOWS, named
 from actionunits.errors import DataError
 from actionunits.types import LabelStats
 
@@ -134,6 +135,7 @@ class FrameTable:
         template: how the faces are placed in their pictures, see `actionunits.faces.templates`.
         lost: subject to the number of frames that the data set lists of them and that could not be
             prepared, where there are any.
+        population: that its subjects are of, see `actionunits.data.people`.
     """
 
     aus: AUSet
@@ -144,6 +146,7 @@ class FrameTable:
     landmarks: np.ndarray | None = None
     template: str = "canonical"
     lost: Mapping[str, int] = field(default_factory=dict)
+    population: str = NOBODY_KNOWS
 
     def __post_init__(self) -> None:
         """Check what every reader promises.
@@ -236,6 +239,11 @@ class FrameTable:
             agreement=(same / pairs.clamp(min=1)).float(),
         )
 
+    @property
+    def occurs_from(self) -> float | None:
+        """Intensity from which an AU occurs; None where occurrence is coded."""
+        return self.threshold if self.coding == "intensity" else None
+
     def found(self) -> np.ndarray:
         """Return (N,) bool: whether a model found the landmarks, which the data set lacks."""
         if "found" not in self.rows.columns:
@@ -245,6 +253,11 @@ class FrameTable:
     def subjects(self) -> list[str]:
         """Return the subjects in sorted order."""
         return sorted(self.rows["subject"].unique())
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        """The subjects in sorted order, by names that hold across data sets."""
+        return named(self.population, self.subjects())
 
     def select(self, aus: AUSet) -> "FrameTable":
         """Keep these AUs, in this order.

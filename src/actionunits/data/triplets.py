@@ -31,11 +31,13 @@ class TripletTable:
             ones) and ``odd``, the float ``margin`` by which distances should differ, and the str
             ``kind``, by which accuracies are told apart.
         template: how the faces are placed, see `actionunits.faces.templates`.
+        people: who is in it, where that is known of anybody, see `actionunits.data.people`.
     """
 
     images: ImageStore
     rows: pd.DataFrame
     template: str = "canonical"
+    people: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check what every reader promises.
@@ -119,6 +121,7 @@ def triplets_from_aus(
         table.images,
         pd.DataFrame(numbers, columns=_FACES).assign(margin=margin, kind="aus"),
         table.template,
+        table.people,
     )
 
 
