@@ -1,6 +1,15 @@
 """What a user can do wrong, in one sentence; the command line prints it without a traceback."""
 
 
+def number_of(count: int, unit: str) -> str:
+    """A number with its unit, for messages.
+
+    >>> number_of(1, "frame"), number_of(2, "frame")
+    ('1 frame', '2 frames')
+    """
+    return f"{count} {unit}{'s' * (count != 1)}"
+
+
 class UserError(Exception):
     """Base of all errors that the user can put right.
 

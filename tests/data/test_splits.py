@@ -50,7 +50,7 @@ def test_inner_split_is_by_subject(table: FrameTable, share: float, seed: int, f
 def test_what_cannot_be_split_is_said(table: FrameTable) -> None:
     with pytest.raises(DataError, match="expected fold 1 to 3, got 4"):
         train_test(table, 4)
-    with pytest.raises(DataError, match="found 1 subjects"):
+    with pytest.raises(DataError, match=r"found 1 subject in parts \[1\]$"):
         train_test(table.subset((table.rows["subject"] == "S001").to_numpy()), 1)
     torn = table.rows.copy()
     torn.loc[0, "part"] = 2

@@ -76,13 +76,17 @@ def prepare(
     from actionunits.datasets.prepare import prepare as run
     from actionunits.datasets.prepare import reasons
     from actionunits.detect.finder import landmark_finder
+    from actionunits.errors import number_of
 
     raw = datasets.read_raw(name, root)
     manifest = run(raw, out, template, workers, finder=landmark_finder())
     for excluded in manifest.excluded:
-        typer.echo(f"left out: {excluded.what}, {excluded.frames} frames: {excluded.reason}")
+        many = f", {number_of(excluded.frames, 'frame')}" if excluded.frames else ""
+        typer.echo(f"left out: {excluded.what}{many}: {excluded.reason}")
     for reason, count, first in reasons(manifest.lost):
-        typer.echo(f"lost: {count} frames, the first is {first}: {reason}")
+        typer.echo(f"lost: {number_of(count, 'frame')}, the first is {first}: {reason}")
     if manifest.found:
-        typer.echo(f"landmarks: those of {manifest.found} frames were found by our model", err=True)
-    typer.echo(f"{manifest.frames} frames of {len(manifest.shards)} sequences in {out}", err=True)
+        found = number_of(manifest.found, "frame")
+        typer.echo(f"landmarks: those of {found} were found by our model", err=True)
+    sequences = number_of(len(manifest.shards), "sequence")
+    typer.echo(f"{number_of(manifest.frames, 'frame')} of {sequences} in {out}", err=True)

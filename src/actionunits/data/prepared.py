@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from actionunits.aus import AUSet
 from actionunits.data.table import POINTS, Coding, FrameTable, ParquetStore
-from actionunits.errors import DataError
+from actionunits.errors import DataError, number_of
 
 MANIFEST = "prepared.json"
 KIND: Literal["prepared"] = "prepared"
@@ -211,8 +211,8 @@ def _read(file: Path, manifest: Manifest, labels: list[str]) -> pa.Table:
     table = pq.read_table(file, columns=columns)
     if len(table) != manifest.shards[file.name]:
         raise DataError(
-            f"{file}: expected {manifest.shards[file.name]} frames, found {len(table)}; "
-            f"run the same `au data prepare {manifest.name}` again"
+            f"{file}: expected {number_of(manifest.shards[file.name], 'frame')}, found "
+            f"{len(table)}; run the same `au data prepare {manifest.name}` again"
         )
     return table
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from actionunits.data.table import FrameTable
-from actionunits.errors import DataError
+from actionunits.errors import DataError, number_of
 
 FOLDS = 3
 
@@ -27,10 +27,11 @@ def parts(rows: pd.DataFrame) -> np.ndarray:
         if (spread > 1).any():
             raise DataError(f"subject {spread.idxmax()} is in more than one part")
     expected = list(range(1, FOLDS + 1))
-    if sorted(pd.unique(numbers)) != expected:
+    found = sorted(numbers.unique().tolist())
+    if found != expected:
         raise DataError(
             f"three folds need subjects in parts {expected}, "
-            f"found {len(subjects)} subjects in parts {sorted(pd.unique(numbers))}"
+            f"found {number_of(len(subjects), 'subject')} in parts {found}"
         )
     return numbers.to_numpy(np.int64)
 

@@ -14,7 +14,7 @@ import torch
 
 from actionunits.aus import AUSet
 from actionunits.data.people import NOBODY_KNOWS, named
-from actionunits.errors import DataError
+from actionunits.errors import DataError, number_of
 from actionunits.types import LabelStats
 
 Coding = Literal["occurrence", "intensity"]
@@ -162,14 +162,17 @@ class FrameTable:
         twice = self.rows.duplicated(key)
         if twice.any():
             first = "/".join(str(v) for v in self.rows.loc[twice, _KEY].iloc[0])
-            raise DataError(f"{twice.sum()} frames occur more than once, the first is {first}")
+            many = number_of(int(twice.sum()), "row")
+            raise DataError(f"a frame must occur once: {many} too many, the first is {first}")
         self._check_labels()
         if self.landmarks is not None and self.landmarks.shape != (len(self), POINTS, 2):
             expected = (len(self), POINTS, 2)
             raise DataError(f"expected landmarks of shape {expected}, got {self.landmarks.shape}")
         pictures = self.rows["image"]
         if len(self) and not 0 <= pictures.min() <= pictures.max() < len(self.images):
-            raise DataError(f"rows refer to pictures outside the {len(self.images)} stored ones")
+            raise DataError(
+                f"rows refer to pictures outside those stored, 0 to {len(self.images) - 1}"
+            )
 
     def _check_labels(self) -> None:
         labels = self.labels
@@ -225,7 +228,8 @@ class FrameTable:
         uncoded = np.isnan(occurrence).all(0)
         if uncoded.any():
             names = ", ".join(np.array(self.aus.columns())[uncoded])
-            raise DataError(f"{names} not coded in any of {len(self)} frames: select other AUs")
+            many = number_of(len(self), "frame")
+            raise DataError(f"{names} not coded in any of {many}: select other AUs")
         labels = occurrence if relation == "occurrence" else self.intensity()
         if labels is None:
             raise DataError("the relation of intensities needs them, this data set has occurrence")
@@ -301,8 +305,8 @@ def with_landmarks(table: FrameTable) -> FrameTable:
     known = np.zeros(len(table), bool) if points is None else np.isfinite(points).all((1, 2))
     if not known.any():
         raise DataError(
-            f"none of the {len(table)} frames has landmarks of the data set's own, and a model of "
-            "landmarks needs them: take a data set that brings them"
+            f"none of {number_of(len(table), 'frame')} has landmarks of the data set's own, and a "
+            "model of landmarks needs them: take a data set that brings them"
         )
     return table.subset(known)
 

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from actionunits.aus import AUSet
 from actionunits.data.splits import FOLDS
+from actionunits.errors import number_of
 from actionunits.files import atomic
 from actionunits.learn.grid import AU_NAMES, MEAN, SCALE, Grid, ends, printed, rounded
 from actionunits.learn.metrics import F1, interval, resample
@@ -29,7 +30,6 @@ from actionunits.learn.report import (
     labels_line,
     landmark_line,
     mean_landmarks,
-    number_of,
     people_lines,
 )
 from actionunits.learn.run import REPORT
@@ -116,7 +116,9 @@ class CrossReport(BaseModel):
         headings = [f"fold\n{number}" for number in range(1, len(self.folds) + 1)]
         headings = ["AU", "pos.", "subj.", *headings, "mean", "pooled\n[95 %]", "yes"]
         headings += [HEADINGS[name] for name in others]
-        title = f"{self.folds[0].title.rpartition(', fold ')[0]}, {len(self.folds)} folds"
+        title = (
+            f"{self.folds[0].title.rpartition(', fold ')[0]}, {number_of(len(self.folds), 'fold')}"
+        )
         if any(fold.trained_on for fold in self.folds):
             title += f", {TRAINED_ON}"
         return Grid(title, tuple(headings), tuple(rows), tuple(self._lines()))
@@ -234,7 +236,8 @@ def _average(folds: list[PlainReport]) -> PlainReport:
     }
     return first.model_copy(
         update={
-            "title": first.title.rpartition(", fold ")[0] + f", mean of {len(folds)} folds",
+            "title": first.title.rpartition(", fold ")[0]
+            + f", mean of {number_of(len(folds), 'fold')}",
             "count": sum(fold.count for fold in folds),
             "scores": {name: Score(per_au=[], mean=mean) for name, mean in means.items()},
         }

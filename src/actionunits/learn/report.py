@@ -13,6 +13,7 @@ from rich.table import Table
 
 from actionunits.aus import AUSet
 from actionunits.data.table import Coding
+from actionunits.errors import number_of
 from actionunits.learn.face_metrics import FAILURE
 
 Number = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
@@ -183,7 +184,9 @@ class PlainReport(_Scored):
 
     def to_table(self) -> Table:
         """Table for the terminal."""
-        caption = f"{self.count} {self.unit}; {SELECTION[self.selection]}"
+        caption = (
+            f"{number_of(self.count, self.unit.removesuffix('s'))}; {SELECTION[self.selection]}"
+        )
         caption += "".join(f"; {line}" for line in people_lines([self]))
         table = Table("score", title=self.title, caption=caption, box=box.SIMPLE_HEAD, min_width=48)
         table.add_column("", justify="right")
@@ -236,15 +239,6 @@ def labels_line(coding: Coding | None, occurs_from: float | None) -> str:
     return f"labels: intensities, an AU occurs from {occurs_from:g} on"
 
 
-def number_of(count: int, unit: str) -> str:
-    """A number with its unit.
-
-    >>> number_of(1, "frame"), number_of(2, "frame")
-    ('1 frame', '2 frames')
-    """
-    return f"{count} {unit}{'s' * (count != 1)}"
-
-
 def mean_landmarks(folds: Sequence[Report]) -> dict[str, Score]:
     """Scores of the landmarks: of the one fold, or averaged over those folds that have them."""
     if len(folds) == 1:
@@ -262,10 +256,12 @@ def landmark_line(scores: Mapping[str, Score], found: int) -> str:
     error, failure = scores[LANDMARK_ERROR], scores[LANDMARK_FAILURE]
     if found and math.isnan(error.mean):
         return (
-            f"landmarks: no error is known, as the data set has none: those of {found} faces are "
-            "what a model found"
+            "landmarks: no error is known, as the data set has none: those of "
+            f"{number_of(found, 'face')} are what a model found"
         )
-    left_out = f"; without {found} faces whose landmarks a model found" if found else ""
+    left_out = (
+        f"; without {number_of(found, 'face')} whose landmarks a model found" if found else ""
+    )
     return (
         f"landmarks: mean error {_percent(error)} of the inter-ocular distance, more than "
         f"{FAILURE:g} % in {_percent(failure)} of the faces{left_out}"

@@ -23,7 +23,7 @@ from actionunits.data.dataset import collate
 from actionunits.data.people import all_known, among
 from actionunits.data.transforms import Augment
 from actionunits.datasets.people import share_people
-from actionunits.errors import RecipeError
+from actionunits.errors import RecipeError, number_of
 from actionunits.faces import templates
 from actionunits.learn import checkpoint
 from actionunits.learn.checkpoint import Card
@@ -186,9 +186,9 @@ def _check_people(source: str, card: Card, recipe: Recipe, fold: int | None, row
     if seen:
         where = "" if fold is None else f" of fold {fold}"
         raise RecipeError(
-            f"init: {source}, or what it started from, was trained on {len(seen)} of the "
-            f"{len(people)} test subjects{where}, the first is {seen[0]}: start from a "
-            "checkpoint of the same fold, or of other people"
+            f"init: {source}, or what it started from, was trained on {len(seen)} of "
+            f"{number_of(len(people), 'test subject')}{where}, the first is {seen[0]}: start from "
+            "a checkpoint of the same fold, or of other people"
         )
     related = share_people(card.recipe.data.name, recipe.data.name)
     if not all_known(card.people) and related and fold not in {None, card.fold}:
@@ -250,7 +250,7 @@ class _Feed:
             )
         if len(self._dataset) < step:
             raise RecipeError(
-                f"batch: one step takes batch * accumulate = {step} samples, "
+                f"batch: one step takes batch * accumulate = {number_of(step, 'sample')}, "
                 f"the training rows have {len(self._dataset)}"
             )
         # what does not fill a step is left out; the order changes every epoch, so nothing is lost

@@ -13,10 +13,9 @@ from torch import Tensor
 
 from actionunits.aus import AUSet
 from actionunits.datasets.facts import known
-from actionunits.errors import RecipeError
+from actionunits.errors import RecipeError, number_of
 from actionunits.learn.grid import MEAN, SCALE
 from actionunits.learn.metrics import interval
-from actionunits.learn.report import number_of
 from actionunits.papers import published
 from actionunits.papers.compare.measured import Measured
 from actionunits.papers.published import PublishedTable, Row

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 
+from actionunits.errors import number_of
 from actionunits.learn.grid import (
     AU_NAMES,
     DASH,
@@ -21,7 +22,6 @@ from actionunits.learn.report import (
     TRAINED_ON,
     cell,
     landmark_line,
-    number_of,
     people_lines,
 )
 from actionunits.papers import published
