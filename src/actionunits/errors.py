@@ -1,6 +1,15 @@
 """What a user can do wrong, in one sentence; the command line prints it without a traceback."""
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things, for messages.
+
+    >>> counted(1, "frame"), counted(1200, "frame")
+    ('1 frame', '1,200 frames')
+    """
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 class UserError(Exception):
     """Base of all errors that the user can put right.
 
@@ -22,8 +31,3 @@ class RecipeError(UserError):
 
 class CheckpointError(UserError):
     """A checkpoint is missing, damaged or belongs to another model."""
-
-
-def counted(number: int, noun: str) -> str:
-    """A number of things for a message: ``1 frame``, ``1,200 frames``."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -26,7 +26,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from actionunits.errors import MediaError
+from actionunits.errors import MediaError, counted
 from actionunits.types import Frame
 
 _PICTURES = ".avif .bmp .gif .jfif .jpe .jpeg .jpg .jp2 .pbm .pgm .png .ppm .tga .tif .tiff .webp"
@@ -247,7 +247,8 @@ def _decode(container: InputContainer, stream: VideoStream, name: str) -> Iterat
     expected = _duration(container, stream)
     if damaged or last + max(0.5, 3 * step) < expected:
         raise MediaError(
-            f"{name}: the video is damaged or breaks off: {count} frames up to {last:.2f} s"
+            f"{name}: the video is damaged or breaks off: {counted(count, 'frame')} up to "
+            f"{last:.2f} s"
             f"{f' of {expected:.2f} s' if expected else ''} could be decoded and are kept; "
             "get a whole copy"
         )

@@ -34,9 +34,9 @@ def test_a_table_says_what_is_wrong(table: FrameTable) -> None:
     assert triplets(table).kinds() == ("one", "two")
     with pytest.raises(DataError, match="lacks the columns margin, kind"):
         TripletTable(table.images, triplets(table).rows[["first", "second", "odd"]])
-    with pytest.raises(DataError, match="outside the 48 stored ones"):
+    with pytest.raises(DataError, match="outside those stored, 0 to 47"):
         triplets(table, odd=[2, 48])
-    with pytest.raises(DataError, match="1 triplets have a picture twice"):
+    with pytest.raises(DataError, match="1 triplet with a picture twice"):
         triplets(table, odd=[0, 7])
     with pytest.raises(DataError, match=r"margins of 0 or more, found -0\.1"):
         triplets(table, margin=-0.1)

@@ -35,7 +35,7 @@ def bars(number: int) -> np.ndarray:
     return np.tile(np.repeat(60 + 140 * bits, 20)[None, :, None], (96, 1, 3)).astype(np.uint8)
 
 
-def number_of(image: np.ndarray) -> int:
+def counted(image: np.ndarray) -> int:
     bright = image.mean((0, 2)).reshape(8, 20)[:, 5:15].mean(1) > 130
     return int((bright << np.arange(8)).sum())
 
@@ -76,7 +76,7 @@ def shown(file: Path) -> list[tuple[int, int, str]]:
     """Number, bar code and doubt of all frames that can be decoded."""
     seen, error = collect(file, threads=1)
     assert "is damaged or breaks off" in error
-    return [(each.number, number_of(each.image), each.doubt) for each in seen]
+    return [(each.number, counted(each.image), each.doubt) for each in seen]
 
 
 @pytest.mark.parametrize("how", ["whole", "some"])
@@ -88,7 +88,7 @@ def test_frames_behind_a_damaged_one_keep_their_numbers(
     if uneven and name.endswith("avi"):
         pytest.skip("AVI knows one rate")
     file = write(tmp_path / name, [bars(n) for n in range(COUNT)], UNEVEN if uneven else None)
-    assert [number_of(frame.image) for frame in media.frames(file)] == list(range(COUNT))
+    assert [counted(frame.image) for frame in media.frames(file)] == list(range(COUNT))
     damage(file, how)
     sound = [(number, code) for number, code, doubt in shown(file) if not doubt]
     whole = BROKEN + GROUP if how == "some" else 0  # half a picture may be drawn without complaint

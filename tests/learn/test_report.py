@@ -82,9 +82,61 @@ def test_table_fits_and_shows_all() -> None:
     assert "…" not in text
     for au in aus.ALL:
         assert au.name in text
-    assert "1000 frames of 2 subjects" in text
+    assert "1,000 frames of 2 subjects" in text
     assert "CHOSEN ON THESE TEST SUBJECTS" not in text
     assert "…" not in "\n".join(printed(report(["S1"]).to_table(), 80))
+
+
+def test_how_labels_are_read_stands_in_every_table(tmp_path: Path) -> None:
+    coded = {"coding": "intensity", "occurs_from": 2.0}
+    folds = [report([f"S{k}1", f"S{k}2"], seed=k).model_copy(update=coded) for k in range(3)]
+    said = "labels: intensities, an AU occurs from 2 on"
+    assert said in str(folds[0].to_table().caption)
+    write_tables(summarise(folds), tmp_path)
+    assert f"- {said}" in (tmp_path / "table.md").read_text(encoding="utf-8")
+    assert said in (tmp_path / "table.tex").read_text(encoding="utf-8")
+    table = pd.read_csv(tmp_path / "table.csv")
+    assert set(table["coding"]) == {"intensity"}
+    assert set(table["occurs_from"]) == {2.0}
+    occurrence = folds[0].model_copy(update={"coding": "occurrence", "occurs_from": None})
+    assert "labels: occurrence as coded" in str(occurrence.to_table().caption)
+    assert Report.model_validate_json(folds[0].to_json()).occurs_from == 2
+
+
+def test_f1_of_always_saying_present_stands_beside_f1() -> None:
+    one = report(["S1", "S2"])
+    one.confusion[0][0] = one.confusion[1][0] = [30, 5, 10, 5]  # 80 of 100 frames are positive
+    one.confusion[0][1] = one.confusion[1][1] = [0, 5, 0, 7]
+    always = one.f1_always
+    assert always.per_au[0] == pytest.approx(2 * 0.8 / 1.8)
+    assert math.isnan(always.per_au[1])
+    assert always.mean == pytest.approx(np.nanmean(always.per_au))
+    assert one.to_frame().loc["AU01", "f1_always"] == always.per_au[0]
+    lines = printed(one.to_table(), 80)
+    assert "F1 yes cal." in "\n".join(lines)
+    assert " .89 " in next(line for line in lines if "Inner brow" in line)
+    cross = summarise([one, report(["S3"], seed=1)])
+    assert cross.f1_always.per_au[0] == pytest.approx(
+        (always.per_au[0] + report(["S3"], seed=1).f1_always.per_au[0]) / 2
+    )
+    row = next(line for line in printed(cross.to_table(), 80) if "AU01" in line)
+    assert f" {100 * cross.f1_always.per_au[0]:.0f} " in row
+
+
+def test_one_subject_gives_no_interval_and_the_reason() -> None:
+    lone = report(["S1"])
+    for name, score in lone.scores.items():
+        blank = {"intervals": [[math.nan] * 2] * COUNT, "mean_interval": [math.nan] * 2}
+        lone.scores[name] = score.model_copy(update=blank)
+    assert "no intervals: one subject tells nothing of others" in str(lone.to_table().caption)
+    assert "no intervals" not in str(report(["S1", "S2"]).to_table().caption)
+
+
+def test_folds_on_people_who_were_trained_on_say_so() -> None:
+    seen = report(["S1"]).model_copy(update={"trained_on": ("x:S1",)})
+    grid = summarise([report(["S2"]), seen]).to_grid()
+    assert grid.title == "renet, synfacs, 2 folds, TRAINED ON THESE"
+    assert any("TRAINED ON THESE: the weights learned from 1 subject" in x for x in grid.lines)
 
 
 def test_selection_on_the_test_fold_is_shouted() -> None:
@@ -114,7 +166,7 @@ def test_table_of_folds_fits_and_shows_all() -> None:
     assert "…" not in text
     assert "fold fold fold" in text
     assert "AU15" in text
-    assert "3000 frames of 6 subjects" in text
+    assert "3,000 frames of 6 subjects" in text
 
 
 def test_the_table_of_the_folds_is_a_papers(tmp_path: Path) -> None:

@@ -319,5 +319,7 @@ def test_start_that_has_seen_the_test_subjects_is_refused(
 
 def test_au_that_never_occurs_is_named_before_training(synfacs_file: Path, tmp_path: Path) -> None:
     data = {"name": "synfacs", "root": str(synfacs_file), "aus": [1, 2, 12], "threshold": 9.0}
-    with pytest.raises(DataError, match=r"AU01 never occurs in the 32.*data\.aus=\[2,12\]"):
+    with pytest.raises(
+        DataError, match=r"AU01 never occurs in 32 training frames.*data\.aus=\[2,12\]"
+    ):
         train(tiny_recipe(synfacs_file, data=data), 1, tmp_path, show=False)

@@ -42,7 +42,7 @@ def render(
     workers: Annotated[int, typer.Option(min=1, help="Processes that render.")] = 2,
 ) -> None:
     """Render a corpus. Interrupted, the same command goes on where it stopped."""
-    from actionunits.errors import DataError
+    from actionunits.errors import DataError, counted
     from actionunits.synth.corpus import render_corpus
     from actionunits.synth.script import PRESETS
 
@@ -58,7 +58,7 @@ def render(
         seed=start.seed if seed is None else seed,
     )
     rendered = render_corpus(assets, out, settings, workers)
-    typer.echo(f"{rendered} frames rendered; {settings.total} in {out}", err=True)
+    typer.echo(f"{counted(rendered, 'frame')} rendered; {settings.total} in {out}", err=True)
 
 
 @app.command()

@@ -11,6 +11,7 @@ from actionunits.data.pictures import PictureDataset, check_columns
 from actionunits.data.table import ImageStore
 from actionunits.data.transforms import Augment
 from actionunits.errors import DataError
+from actionunits.faces import templates
 from actionunits.types import ClassBatch, InputSpec
 
 
@@ -23,12 +24,14 @@ class ClassTable:
         rows: one row a face: the int ``image``, number of its picture, and the int ``label``.
         names: of the classes, in the order of the labels.
         template: how the faces are placed, see `actionunits.faces.templates`.
+        people: who is in it, where that is known of anybody, see `actionunits.data.people`.
     """
 
     images: ImageStore
     rows: pd.DataFrame
     names: tuple[str, ...]
-    template: str = "canonical"
+    template: str = templates.GIVEN
+    people: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check what every reader promises.

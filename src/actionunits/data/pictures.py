@@ -71,4 +71,4 @@ def check_columns(rows: pd.DataFrame, pictures: list[str], others: list[str], co
         raise DataError(f"the table lacks the columns {', '.join(missing)}")
     numbers = rows[pictures].to_numpy()
     if len(rows) and not 0 <= numbers.min() <= numbers.max() < count:
-        raise DataError(f"rows refer to pictures outside the {count} stored ones")
+        raise DataError(f"rows refer to pictures outside those stored, 0 to {count - 1}")

@@ -230,8 +230,8 @@ def _read(file: Path, manifest: Manifest, labels: list[str]) -> pa.Table:
         ) from error
     if len(table) != manifest.shards[file.name]:
         raise DataError(
-            f"{file}: expected {counted(manifest.shards[file.name], 'frame')}, found {len(table)}; "
-            f"run the same `au data prepare {manifest.name}` again"
+            f"{file}: expected {counted(manifest.shards[file.name], 'frame')}, found "
+            f"{len(table)}; run the same `au data prepare {manifest.name}` again"
         )
     return table
 

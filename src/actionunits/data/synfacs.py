@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -38,6 +39,7 @@ def read(root: Path | None = None) -> FrameTable:
         coding="intensity",
         threshold=THRESHOLD,
         landmarks=np.concatenate(points).reshape(-1, POINTS, 2),
+        population=_population(files),
     )
 
 
@@ -68,13 +70,26 @@ def _read(file: Path) -> pa.Table:
     return table
 
 
-def _check(file: Path, schema: pa.Schema) -> None:
+def _population(files: list[Path]) -> str:
+    """The seed of a corpus decides who S001 is."""
+    cards = (_card(pq.read_schema(file)) or {} for file in files)
+    seeds = sorted({str(card.get("seed")) for card in cards})
+    return f"synfacs/{'+'.join(seeds)}"
+
+
+def _card(schema: pa.Schema) -> dict[str, Any] | None:
     text = (schema.metadata or {}).get(b"actionunits")
-    version = None if text is None else json.loads(text).get("version")
+    card: dict[str, Any] | None = None if text is None else json.loads(text)
+    return card
+
+
+def _check(file: Path, schema: pa.Schema) -> None:
+    card = _card(schema)
+    version = None if card is None else card.get("version")
     if version != VERSION:
         raise DataError(
             f"{file}: expected a corpus of `au synth render`, version {VERSION}, found "
-            + ("another kind of Parquet file" if text is None else f"version {version}")
+            + ("another kind of Parquet file" if card is None else f"version {version}")
         )
     missing = [c for c in ["image", *_COLUMNS, *aus.ALL.columns()] if c not in schema.names]
     if missing:

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import torch
 
 from actionunits.aus import AUSet
+from actionunits.data.people import NOBODY_KNOWS, named
 from actionunits.errors import DataError, counted
 from actionunits.types import LabelStats
 
@@ -148,6 +149,7 @@ class FrameTable:
         template: how the faces are placed in their pictures, see `actionunits.faces.templates`.
         lost: subject to the number of frames that the data set lists of them and that could not be
             prepared, where there are any.
+        population: that its subjects are of, see `actionunits.data.people`.
     """
 
     aus: AUSet
@@ -158,6 +160,7 @@ class FrameTable:
     landmarks: np.ndarray | None = None
     template: str = "canonical"
     lost: Mapping[str, int] = field(default_factory=dict)
+    population: str = NOBODY_KNOWS
 
     def __post_init__(self) -> None:
         """Check what every reader promises.
@@ -173,16 +176,17 @@ class FrameTable:
         twice = self.rows.duplicated(key)
         if twice.any():
             first = "/".join(str(v) for v in self.rows.loc[twice, _KEY].iloc[0])
-            raise DataError(
-                f"{counted(int(twice.sum()), 'frame')} more than once, the first is {first}"
-            )
+            many = counted(int(twice.sum()), "row")
+            raise DataError(f"a frame must occur once: {many} too many, the first is {first}")
         self._check_labels()
         if self.landmarks is not None and self.landmarks.shape != (len(self), POINTS, 2):
             expected = (len(self), POINTS, 2)
             raise DataError(f"expected landmarks of shape {expected}, got {self.landmarks.shape}")
         pictures = self.rows["image"]
         if len(self) and not 0 <= pictures.min() <= pictures.max() < len(self.images):
-            raise DataError(f"rows refer to pictures outside the {len(self.images)} stored ones")
+            raise DataError(
+                f"rows refer to pictures outside those stored, 0 to {len(self.images) - 1}"
+            )
 
     def _check_labels(self) -> None:
         labels = self.labels
@@ -238,9 +242,8 @@ class FrameTable:
         uncoded = np.isnan(occurrence).all(0)
         if uncoded.any():
             names = ", ".join(np.array(self.aus.columns())[uncoded])
-            raise DataError(
-                f"{names}: coded in none of {counted(len(self), 'frame')}; select other AUs"
-            )
+            many = counted(len(self), "frame")
+            raise DataError(f"{names}: coded in none of {many}; select other AUs")
         labels = occurrence if relation == "occurrence" else self.intensity()
         if labels is None:
             raise DataError("the relation of intensities needs them, this data set has occurrence")
@@ -255,6 +258,11 @@ class FrameTable:
             threshold=self.threshold if self.coding == "intensity" else None,
         )
 
+    @property
+    def occurs_from(self) -> float | None:
+        """Intensity from which an AU occurs; None where occurrence is coded."""
+        return self.threshold if self.coding == "intensity" else None
+
     def found(self) -> np.ndarray:
         """Return (N,) bool: whether a model found the landmarks, which the data set lacks."""
         if "found" not in self.rows.columns:
@@ -264,6 +272,11 @@ class FrameTable:
     def subjects(self) -> list[str]:
         """Return the subjects in sorted order."""
         return sorted(self.rows["subject"].unique())
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        """The subjects in sorted order, by names that hold across data sets."""
+        return named(self.population, self.subjects())
 
     def select(self, aus: AUSet) -> "FrameTable":
         """Keep these AUs, in this order.
@@ -307,8 +320,8 @@ def with_landmarks(table: FrameTable) -> FrameTable:
     known = np.zeros(len(table), bool) if points is None else np.isfinite(points).all((1, 2))
     if not known.any():
         raise DataError(
-            f"none of the {len(table)} frames has landmarks of the data set's own, and a model of "
-            "landmarks needs them: take a data set that brings them"
+            f"none of {counted(len(table), 'frame')} has landmarks of the data set's own, and a "
+            "model of landmarks needs them: take a data set that brings them"
         )
     return table.subset(known)
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from actionunits.data.pictures import PictureDataset, check_columns
 from actionunits.data.table import FrameTable, ImageStore
 from actionunits.data.transforms import Augment
-from actionunits.errors import DataError
+from actionunits.errors import DataError, counted
 from actionunits.types import InputSpec, TripletBatch
 
 MARGIN = 0.2  # of FEC's triplets that do not show one class of expression only
@@ -31,11 +31,13 @@ class TripletTable:
             ones) and ``odd``, the float ``margin`` by which distances should differ, and the str
             ``kind``, by which accuracies are told apart.
         template: how the faces are placed, see `actionunits.faces.templates`.
+        people: who is in it, where that is known of anybody, see `actionunits.data.people`.
     """
 
     images: ImageStore
     rows: pd.DataFrame
     template: str = "canonical"
+    people: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check what every reader promises.
@@ -48,7 +50,8 @@ class TripletTable:
         numbers = np.sort(self.numbers(), 1)
         twice = (numbers[:, 1:] == numbers[:, :-1]).any(1)
         if twice.any():
-            raise DataError(f"{twice.sum()} triplets have a picture twice: leave them out")
+            many = counted(int(twice.sum()), "triplet")
+            raise DataError(f"{many} with a picture twice: leave such out")
         if (self.rows["margin"] < 0).any():
             raise DataError(f"expected margins of 0 or more, found {self.rows['margin'].min():g}")
 
@@ -111,14 +114,16 @@ def triplets_from_aus(
     rows = np.concatenate(found)[:count]
     if len(rows) < count:
         raise DataError(
-            f"among {drawn} triplets {len(rows)} have a pair that is closer than {ratio:g} of "
-            f"its distance to the third face, {count} are wanted: ask for fewer, or raise the ratio"
+            f"among {counted(drawn, 'triplet')} {len(rows)} have a pair that is closer than "
+            f"{ratio:g} of its distance to the third face, {count} are wanted: ask for fewer, or "
+            "raise the ratio"
         )
     numbers = table.rows["image"].to_numpy(np.int64)[rows]
     return TripletTable(
         table.images,
         pd.DataFrame(numbers, columns=_FACES).assign(margin=margin, kind="aus"),
         table.template,
+        table.people,
     )
 
 

@@ -5,6 +5,7 @@ out is a function ``read(root) -> RawTable``, and becomes a `FrameTable` when it
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from actionunits.data.classes import ClassTable
 from actionunits.data.table import Coding, FrameTable
 from actionunits.data.triplets import TripletTable
 from actionunits.datasets import affectnet, bp4d, bp4d_plus, disfa, fec, fera2017, listed
+from actionunits.datasets.people import population
 from actionunits.datasets.raw import RawTable
 from actionunits.errors import DataError
 
@@ -58,7 +60,8 @@ def load(name: str, root: Path | str | None = None, coding: Coding | None = None
     _check_name(name, list_datasets())
     folder = None if root is None else Path(root)
     if name in _RAW:
-        return prepared.read(name, folder, coding)
+        frames = prepared.read(name, folder, coding)
+        return replace(frames, population=population(name, frames))
     table = _READERS[name](folder)
     if coding not in (None, table.coding):
         raise DataError(

@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw, ImageFont
 from actionunits import media
 from actionunits.aus import AUSet
 from actionunits.detect.writers import PerInput, Writer, destinations, is_folder
-from actionunits.errors import UserError
+from actionunits.errors import UserError, counted
 from actionunits.files import atomic, writing
 from actionunits.types import Face, Reading
 
@@ -93,7 +93,7 @@ def _draw_panel(
     step = (end - first) / max(len(faces), 1)
     hidden = len(reading.faces) - len(faces)
     title = f"{reading.frame.seconds:.2f} s" if reading.frame.number else ""
-    more = f"{hidden} more faces not shown" if hidden else "" if faces else "no face"
+    more = f"{counted(hidden, 'more face')} not shown" if hidden else "" if faces else "no face"
     draw.text((names, row / 2), title or more, _FAINT, small, anchor="lm")
     if title and more:
         draw.text((names, row * (len(aus) + 1.5)), more, _FAINT, small, anchor="lm")
@@ -137,7 +137,9 @@ def overlay_writer(out: Path | str, sources: Sequence[str], aus: AUSet) -> Write
     if is_folder(out):
         paths = destinations(sources, out, lambda s: "_au.jpg" if media.is_still(s) else "_au.mp4")
     elif len(sources) > 1:
-        raise UserError(f"{out}: one file for {len(sources)} inputs; name a folder instead")
+        raise UserError(
+            f"{out}: one file for {counted(len(sources), 'input')}; name a folder instead"
+        )
     else:
         paths = dict.fromkeys(sources, out)
     for source, path in paths.items():

@@ -7,6 +7,7 @@ import numpy as np
 from rich.table import Table
 
 from actionunits.aus import AUSet
+from actionunits.errors import counted
 from actionunits.types import Reading
 
 
@@ -52,9 +53,9 @@ class Summary:
         )
 
     def _table(self, source: str, track: int, counts: "_Face") -> Table:
-        table = Table(
-            title=f"{Path(source).name}, face {track}: {counts.frames} frames", title_justify="left"
-        )
+        frames = counted(counts.frames, "frame")
+        title = f"{Path(source).name}, face {track}: {frames}"
+        table = Table(title=title, title_justify="left")
         table.add_column("AU", justify="right")
         table.add_column("name")
         for heading in ("present", "peak", "at"):

@@ -28,6 +28,8 @@ from actionunits.faces.align import (
 )
 
 CANONICAL = "canonical"
+GIVEN = "given"
+"""Of pictures that are taken as they are: nobody knows how their faces are placed."""
 _ENLARGE = 2.9
 
 _MEAN = """
@@ -86,6 +88,11 @@ def target(name: str) -> FloatArray:
 def list_templates() -> list[str]:
     """Names of the templates, `canonical` first."""
     return list(_PLACEMENTS)
+
+
+def may_be_alike(one: str, other: str) -> bool:
+    """Whether faces of two templates may be placed alike: they are, or of one nobody knows."""
+    return one == other or GIVEN in {one, other}
 
 
 def needs_landmarks(name: str) -> bool:

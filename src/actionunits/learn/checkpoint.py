@@ -18,6 +18,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from actionunits.aus import AUSet
+from actionunits.data.people import UNKNOWN
+from actionunits.data.table import Coding
 from actionunits.errors import CheckpointError, RecipeError
 from actionunits.files import atomic
 from actionunits.learn.recipe import Recipe
@@ -50,6 +52,13 @@ class Card(BaseModel):
     """Rule that chose the epoch, see `SelectionSpec`."""
     thresholds: tuple[float, ...]
     """(A,) probability from which an AU counts as present, fitted on training subjects."""
+    people: tuple[str, ...] = (UNKNOWN,)
+    """Whom it was trained on or chosen by, as was what it started from: names as in
+    `actionunits.data.people`. Cards that do not say are of unknown people."""
+    coding: Coding | None = None
+    """Of the labels that it was trained on; None without AUs, or where the card does not say."""
+    occurs_from: float | None = None
+    """Intensity from which an AU occurred in training; None where occurrence was coded."""
     scores: dict[str, float | None] = {}
     """Averages over the AUs on the test fold; None where the labels do not allow the score."""
     notes: str = ""

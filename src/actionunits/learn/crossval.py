@@ -10,23 +10,27 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, computed_field
 from rich.table import Table
 
 from actionunits.aus import AUSet
 from actionunits.data.splits import FOLDS
+from actionunits.errors import counted
 from actionunits.files import atomic
-from actionunits.learn.grid import AU_NAMES, MEAN, SCALE, Grid, ends, printed
+from actionunits.learn.grid import AU_NAMES, MEAN, SCALE, Grid, ends, printed, rounded
 from actionunits.learn.metrics import F1, interval, resample
 from actionunits.learn.recipe import Recipe
 from actionunits.learn.report import (
     HEADINGS,
     SELECTION,
+    TRAINED_ON,
     PlainReport,
     Report,
     Score,
+    labels_line,
     landmark_line,
     mean_landmarks,
+    people_lines,
 )
 from actionunits.learn.run import REPORT
 from actionunits.learn.train import train
@@ -48,6 +52,12 @@ class CrossReport(BaseModel):
     landmarks: dict[str, Score] = {}
     """As in `Report`, means over the folds."""
 
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def f1_always(self) -> Score:
+        """As in `Report`: of each AU over the folds that have it, then over the AUs."""
+        return _mean([fold.f1_always for fold in self.folds])
+
     def to_frame(self) -> pd.DataFrame:
         """One row an AU and a last one for the mean: support, F1 of each fold, means, pooled F1.
 
@@ -62,6 +72,7 @@ class CrossReport(BaseModel):
             for number, report in enumerate(self.folds, start=1)
         }
         columns |= {name: _column(score) for name, score in self.mean.items()}
+        columns["f1_always"] = _column(self.f1_always)
         limits = np.array([*self.pooled_f1.intervals, self.pooled_f1.mean_interval])
         columns |= {
             "f1_pooled": _column(self.pooled_f1),
@@ -91,31 +102,43 @@ class CrossReport(BaseModel):
         frame = self.to_frame()
         folds = [f"f1_fold{number}" for number in range(1, len(self.folds) + 1)]
         others = [name for name in HEADINGS if name in self.mean and name != "f1"]
-        scores = [*folds, "f1", "f1_pooled", *others]
+        scores = [*folds, "f1", "f1_pooled", "f1_always", *others]
         rows = []
         for au, line in zip(map(str, frame.index), frame.to_dict("records"), strict=True):
             cells = {column: _printed(line, column) for column in scores}
             low, high = (line[f"f1_pooled_{end}"] * SCALE["f1"] for end in ("low", "high"))
             cells["f1_pooled"] += f" {ends(low, high, 0 if brief else 1)}".rstrip()
+            if brief:
+                cells["f1_always"] = rounded(line["f1_always"] * SCALE["f1"])
             positives, subjects = (str(int(line[column])) for column in _SUPPORT)
             support = ["" if au == MEAN else positives, subjects]  # their sum says nothing
             rows.append((au if brief else AU_NAMES.get(au, au), *support, *cells.values()))
         headings = [f"fold\n{number}" for number in range(1, len(self.folds) + 1)]
-        headings = ["AU", "pos.", "subj.", *headings, "mean", "pooled\n[95 %]"]
+        headings = ["AU", "pos.", "subj.", *headings, "mean", "pooled\n[95 %]", "yes"]
         headings += [HEADINGS[name] for name in others]
-        first = self.folds[0]
-        title = f"{first.title.rpartition(',')[0]}, {len(self.folds)} folds"
+        title = (
+            f"{self.folds[0].title.rpartition(', fold ')[0]}, {counted(len(self.folds), 'fold')}"
+        )
+        if any(fold.trained_on for fold in self.folds):
+            title += f", {TRAINED_ON}"
         return Grid(title, tuple(headings), tuple(rows), tuple(self._lines()))
 
     def _lines(self) -> Iterator[str]:
         """What to read below the table."""
+        first = self.folds[0]
         frames = sum(report.frames for report in self.folds)
         subjects = sum(len(report.subjects) for report in self.folds)
-        yield f"{frames} frames of {subjects} subjects; {SELECTION[self.folds[0].selection]}"
+        yield (
+            f"{counted(frames, 'frame')} of {counted(subjects, 'subject')}; "
+            f"{SELECTION[first.selection]}"
+        )
+        yield from people_lines(self.folds)
+        yield labels_line(first.coding, first.occurs_from)
         yield "pos.: frames in which the AU occurs; subj.: subjects who show it"
         yield (
             "F1 of each fold, their mean, and of the pooled counts with its 95 % interval over "
-            "subjects; cal.: F1 at calibrated thresholds; other scores are means over the folds"
+            "subjects; yes: F1 of always saying present; cal.: F1 at calibrated thresholds; all "
+            "scores but the pooled are means over the folds"
         )
         yield "F1, accuracy and AUC in %" + ("; MAE in levels of intensity" * ("mae" in self.mean))
         if self.landmarks:
@@ -169,7 +192,9 @@ def write_tables(report: CrossReport, out: Path) -> None:
         with atomic(out / f"{TABLE}{suffix}") as file:
             file.write_text(text, encoding="utf-8")
     with atomic(out / f"{TABLE}.csv") as file:
-        report.to_frame().to_csv(file)
+        first = report.folds[0]
+        labels = {"coding": first.coding, "occurs_from": first.occurs_from}
+        report.to_frame().assign(**labels).to_csv(file)
 
 
 def summarise(folds: list[Report], resamples: int = 1000) -> CrossReport:
@@ -180,20 +205,13 @@ def summarise(folds: list[Report], resamples: int = 1000) -> CrossReport:
         resamples: of the bootstrap over the subjects of all folds.
     """
     names = [name for name in folds[0].scores if all(name in fold.scores for fold in folds)]
-    means = {
-        name: torch.tensor([fold.scores[name].per_au for fold in folds]).double().nanmean(0)
-        for name in names
-    }
     counts = torch.tensor([subject for fold in folds for subject in fold.confusion]).double()
     pooled = F1.score(counts.sum(0))
     weights = resample(len(counts), resamples)
     samples = F1.score(torch.einsum("rs,sak->rak", weights, counts))
     return CrossReport(
         folds=folds,
-        mean={
-            name: Score(per_au=per_au.tolist(), mean=per_au.nanmean().item())
-            for name, per_au in means.items()
-        },
+        mean={name: _mean([fold.scores[name] for fold in folds]) for name in names},
         pooled_f1=Score(
             per_au=pooled.tolist(),
             mean=pooled.nanmean().item(),
@@ -204,6 +222,12 @@ def summarise(folds: list[Report], resamples: int = 1000) -> CrossReport:
     )
 
 
+def _mean(scores: list[Score]) -> Score:
+    """Of each AU over the folds that have the score, then over the AUs."""
+    per_au = torch.tensor([score.per_au for score in scores]).double().nanmean(0)
+    return Score(per_au=per_au.tolist(), mean=per_au.nanmean().item())
+
+
 def _average(folds: list[PlainReport]) -> PlainReport:
     """Mean of the scores over the folds of a model that reads no AUs."""
     first = folds[0]
@@ -212,7 +236,8 @@ def _average(folds: list[PlainReport]) -> PlainReport:
     }
     return first.model_copy(
         update={
-            "title": first.title.rpartition(", fold ")[0] + f", mean of {len(folds)} folds",
+            "title": first.title.rpartition(", fold ")[0]
+            + f", mean of {counted(len(folds), 'fold')}",
             "count": sum(fold.count for fold in folds),
             "scores": {name: Score(per_au=[], mean=mean) for name, mean in means.items()},
         }

@@ -1,16 +1,21 @@
-"""Scores of a checkpoint on subjects that it never saw."""
+"""Scores of a checkpoint on people whom it never saw."""
 
+import itertools
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from actionunits.data import splits
+from actionunits.data.people import all_known, among
 from actionunits.data.table import FrameTable
+from actionunits.datasets.people import share_people
 from actionunits.device import free_memory
 from actionunits.errors import DataError
+from actionunits.faces import templates
 from actionunits.learn import checkpoint
-from actionunits.learn.report import AnyReport
+from actionunits.learn.report import TRAINED_ON, AnyReport
 from actionunits.learn.scoring import Precision, read_table, samples_at_once
 from actionunits.learn.task import Settings
 from actionunits.learn.tasks import TASKS
@@ -31,6 +36,10 @@ def evaluate(
 ) -> AnyReport:
     """Score a checkpoint; under ``torchrun`` every process scores its share and gets the report.
 
+    People whom it, or what it started from, was trained on are left out, and the report says how
+    many. Where nobody else is there they are scored, and the report says so in its title and with
+    its table.
+
     Other frames than those of its data set need not code all AUs of the checkpoint: those in common
     are scored, and the report lists the others.
 
@@ -39,7 +48,7 @@ def evaluate(
         fold: test fold; None is the one that the checkpoint kept for testing, of another data set
             all of it.
         data: name of another data set to score on, labels read as the checkpoint's recipe says. Of
-            the one it was trained on, wherever it lies, only the test fold is taken.
+            the one it was trained on only the test fold is taken if nobody knows whom that was.
         root: where the data set lies; None is where the checkpoint's was when it was trained, or
             the package for another.
         table: other frames to score on; they must have landmarks for a model of landmarks.
@@ -62,8 +71,8 @@ def evaluate(
     if data is not None and spec != own:
         table = read_table(spec.model_copy(update={"aus": None}))
         title = f"{title} to {data}"
-        if fold is None and data == own.name:
-            fold = card.fold  # it may be a copy: nobody who was trained on is scored
+        if fold is None and share_people(data, own.name) and not all_known(card.people):
+            fold = card.fold  # the others may have been trained on
         if fold is not None:
             table, title = splits.train_test(table, fold)[1], f"{title}, fold {fold}"
     samples = None if table is None else task.select(table, card.aus)
@@ -77,23 +86,57 @@ def evaluate(
                 f"{path}: trained on all subjects; say which fold or frames to score on"
             )
         title += "" if fold is None else f", fold {fold}"
-    if samples.template != card.template:
+    if not templates.may_be_alike(samples.template, card.template):
         raise DataError(
             f"{path}: trained on faces with the template {card.template}, these have "
             f"{samples.template}; prepare them with --template {card.template}"
         )
+    samples, trained_on, left_out = unseen(samples, card.people)
+    if trained_on:
+        title += f", {TRAINED_ON}"
+    notes = {
+        "trained_on": trained_on,
+        "left_out": left_out,
+        "people_known": all_known(card.people) and all_known(samples.people),
+    }
     device = next(model.parameters()).device
     batch = samples_at_once(card.spec, free_memory(device)) if batch is None else batch
     settings = Settings(card.selection, batch, precision, resamples)
     thresholds = torch.tensor(card.thresholds, dtype=torch.float64)
     scored = task.aus(samples)
     if scored == card.aus:
-        return task.score(model, samples, card.spec, settings, title, thresholds)
+        report = task.score(model, samples, card.spec, settings, title, thresholds)
+        return report.model_copy(update=notes)
     places = [card.aus.index(number) for number in scored]
     some = _SomeAUs(model, places)
     report = task.score(some, samples, card.spec, settings, title, thresholds[places])
     uncoded = tuple(number for number in card.aus if number not in scored)
-    return report.model_copy(update={"uncoded": uncoded})
+    return report.model_copy(update=notes | {"uncoded": uncoded})
+
+
+class Unseen(NamedTuple):
+    """Samples without the people whom a model was trained on, where there are others."""
+
+    samples: Any
+    trained_on: tuple[str, ...]
+    """Those who are in the samples none the less."""
+    left_out: tuple[str, ...]
+
+
+def unseen(samples: Any, people: tuple[str, ...]) -> Unseen:
+    """Leave people out of a table.
+
+    Args:
+        samples: a `FrameTable`, or another table with ``people``, which is kept whole.
+        people: whom a model was trained on, as in `Card`.
+    """
+    seen = among(samples.people, people)
+    known = tuple(itertools.compress(samples.people, seen))
+    if not isinstance(samples, FrameTable) or all(seen) or not known:
+        return Unseen(samples, known, ())
+    subjects = list(itertools.compress(samples.subjects(), seen))
+    others = ~samples.rows["subject"].isin(subjects).to_numpy()
+    return Unseen(samples.subset(others), (), known)
 
 
 class _SomeAUs(nn.Module):

@@ -111,6 +111,11 @@ def printed(value: float, metric: str) -> str:
     return DASH if math.isnan(value) else f"{value:.{decimals(metric)}f}"
 
 
+def rounded(value: float) -> str:
+    """A score in whole units, where there is no room for more."""
+    return DASH if math.isnan(value) else f"{value:.0f}"
+
+
 def ends(low: float, high: float, places: int) -> str:
     """Interval as ``[61 69]``, nothing for NaN."""
     return "" if math.isnan(low) else f"[{low:.{places}f} {high:.{places}f}]"

@@ -1,17 +1,19 @@
 """What an evaluation found, as a value: printed, written as JSON, turned into a table."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 import torch
-from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter
+from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter, computed_field
 from rich import box
 from rich.table import Table
 
 from actionunits.aus import AUSet
+from actionunits.data.table import Coding
+from actionunits.errors import counted
 from actionunits.learn.face_metrics import FAILURE
 
 Number = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
@@ -25,6 +27,9 @@ HEADINGS = {  # what the terminal calls the scores, in its order
     "mae": "MAE",
 }
 LANDMARK_ERROR, LANDMARK_FAILURE = "landmark_error", "landmark_failure"
+TRAINED_ON = "TRAINED ON THESE"
+"""Stands in the title and with every table of scores on people who were trained on."""
+ONE_SUBJECT = "no intervals: one subject tells nothing of others"
 SELECTION = {
     "last": "weights of the last epoch",
     "inner": "epoch chosen on held-out training subjects",
@@ -46,14 +51,25 @@ class Score(BaseModel):
     mean_interval: list[Number] = [math.nan, math.nan]
 
 
-class Report(BaseModel):
-    """Scores of one model on one set of frames."""
+class _Scored(BaseModel):
+    """What all reports say of the samples and of the weights."""
 
     model_config = ConfigDict(frozen=True)
 
     title: str
     selection: str
     """Rule that chose the weights, see `SelectionSpec`."""
+    trained_on: tuple[str, ...] = ()
+    """People who are scored here and whom the weights were trained on: not a test of anything."""
+    left_out: tuple[str, ...] = ()
+    """People of these samples who are not scored, since the weights were trained on them."""
+    people_known: bool = True
+    """Whether it is known whom the weights were trained on."""
+
+
+class Report(_Scored):
+    """Scores of one model on one set of frames."""
+
     aus: tuple[int, ...]
     subjects: tuple[str, ...]
     frames: int
@@ -67,6 +83,10 @@ class Report(BaseModel):
     """FACS numbers of the model's other AUs, which the frames do not code: no score is of them."""
     template: str = "canonical"
     """How the faces are placed, see `actionunits.faces.templates`."""
+    coding: Coding | None = None
+    """Of the labels; None in reports that do not say."""
+    occurs_from: float | None = None
+    """An AU occurs from this intensity on; None where occurrence is coded."""
     lost: int = 0
     """Frames of these subjects that the data set lists and that could not be prepared."""
     found: int = 0
@@ -75,6 +95,16 @@ class Report(BaseModel):
     """Of the face as a whole, so means only: `LANDMARK_ERROR` and `LANDMARK_FAILURE`, both in per
     cent as in `LandmarkError`, over the faces with landmarks of the data set's own; NaN where there
     are none, empty for models that predict no landmarks."""
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def f1_always(self) -> Score:
+        """F1 of who says of every frame that the AU is present; NaN without a positive frame."""
+        counts = np.array(self.confusion, dtype=np.float64).sum(0)  # (A, 4)
+        positive = counts[:, 0] + counts[:, 2]
+        f1 = np.where(positive > 0, 2 * positive / np.maximum(positive + counts.sum(1), 1), np.nan)
+        mean = math.nan if np.isnan(f1).all() else float(np.nanmean(f1))
+        return Score(per_au=f1.tolist(), mean=mean)
 
     def to_frame(self) -> pd.DataFrame:
         """One row an AU and a last one for the mean: support, scores, ends of their intervals."""
@@ -86,6 +116,8 @@ class Report(BaseModel):
             "positive_subjects": [*(positive > 0).sum(0), len(self.subjects)],
             "threshold": [*self.thresholds, math.nan],
         }
+        always = self.f1_always
+        columns["f1_always"] = [*always.per_au, always.mean]
         for name, score in self.scores.items():
             columns[name] = [*score.per_au, score.mean]
             if score.intervals:
@@ -102,38 +134,44 @@ class Report(BaseModel):
         """Table for the terminal, 80 columns wide; narrower ones cut the AU names."""
         frame = self.to_frame()
         shown = [name for name in HEADINGS if name in self.scores]
-        caption = f"{self.frames} frames of {len(self.subjects)} subjects; "
-        caption += SELECTION[self.selection]
+        caption = f"{counted(self.frames, 'frame')} of "
+        caption += f"{counted(len(self.subjects), 'subject')}; {SELECTION[self.selection]}"
+        caption += "".join(f"; {line}" for line in people_lines([self]))
+        caption += f"; {labels_line(self.coding, self.occurs_from)}"
         if self.uncoded:
             caption += (
                 f"; NOT SCORED, as not coded here: {', '.join(AUSet.of(self.uncoded).columns())}"
             )
-        caption += "; cal.: F1 at calibrated thresholds"
+        caption += "; yes: F1 of always saying present; cal.: F1 at calibrated thresholds"
         if np.isfinite(self.scores["f1"].mean_interval).any():
             caption += "; in brackets 95 % intervals over subjects"
+        elif len(self.subjects) == 1:
+            caption += f"; {ONE_SUBJECT}"
         if self.landmarks:
             caption += f"; {landmark_line(self.landmarks, self.found)}"
-        table = Table(title=self.title, caption=caption, box=box.SIMPLE_HEAD, padding=0)
+        table = Table(
+            title=self.title, caption=caption, box=box.SIMPLE_HEAD, padding=0, show_edge=False
+        )
         table.add_column("AU", overflow="ellipsis", no_wrap=True, min_width=4)
-        for heading in ("pos.", "subj.", *(HEADINGS[name] for name in shown)):
+        headings = [HEADINGS[name] for name in shown]
+        headings.insert(1, "yes")
+        for heading in ("pos.", "subj", *headings):
             table.add_column(heading, justify="right", no_wrap=True)
         names = [f"{au.number:2d} {au.name}" for au in AUSet.of(self.aus)]
         for name, (_, row) in zip([*names, "mean"], frame.iterrows(), strict=True):
-            support = [str(int(row["positives"])), str(int(row["positive_subjects"]))]
+            positives = "" if name == "mean" else str(int(row["positives"]))
+            support = [positives, str(int(row["positive_subjects"]))]
             cells = [cell(row[column]) for column in shown]
             if "f1_low" in row:
                 cells[0] += ends(row["f1_low"], row["f1_high"])
+            cells.insert(1, cell(row["f1_always"], 2))
             table.add_row(name, *support, *cells, end_section=name == names[-1])
         return table
 
 
-class PlainReport(BaseModel):
+class PlainReport(_Scored):
     """Scores of a model that reads no AUs."""
 
-    model_config = ConfigDict(frozen=True)
-
-    title: str
-    selection: str
     unit: str
     """What was scored, in the plural: ``triplets`` or ``faces``."""
     count: int
@@ -146,7 +184,8 @@ class PlainReport(BaseModel):
 
     def to_table(self) -> Table:
         """Table for the terminal."""
-        caption = f"{self.count} {self.unit}; {SELECTION[self.selection]}"
+        caption = f"{counted(self.count, self.unit.removesuffix('s'))}; {SELECTION[self.selection]}"
+        caption += "".join(f"; {line}" for line in people_lines([self]))
         table = Table("score", title=self.title, caption=caption, box=box.SIMPLE_HEAD, min_width=48)
         table.add_column("", justify="right")
         for name, score in self.scores.items():
@@ -169,6 +208,35 @@ def read_report(text: str) -> AnyReport:
     return report
 
 
+def people_lines(reports: Sequence[_Scored]) -> Iterator[str]:
+    """What to know of the people in reports of one recipe; nothing where all is well."""
+    seen, left, scored = (
+        sum(map(len, parts))
+        for parts in zip(
+            *((r.trained_on, r.left_out, getattr(r, "subjects", ())) for r in reports), strict=True
+        )
+    )
+    if seen:
+        yield f"{TRAINED_ON}: the weights learned from {counted(seen, 'subject')} of them"
+    if left:
+        yield (
+            f"left out: {left} of {left + scored} subjects, whom the weights were trained on"
+            if scored
+            else f"left out: {counted(left, 'subject')}, whom the weights were trained on"
+        )
+    if not all(report.people_known for report in reports):
+        yield "WHETHER THE WEIGHTS WERE TRAINED ON THESE IS UNKNOWN: no card says on whom"
+
+
+def labels_line(coding: Coding | None, occurs_from: float | None) -> str:
+    """How the labels are coded, and from when on an AU occurs."""
+    if coding is None:
+        return "labels: coding not said"
+    if occurs_from is None:
+        return "labels: occurrence as coded"
+    return f"labels: intensities, an AU occurs from {occurs_from:g} on"
+
+
 def mean_landmarks(folds: Sequence[Report]) -> dict[str, Score]:
     """Scores of the landmarks: of the one fold, or averaged over those folds that have them."""
     if len(folds) == 1:
@@ -186,10 +254,10 @@ def landmark_line(scores: Mapping[str, Score], found: int) -> str:
     error, failure = scores[LANDMARK_ERROR], scores[LANDMARK_FAILURE]
     if found and math.isnan(error.mean):
         return (
-            f"landmarks: no error is known, as the data set has none: those of {found} faces are "
-            "what a model found"
+            "landmarks: no error is known, as the data set has none: those of "
+            f"{counted(found, 'face')} are what a model found"
         )
-    left_out = f"; without {found} faces whose landmarks a model found" if found else ""
+    left_out = f"; without {counted(found, 'face')} whose landmarks a model found" if found else ""
     return (
         f"landmarks: mean error {_percent(error)} of the inter-ocular distance, more than "
         f"{FAILURE:g} % in {_percent(failure)} of the faces{left_out}"
@@ -205,9 +273,9 @@ def _percent(score: Score) -> str:
     return f"{score.mean:.2f} %{interval}"
 
 
-def cell(value: float) -> str:
+def cell(value: float, places: int = 3) -> str:
     """Score as ``.652``, a dash for NaN."""
-    return "-" if math.isnan(value) else f"{value:.3f}".replace("0.", ".")
+    return "-" if math.isnan(value) else f"{value:.{places}f}".replace("0.", ".")
 
 
 def ends(low: float, high: float) -> str:

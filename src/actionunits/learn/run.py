@@ -4,6 +4,7 @@ A run writes ``recipe.yaml``, ``log.csv`` (a line an epoch), ``checkpoint/``, ``
 scores on the test fold) and, until it is finished, ``state.safetensors``.
 """
 
+import itertools
 import math
 import signal
 import threading
@@ -27,6 +28,7 @@ from rich import progress
 from rich.console import Console
 from torch import Tensor, nn
 
+from actionunits.data.people import all_known
 from actionunits.errors import RecipeError, UserError
 from actionunits.files import atomic
 from actionunits.learn import checkpoint
@@ -74,6 +76,7 @@ class Run:
         task: what the model learns from.
         rows: its samples.
         spec: of the model's input.
+        before: whom the start of the weights was trained on.
         model: the bare model, on its device; an earlier state in the folder is loaded into it.
         optimiser: the bare optimiser, likewise.
         accelerator: of the loop.
@@ -88,6 +91,7 @@ class Run:
         fold: int | None,
         task: Task,
         rows: Rows,
+        before: tuple[str, ...],
         spec: InputSpec,
         model: nn.Module,
         optimiser: torch.optim.Optimizer,
@@ -96,6 +100,8 @@ class Run:
         show: bool,
     ) -> None:
         self.out, self.recipe, self.rows, self.passes = out, recipe, rows, passes
+        own = (part.people for part in (rows.train, rows.inner) if part is not None)
+        self.people = tuple(sorted({*before, *itertools.chain.from_iterable(own)}))
         self.model, self.optimiser, self.accelerator = model, optimiser, accelerator
         self._kind, self._spec = task, spec
         self.at = Standing(fold)
@@ -243,7 +249,8 @@ class Run:
         self, table: Any, title: str, thresholds: Tensor | None = None, resamples: int = 0
     ) -> AnyReport:
         settings = self._settings(resamples)
-        return self._kind.score(self.model, table, self._spec, settings, title, thresholds)
+        report = self._kind.score(self.model, table, self._spec, settings, title, thresholds)
+        return report.model_copy(update={"people_known": all_known(self.people)})
 
     def _steering(self, score: Score) -> float:
         """Mean of a score over the AUs that the model trains."""
@@ -266,16 +273,21 @@ class Run:
         self, epoch: int, thresholds: Tensor, scores: Mapping[str, float | None]
     ) -> None:
         if self.accelerator.is_main_process:
+            table = self.rows.train
+            coded = bool(self._kind.aus(table))
             card = Card(
                 version=version("actionunits"),
                 recipe=self.recipe,
-                aus=self._kind.aus(self.rows.train),
+                aus=self._kind.aus(table),
                 spec=self._spec,
-                template=self.rows.train.template,
+                template=table.template,
                 fold=self.at.fold,
                 epoch=epoch,
                 selection=self.recipe.selection.rule,
                 thresholds=tuple(thresholds.tolist()),
+                people=self.people,
+                coding=table.coding if coded else None,
+                occurs_from=table.occurs_from if coded else None,
                 scores=dict(scores),
             )
             checkpoint.save(self.model, card, self.out / CHECKPOINT, self.recipe.storage)

@@ -101,6 +101,8 @@ def score(
         scores={name: summary(metric, resamples) for name, metric in measured.items()},
         confusion=counts,
         template=table.template,
+        coding=table.coding,
+        occurs_from=table.occurs_from,
         lost=sum(table.lost.get(subject, 0) for subject in table.subjects()),
         found=int(table.found().sum()),
         landmarks=landmark_scores(landmarks, resamples) if found_landmarks else {},

@@ -28,7 +28,7 @@ from actionunits.data.table import (
 )
 from actionunits.data.transforms import Augment
 from actionunits.data.triplets import TripletDataset, TripletTable, triplets_from_aus
-from actionunits.errors import CheckpointError, DataError, RecipeError
+from actionunits.errors import CheckpointError, DataError, RecipeError, counted
 from actionunits.faces import templates
 from actionunits.learn import scoring
 from actionunits.learn.face_metrics import LandmarkError, TripletAccuracy
@@ -85,9 +85,10 @@ class CodedFrames:
             if rate in (0, 1):
                 others = [n for n in table.aus.numbers if n != au.number]
                 raise DataError(
-                    f"{au.column} {'never' if rate == 0 else 'always'} occurs in the {len(table)} "
-                    "training frames, so it cannot be learned: leave it out with --set data.aus="
-                    f"{str(others).replace(' ', '')}, or choose another fold or threshold"
+                    f"{au.column} {'never' if rate == 0 else 'always'} occurs in "
+                    f"{counted(len(table), 'training frame')}, so it cannot be learned: leave it "
+                    f"out with --set data.aus={str(others).replace(' ', '')}, or choose another "
+                    "fold or threshold"
                 )
         loss = registry.loss_for(name, table.aus, stats, **params)
         _check_needs(name, loss, table)
@@ -359,14 +360,14 @@ def _check_needs(model: str, loss: Loss, table: FrameTable) -> None:
     if "landmarks" in loss.needs and (points is None or np.isnan(points).all()):
         able = [name for name in templates.list_templates() if templates.needs_landmarks(name)]
         raise DataError(
-            f"{model} learns landmarks and none of the {len(table)} training frames has any: "
-            f"prepare them with --template {', '.join(able[:-1])} or {able[-1]}, for which "
+            f"{model} learns landmarks and none of {counted(len(table), 'training frame')} has "
+            f"any: prepare them with --template {', '.join(able[:-1])} or {able[-1]}, for which "
             "`au data prepare` finds 49 landmarks with our own model where the data set brings "
             "none, or take an ablation that learns none (`au recipes RECIPE` lists them)"
         )
     if "intensity" in loss.needs and table.coding != "intensity":
         raise DataError(
-            f"{model} learns intensities and the {len(table)} training frames are coded by "
+            f"{model} learns intensities and the training frames, {len(table)}, are coded by "
             "occurrence: add --set data.coding=intensity if the data set has both, else "
             "--set model.params.task=occurrence and that term alone in loss"
         )

@@ -4,26 +4,32 @@ What a step draws at random depends on the seed and on the number of the step al
 that was stopped anywhere goes on as if nothing had happened. What a run writes is in `run`.
 """
 
+import itertools
 import math
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
 from accelerate import Accelerator
+from rich.console import Console
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from actionunits.aus import AUSet
 from actionunits.data.dataset import collate
-from actionunits.errors import RecipeError
+from actionunits.data.people import all_known, among
+from actionunits.datasets.people import share_people
+from actionunits.errors import RecipeError, counted
+from actionunits.faces import templates
 from actionunits.learn import checkpoint
+from actionunits.learn.checkpoint import Card
 from actionunits.learn.recipe import GroupSpec, OptimiserSpec, Recipe, ScheduleSpec
 from actionunits.learn.run import Result, Run, is_finished, read_result
 from actionunits.learn.scoring import autocast, place
-from actionunits.learn.task import Samples
+from actionunits.learn.task import Rows, Samples
 from actionunits.learn.tasks import TASKS
 from actionunits.models import registry
 from actionunits.nn.convolution import SmallMaps
@@ -66,7 +72,9 @@ def train(
     rows = task.read(recipe, fold)
     torch.manual_seed(recipe.seed)
     model, loss = task.build(recipe, rows.train)
-    start(model, recipe, fold, task.aus(rows.train))
+    begun = start(model, recipe, fold, task.aus(rows.train), rows)
+    if begun.remark and show and accelerator.is_main_process:
+        Console(stderr=True).print(begun.remark, highlight=False, markup=False)
     spec = cast(AUModel, model).spec
     samples = task.dataset(recipe, rows.train, spec)
     feed = _Feed(recipe, samples, accelerator)
@@ -74,7 +82,18 @@ def train(
     optimiser = _optimiser(recipe.optimiser, model)
     net, stepper = accelerator.prepare(model.to(memory_format=torch.channels_last), optimiser)
     with Run(
-        Path(out), recipe, fold, task, rows, spec, model, optimiser, accelerator, len(feed), show
+        Path(out),
+        recipe,
+        fold,
+        task,
+        rows,
+        begun.people,
+        spec,
+        model,
+        optimiser,
+        accelerator,
+        len(feed),
+        show,
     ) as run:
         at = run.at
         while at.epoch < recipe.epochs and not run.gave_up():
@@ -103,7 +122,18 @@ def train(
         return run.finish()
 
 
-def start(model: nn.Module, recipe: Recipe, fold: int | None, aus: tuple[int, ...]) -> None:
+class Start(NamedTuple):
+    """What is known of the first weights of a run."""
+
+    people: tuple[str, ...] = ()
+    """Whom they were trained on, as in `Card`; nobody for published weights by name or file."""
+    remark: str = ""
+    """What the user should look after himself."""
+
+
+def start(
+    model: nn.Module, recipe: Recipe, fold: int | None, aus: tuple[int, ...], rows: Rows
+) -> Start:
     """Give a model the first weights that its recipe wants.
 
     Args:
@@ -111,28 +141,62 @@ def start(model: nn.Module, recipe: Recipe, fold: int | None, aus: tuple[int, ..
         recipe: its `init` is a name, a file of weights or a checkpoint.
         fold: kept for testing.
         aus: FACS numbers of the model's label axis.
+        rows: samples of the run.
 
     Raises:
-        RecipeError: the start is not possible, or has seen the test subjects.
+        RecipeError: the start is not possible, was trained on faces that are placed otherwise, or
+            it or what it started from has seen the test subjects.
         CheckpointError: it is damaged, or of another architecture.
     """
     if recipe.init is None:
-        return
+        return Start()
     name, source = recipe.model.name, _path(recipe.init, fold)
     if not Path(source).is_dir():
         registry.initialise(name, model, source)
-        return
+        return Start()
     other, card = checkpoint.load(source)
-    seen = (card.recipe.data.name, card.recipe.data.root)
-    if fold not in (None, card.fold) and seen == (recipe.data.name, recipe.data.root):
+    _check_people(source, card, recipe, fold, rows)
+    ours, theirs = rows.train.template, card.template
+    if not templates.may_be_alike(ours, theirs):
         raise RecipeError(
-            f"init: {source} was trained on all subjects but those of fold {card.fold}, among them "
-            f"test subjects of fold {fold}: start from a checkpoint of the same fold"
+            f"init: {source} learned from faces placed by the template {theirs}, these are placed "
+            f"by {ours}: prepare {recipe.data.name} with --template {theirs}, or train the start "
+            f"on faces that were prepared with --template {ours}"
         )
     if (card.recipe.model, card.aus) == (recipe.model, aus):
         checkpoint.load_weights(model, other.state_dict(), Path(source))
     else:
         registry.adopt(name, model, other, AUSet.of(card.aus) if card.aus else None)
+    if ours == theirs:
+        return Start(card.people)
+    remark = (
+        f"init: {source} learned from pictures of {card.recipe.data.name} as they are: see to it "
+        f"that their faces are placed as the template {ours} places them"
+    )
+    return Start(card.people, remark)
+
+
+def _check_people(source: str, card: Card, recipe: Recipe, fold: int | None, rows: Rows) -> None:
+    """Refuse a start that has seen a test subject, itself or through what it started from."""
+    if rows.test is None:
+        return
+    people = rows.test.people
+    seen = list(itertools.compress(people, among(people, card.people)))
+    if seen:
+        where = "" if fold is None else f" of fold {fold}"
+        raise RecipeError(
+            f"init: {source}, or what it started from, was trained on {len(seen)} of "
+            f"{counted(len(people), 'test subject')}{where}, the first is {seen[0]}: start from "
+            "a checkpoint of the same fold, or of other people"
+        )
+    related = share_people(card.recipe.data.name, recipe.data.name)
+    if not all_known(card.people) and related and fold not in {None, card.fold}:
+        raise RecipeError(
+            f"init: the card of {source} does not say whom it was trained on; it kept "
+            f"fold {card.fold} of {card.recipe.data.name} for testing, so that there may be test "
+            f"subjects of fold {fold} among them: start from a checkpoint of the same fold, or "
+            "train it again"
+        )
 
 
 def _path(source: str, fold: int | None) -> str:
@@ -185,7 +249,7 @@ class _Feed:
             )
         if len(self._dataset) < step:
             raise RecipeError(
-                f"batch: one step takes batch * accumulate = {step} samples, "
+                f"batch: one step takes batch * accumulate = {counted(step, 'sample')}, "
                 f"the training rows have {len(self._dataset)}"
             )
         # what does not fill a step is left out; the order changes every epoch, so nothing is lost

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from timm.models import FeatureInfo
 from torch import Tensor, nn
 
-from actionunits.errors import CheckpointError, RecipeError, UserError
+from actionunits.errors import CheckpointError, RecipeError, UserError, counted
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -175,9 +175,13 @@ def check_fit(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor], file: P
     """
     absent, extra = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())
     if absent or extra:
+        faults = [
+            f"{counted(len(names), 'tensor')} {fault} ({', '.join(names[:3])})"
+            for names, fault in ((absent, "missing"), (extra, "unknown"))
+            if names
+        ]
         raise CheckpointError(
-            f"{file}: the weights are those of another architecture: {len(absent)} tensors are "
-            f"missing ({', '.join(absent[:3])}), {len(extra)} unknown ({', '.join(extra[:3])})"
+            f"{file}: the weights are those of another architecture: {', '.join(faults)}"
         )
     for name, tensor in wanted.items():
         if found[name].shape != tensor.shape:

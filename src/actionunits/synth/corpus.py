@@ -25,7 +25,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from actionunits.errors import DataError, UserError
+from actionunits.errors import DataError, UserError, counted
 from actionunits.files import atomic, writing
 from actionunits.media import encode_jpeg
 from actionunits.synth.person.assets import load_assets
@@ -111,7 +111,7 @@ def render_corpus(
             raise
     if failures:
         raise ExceptionGroup(
-            f"{len(failures)} of {len(todo)} files could not be rendered", failures
+            f"{len(failures)} of {counted(len(todo), 'file')} could not be rendered", failures
         )
     return rendered
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from actionunits.errors import DataError
+from actionunits.errors import DataError, counted
 from actionunits.files import atomic, writing
 from actionunits.media import encode_jpeg
 from actionunits.synth.script import schema_of
@@ -44,8 +44,8 @@ def pack(out: Path, parquet: Path, max_bytes: int = 30_000_000) -> int:
     missing = [file.name for file in files if not file.is_file()]
     if missing:
         raise DataError(
-            f"the corpus in {out} lacks {len(missing)} of {len(files)} files, first {missing[0]}; "
-            "run `au synth render` with the same settings again: it resumes"
+            f"the corpus in {out} lacks {len(missing)} of {counted(len(files), 'file')}, first "
+            f"{missing[0]}; run `au synth render` with the same settings again: it resumes"
         )
     table = pa.concat_tables([pq.read_table(file) for file in files])
     table = table.replace_schema_metadata(schema_of(settings).metadata)

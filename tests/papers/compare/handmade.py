@@ -53,7 +53,7 @@ def report(
         selection="last",
         aus=tuple(numbers),
         subjects=tuple(f"F{fold}{i}" for i in range(6)),
-        frames=int(counts[:, 0].sum()),
+        frames=2000 + fold,
         template=template,
         thresholds=(0.5,) * len(numbers),
         scores={"f1": Score(per_au=f1.tolist(), mean=float(f1.mean())), **scores},

@@ -31,8 +31,11 @@ def test_a_cross_validation_stands_beside_its_paper(tmp_path: Path) -> None:
     )
     assert (pair.frame["low"] < pair.frame["value"]).all()
     assert (pair.frame["value"] < pair.frame["high"]).all()
-    # alike in all but what the paper does not say
-    assert [reason.partition(",")[0] for reason in pair.unlike] == ["epoch by the rule 'last'"]
+    # alike in all but what the paper does not say, and in how few are tested on
+    assert [reason.partition(",")[0] for reason in pair.unlike] == [
+        "epoch by the rule 'last'",
+        "tested on 18 of 41 people and 6",
+    ]
 
 
 def test_the_interval_of_one_fold_is_that_of_its_report(tmp_path: Path) -> None:
@@ -56,7 +59,7 @@ def test_an_ablation_stands_beside_its_own_row(tmp_path: Path) -> None:
     assert papers[0].frame["reference"][:-1].isna().all()  # printed without its AUs
     assert papers[1].reference == "renet Table 1, ResNet18"
     assert papers[2].reference is None
-    assert papers[2].unlike == ("no published f1 of renet_bp4d --ablation relation=identity",)
+    assert papers[2].unlike[0] == "no published f1 of renet_bp4d --ablation relation=identity"
 
 
 @pytest.mark.parametrize(

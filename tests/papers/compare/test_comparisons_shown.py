@@ -106,7 +106,7 @@ def test_bad_input(tmp_path: Path) -> None:
     other = write_run(tmp_path / "other", recipe(), report(1, (25, 26)))
     with pytest.raises(RecipeError, match=r"none in common: .*one reads 1, 2.*reads 25, 26"):
         compare([one, other])
-    assert compare([other]).papers[0].unlike == ("no AU in common with renet Table 1",)
+    assert compare([other]).papers[0].unlike[0] == "no AU in common with renet Table 1"
     with pytest.raises(RecipeError, match=r"expected icc, found f1"):
         compare([one], "icc")
     with pytest.raises(RecipeError, match=r"expected one of the metrics f1.*'speed'"):

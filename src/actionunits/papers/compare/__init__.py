@@ -55,6 +55,7 @@ class Comparison:
 
     def to_frame(self) -> pd.DataFrame:
         """One line an AU of each pair."""
+        labels = {run.name: run.labels.removeprefix("labels: ") for run in self.runs}
         frames = [
             pair.frame.rename_axis("au")
             .rename(columns={"reference": "reference_value"})
@@ -65,6 +66,7 @@ class Comparison:
                 metric=pair.metric,
                 like_for_like=not pair.unlike and pair.reference is not None,
                 unlike="; ".join(pair.unlike),
+                labels=labels[pair.run],
             )
             for pair in (*self.papers, *self.together)
         ]

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from actionunits.aus import AUSet
 from actionunits.datasets.facts import known
-from actionunits.errors import RecipeError
+from actionunits.errors import RecipeError, counted
 from actionunits.learn.grid import MEAN, SCALE
 from actionunits.learn.metrics import interval
 from actionunits.papers import published
@@ -32,7 +32,8 @@ class Beside:
     frame: pd.DataFrame
     """Rows `AUSet.columns` and `MEAN`; columns ``value``, ``low``, ``high`` of the run,
     ``reference``, ``difference`` and, between runs on the same subjects, ``difference_low`` and
-    ``difference_high``. In the units that papers print; NaN where unknown. Intervals are 95 %."""
+    ``difference_high``; of F1 also ``always``, that of always saying present. In the units that
+    papers print; NaN where unknown. Intervals are 95 %."""
     unlike: tuple[str, ...]
     """Why the two cannot be compared directly; none if they can."""
     remarks: tuple[str, ...] = ()
@@ -122,9 +123,7 @@ def _frame(
     scale = SCALE[metric]
     chosen = [run.aus.index(number) for number in numbers]
     values = run.score(metric)[chosen]
-    with np.errstate(invalid="ignore"):
-        mean = np.nanmean(values) if np.isfinite(values).any() else math.nan
-    value = np.array([*values, mean]) * scale
+    value = np.array([*values, _mean(values)]) * scale
     samples = _samples(run, metric, numbers)
     ends = np.full((len(value), 2), math.nan)
     if samples is not None:
@@ -134,7 +133,7 @@ def _frame(
         if numbers == run.aus:
             ends[-1] = np.array(run.folds[0].scores[metric].mean_interval) * scale
     reference = np.full(len(value), math.nan) if theirs is None else theirs
-    return pd.DataFrame(
+    frame = pd.DataFrame(
         {
             "value": value,
             "low": ends[:, 0],
@@ -146,19 +145,26 @@ def _frame(
         },
         index=[*AUSet.of(numbers).columns(), MEAN],
     )
+    if metric == "f1":
+        always = run.always()[chosen]
+        frame["always"] = np.array([*always, _mean(always)]) * scale
+    return frame
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    """Of those that are known."""
+    return float(np.nanmean(values)) if np.isfinite(values).any() else math.nan
 
 
 def _settings_unlike(run: Measured, table: PublishedTable, row: Row) -> Iterator[str]:
     recipe, protocol = run.recipe, table.protocol
     if len(run.folds) != protocol.folds:
-        yield f"{len(run.folds)} fold, published: the mean of {protocol.folds}"
+        yield f"{counted(len(run.folds), 'fold')}, published: the mean of {protocol.folds}"
     if run.template != protocol.template:
         yield f"faces placed by the template {run.template}, published: {protocol.template}"
     threshold = protocol.threshold.get(table.data)
-    if threshold is not None and recipe.data.threshold not in {None, threshold}:
-        yield (
-            f"an AU occurs from intensity {recipe.data.threshold:g} on, published: {threshold:g}"
-        )
+    if threshold is not None and run.occurs_from not in {None, threshold}:
+        yield f"an AU occurs from intensity {run.occurs_from:g} on, published: {threshold:g}"
     if recipe.selection.rule == "best_on_test":
         yield f"epoch CHOSEN ON THE TEST SUBJECTS, published: {protocol.selection}"
     else:
@@ -174,10 +180,25 @@ def _data_unlike(run: Measured) -> Iterator[str]:
     facts = known().get(run.recipe.data.name)
     if facts is not None and facts.note:
         yield facts.note
+    yield from _part(run)
     if run.found:
         yield f"landmarks of {run.found:,} of {run.frames:,} faces are what our own model found"
     if run.lost:
         yield f"{_lost(run)} frames were lost in preparation"
+
+
+def _part(run: Measured) -> Iterator[str]:
+    """How much of the data set was tested on, where that is not all of it."""
+    facts = known().get(run.recipe.data.name)
+    if facts is None:
+        return
+    lists = [sum(each.parts) for each in facts.lists.values()]
+    if run.people >= facts.people and run.frames + run.lost >= min(lists, default=0):
+        return
+    frames = f"{run.frames:,} of {max(lists):,} frames" if lists else ""
+    yield "tested on " + " and ".join(
+        part for part in (f"{run.people} of {facts.people} people", frames) if part
+    )
 
 
 def _lost(run: Measured) -> str:
@@ -210,17 +231,22 @@ def _runs_unlike(run: Measured, first: Measured) -> Iterator[str]:
     if one.data.name != other.data.name:
         yield f"data set {one.data.name}, the first: {other.data.name}"
     elif run.subjects != first.subjects:
-        yield f"other test subjects ({len(run.folds)} and {len(first.folds)} folds)"
+        yield f"other test subjects ({len(run.folds)} and {counted(len(first.folds), 'fold')})"
+    elif run.frames != first.frames:
+        yield f"tested on {counted(run.frames, 'frame')}, the first: {first.frames:,}"
     if run.template != first.template:
         yield f"faces placed by the template {run.template}, the first: {first.template}"
     if run.lost != first.lost:
         yield f"{_lost(run)} frames were lost in preparation, the first: {_lost(first)}"
-    if one.data.threshold != other.data.threshold:
+    if run.labels and first.labels:
+        if run.labels != first.labels:
+            yield f"{run.labels}, the first: {first.labels.removeprefix('labels: ')}"
+    elif one.data.threshold != other.data.threshold:
         yield f"threshold {one.data.threshold}, the first: {other.data.threshold}"
     if one.selection.rule != other.selection.rule:
         yield f"selection {one.selection.rule}, the first: {other.selection.rule}"
     if one.epochs != other.epochs:
-        yield f"{one.epochs} epochs, the first: {other.epochs}"
+        yield f"{counted(one.epochs, 'epoch')}, the first: {other.epochs}"
 
 
 def _samples(run: Measured, metric: str, numbers: tuple[int, ...]) -> Tensor | None:

@@ -1,5 +1,6 @@
 """Finished runs: which recipe they are of, their scores and how sure these are."""
 
+import itertools
 import math
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -15,7 +16,7 @@ from actionunits.data.splits import FOLDS
 from actionunits.errors import RecipeError
 from actionunits.learn.metrics import F1, Accuracy, resample
 from actionunits.learn.recipe import Recipe, list_ablations, list_recipes, load_recipe
-from actionunits.learn.report import Report, Score, mean_landmarks
+from actionunits.learn.report import Report, Score, labels_line, mean_landmarks
 from actionunits.learn.run import RECIPE, read_result
 
 _FROM_COUNTS = {"f1": F1.score, "accuracy": Accuracy.score}
@@ -99,8 +100,12 @@ class Measured:
         return values.double().nanmean(0).numpy()
 
     def samples(self, metric: str) -> Tensor | None:
-        """Scores (R, A) of R draws of the test subjects; None for metrics without counts."""
-        if metric not in _FROM_COUNTS:
+        """Scores (R, A) of R draws of the test subjects.
+
+        None for metrics without counts, and where a fold has one subject: draws of him are all
+        alike, and those of the other folds alone are of another mean.
+        """
+        if metric not in _FROM_COUNTS or self.lone:
             return None
         folds = []
         for seed, fold in enumerate(self.folds):
@@ -108,6 +113,38 @@ class Measured:
             drawn = torch.einsum("rs,sak->rak", resample(len(counts), seed=seed), counts)
             folds.append(_FROM_COUNTS[metric](drawn))
         return torch.stack(folds).nanmean(0)
+
+    @property
+    def lone(self) -> tuple[str, ...]:
+        """Subjects who are the only one of their fold."""
+        return tuple(fold.subjects[0] for fold in self.folds if len(fold.subjects) == 1)
+
+    @property
+    def people(self) -> int:
+        """How many people were tested on."""
+        return len(set(itertools.chain.from_iterable(self.subjects)))
+
+    @property
+    def trained_on(self) -> bool:
+        """Whether some of them had been trained on."""
+        return any(fold.trained_on for fold in self.folds)
+
+    @property
+    def labels(self) -> str:
+        """How the labels are coded and from when on an AU occurs; "" in reports that do not say."""
+        first = self.folds[0]
+        return "" if first.coding is None else labels_line(first.coding, first.occurs_from)
+
+    @property
+    def occurs_from(self) -> float | None:
+        """Intensity from which an AU occurs; None where occurrence is coded or nobody says."""
+        known = self.folds[0].coding is not None
+        return self.folds[0].occurs_from if known else self.recipe.data.threshold
+
+    def always(self) -> NDArray[np.float64]:
+        """F1 of always saying present, mean over the folds that have it, (A,)."""
+        values = torch.tensor([fold.f1_always.per_au for fold in self.folds])
+        return values.double().nanmean(0).numpy()
 
     @property
     def template(self) -> str:
@@ -150,6 +187,10 @@ class Measured:
             "epochs": recipe.epochs,
             "subjects": sum(len(subjects) for subjects in self.subjects),
             "frames": self.frames,
+            "coding": self.folds[0].coding,
+            "occurs_from": self.occurs_from,
+            "trained_on": self.trained_on,
+            "people_known": all(fold.people_known for fold in self.folds),
             "template": self.template,
             "lost": self.lost,
             "found": self.found,

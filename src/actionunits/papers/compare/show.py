@@ -1,15 +1,35 @@
 """Comparisons as grids of text."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from actionunits.learn.grid import AU_NAMES, DASH, MEAN, UNITS, Grid, decimals, ends, printed
-from actionunits.learn.report import HEADINGS, LANDMARK_ERROR, SELECTION, cell, landmark_line
+from actionunits.errors import counted
+from actionunits.learn.grid import (
+    AU_NAMES,
+    DASH,
+    MEAN,
+    UNITS,
+    Grid,
+    decimals,
+    ends,
+    printed,
+    rounded,
+)
+from actionunits.learn.report import (
+    HEADINGS,
+    LANDMARK_ERROR,
+    SELECTION,
+    TRAINED_ON,
+    cell,
+    landmark_line,
+    people_lines,
+)
 from actionunits.papers import published
 from actionunits.papers.compare import Comparison
 from actionunits.papers.compare.beside import Beside
 from actionunits.papers.compare.measured import Measured
 
+_ALWAYS = "yes: F1 (%) of always saying present"
 _ROOMY = 2  # as many runs leave room for an interval an AU
 TERMINAL = 5
 """Runs side by side in a table of 80 columns."""
@@ -34,13 +54,15 @@ def grids(comparison: Comparison, most: int = TERMINAL) -> Iterator[Grid]:
 
 def _beside_paper(run: Measured, pair: Beside) -> Grid:
     metric = _heading(pair.metric)
-    headings = ["AU", f"ours {metric} [95 %]"]
+    always = "always" in pair.frame
+    headings = ["AU", f"ours {metric} [95 %]", *(["yes"] * always)]
     if pair.reference is not None:
         headings += ["published", "difference"]
     rows = []
     for au in map(str, pair.frame.index):
         line = _line(pair, au)
         cells = [AU_NAMES.get(au, au), _measured(line, pair.metric)]
+        cells += [printed(line["always"], pair.metric)] if always else []
         if pair.reference is not None:
             outside = line["reference"] < line["low"] or line["reference"] > line["high"]
             cells += [
@@ -48,15 +70,16 @@ def _beside_paper(run: Measured, pair: Beside) -> Grid:
                 _signed(line["difference"], pair.metric, outside),
             ]
         rows.append(tuple(cells))
-    lines = [_about(run), *_landmarks(run)]
+    lines = [_about(run), *_landmarks(run), *_lone(run), *([_ALWAYS] * always)]
     if pair.reference is None:
         lines += pair.unlike
     else:
-        lines += ["* the published value lies outside our 95 % interval over subjects"]
+        if not run.lone:
+            lines.append("* the published value lies outside our 95 % interval over subjects")
         lines += [f"not like for like: {reason}" for reason in pair.unlike]
         lines += [f"{pair.reference}: {remark}" for remark in pair.remarks]
     title = f"{run.name} beside {pair.reference}" if pair.reference else run.name
-    return Grid(title, tuple(headings), tuple(rows), tuple(lines))
+    return Grid(_shout(title, [run]), tuple(headings), tuple(rows), tuple(lines))
 
 
 def _means(comparison: Comparison) -> Grid:
@@ -64,7 +87,9 @@ def _means(comparison: Comparison) -> Grid:
     means = comparison.means().dropna(axis=1, how="all")
     metric = comparison.metric
     others = [name for name in means.columns if name != metric]
-    headings = ("run", f"{_heading(metric)} [95 %]", "- 1 [95 %]", *(HEADINGS[o] for o in others))
+    always = "always" in comparison.together[0].frame
+    headings = ["run", f"{_heading(metric)} [95 %]", "- 1 [95 %]", *(["yes"] * always)]
+    headings += [HEADINGS[other] for other in others]
     rows = []
     for number, (pair, scores) in enumerate(
         zip(comparison.together, means[others].to_numpy(), strict=True), start=1
@@ -72,11 +97,12 @@ def _means(comparison: Comparison) -> Grid:
         line = _line(pair, MEAN)
         difference = f"{_difference(line, metric)} " * (number > 1)
         difference += _ends(line, "difference_low", "difference_high", metric)
-        rows.append(
-            (f"{number} {pair.run}", _measured(line, metric), difference, *map(cell, scores))
-        )
+        cells = [f"{number} {pair.run}", _measured(line, metric), difference]
+        cells += [rounded(line["always"])] if always else []
+        rows.append((*cells, *map(cell, scores)))
     aus = len(comparison.together[0].frame) - 1
-    return Grid(f"Means over {aus} AUs", headings, tuple(rows), ())
+    title = _shout(f"Means over {counted(aus, 'AU')}", comparison.runs)
+    return Grid(title, tuple(headings), tuple(rows), (_ALWAYS,) * always)
 
 
 def _side_by_side(comparison: Comparison, others: range) -> Grid:
@@ -105,6 +131,7 @@ def _side_by_side(comparison: Comparison, others: range) -> Grid:
         )
     rows.append(tuple(cells))
     lines = [f"{number}: {_about(runs[number - 1])}" for number, _ in shown]
+    lines += dict.fromkeys(line for number, _ in shown for line in _lone(runs[number - 1]))
     lines.append("* the 95 % interval of the difference, over the same subjects, leaves 0 out")
     apart = [(n, f"not like for like: {why}") for n, pair in shown for why in pair.unlike]
     papers = [(n, comparison.papers[n - 1]) for n, _ in shown]
@@ -112,7 +139,8 @@ def _side_by_side(comparison: Comparison, others: range) -> Grid:
     for reason in dict.fromkeys(why for _, why in apart):
         numbers = [str(number) for number, why in apart if why == reason]
         lines.append(f"{', '.join(numbers)}: {reason}")
-    return Grid(f"{_heading(metric)} side by side", tuple(headings), tuple(rows), tuple(lines))
+    title = _shout(f"{_heading(metric)} side by side", [runs[number - 1] for number, _ in shown])
+    return Grid(title, tuple(headings), tuple(rows), tuple(lines))
 
 
 def _short(name: str, most: int) -> str:
@@ -129,12 +157,28 @@ def _line(pair: Beside, au: str) -> dict[str, float]:
 def _about(run: Measured) -> str:
     facts = run.facts()
     settings = f", changed: {', '.join(facts['changed'])}" if facts["changed"] else ""
-    folds = f"{facts['folds']} fold{'s' * (facts['folds'] > 1)}"
+    folds = counted(facts["folds"], "fold")
+    more = [SELECTION[facts["selection"]], *people_lines(run.folds)]
+    more += [run.labels] * bool(run.labels)
     named = f"{run.variant}{settings}" if run.variant else f"{facts['model']} on {facts['data']}"
     return (
-        f"{run.folder}: {named}; {folds}, {facts['frames']} frames of {facts['subjects']} "
-        f"subjects; {SELECTION[facts['selection']]}"
+        f"{run.folder}: {named}; {folds}, {counted(facts['frames'], 'frame')} of "
+        f"{counted(facts['subjects'], 'subject')}; {'; '.join(more)}"
     )
+
+
+def _lone(run: Measured) -> Iterator[str]:
+    """Why there are no intervals."""
+    if run.lone:
+        yield (
+            f"no interval and no star for {run.name}: one subject tells nothing of others, and "
+            f"a fold has {' and another '.join(run.lone)} alone"
+        )
+
+
+def _shout(title: str, runs: Sequence[Measured]) -> str:
+    """A title that says if somebody was trained on who is tested on."""
+    return f"{title}, {TRAINED_ON}" if any(run.trained_on for run in runs) else title
 
 
 def _landmarks(run: Measured) -> Iterator[str]:
