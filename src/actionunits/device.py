@@ -17,5 +17,14 @@ def fast_dtype(device: torch.device | str = "cpu") -> torch.dtype:
     return torch.float32
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that a device, or the machine, has no memory left."""
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    # the processor's allocator and the libraries of accelerators raise plain RuntimeErrors
+    signs = ("DefaultCPUAllocator: ", "out of memory", "ALLOC_FAILED")
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in signs)
+
+
 def _has_avx512_bf16() -> bool:
     return bool(torch.cpu._is_avx512_bf16_supported())

@@ -6,6 +6,7 @@ that was stopped anywhere goes on as if nothing had happened. What a run writes 
 
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, cast
@@ -16,13 +17,16 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+from actionunits import weights
 from actionunits.aus import AUSet
 from actionunits.data.dataset import collate
 from actionunits.data.transforms import Augment
+from actionunits.device import is_out_of_memory
 from actionunits.errors import RecipeError
 from actionunits.learn import checkpoint
 from actionunits.learn.recipe import GroupSpec, OptimiserSpec, Recipe, ScheduleSpec
-from actionunits.learn.run import Result, Run, is_finished, read_result
+from actionunits.learn.resume import is_finished, read_result
+from actionunits.learn.run import Result, Run, TrainingError
 from actionunits.learn.scoring import autocast, place
 from actionunits.learn.task import Samples
 from actionunits.learn.tasks import TASKS
@@ -54,7 +58,8 @@ def train(
     Raises:
         RecipeError: the recipe does not fit the model, the data or the run in `out`.
         DataError: the data cannot be read.
-        TrainingError: the loss is no longer a number, or the run was stopped (Ctrl-C).
+        TrainingError: the loss is no longer a number, the memory is too small for the batch, or the
+            run was stopped (Ctrl-C).
     """
     registry.check(recipe.model.name, recipe.model.params)
     accelerator = Accelerator(
@@ -74,9 +79,10 @@ def train(
     steps = len(feed) // recipe.accumulate  # of an epoch
     optimiser = _optimiser(recipe.optimiser, model)
     net, stepper = accelerator.prepare(model.to(memory_format=torch.channels_last), optimiser)
-    with Run(
+    run = Run(
         Path(out), recipe, fold, task, rows, spec, model, optimiser, accelerator, len(feed), show
-    ) as run:
+    )
+    with _enough_memory(recipe, accelerator.num_processes), run:
         at = run.at
         while at.epoch < recipe.epochs and not run.gave_up():
             net.train()
@@ -109,7 +115,8 @@ def start(model: nn.Module, recipe: Recipe, fold: int | None, aus: tuple[int, ..
 
     Args:
         model: with fresh weights.
-        recipe: its `init` is a name, a file of weights or a checkpoint.
+        recipe: its `init` is a name that the model or the package offers, a file of weights or a
+            checkpoint.
         fold: kept for testing.
         aus: FACS numbers of the model's label axis.
 
@@ -120,6 +127,8 @@ def start(model: nn.Module, recipe: Recipe, fold: int | None, aus: tuple[int, ..
     if recipe.init is None:
         return
     name, source = recipe.model.name, _path(recipe.init, fold)
+    if source in weights.list_weights():
+        source = str(weights.locate(source))
     if not Path(source).is_dir():
         registry.initialise(name, model, source)
         return
@@ -134,6 +143,34 @@ def start(model: nn.Module, recipe: Recipe, fold: int | None, aus: tuple[int, ..
         checkpoint.load_weights(model, other.state_dict(), Path(source))
     else:
         registry.adopt(name, model, other, AUSet.of(card.aus) if card.aus else None)
+
+
+@contextmanager
+def _enough_memory(recipe: Recipe, processes: int) -> Iterator[None]:
+    """Say which batch to try where the memory is too small for this one.
+
+    Raises:
+        TrainingError: instead of what the block raised for want of memory.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        smaller = recipe.batch // 2 // processes * processes
+        if smaller:
+            steps = recipe.accumulate * math.ceil(recipe.batch / smaller)
+            advice = (
+                f"--set batch={smaller} --set accumulate={steps}, which learns from as many "
+                "samples a step"
+            )
+        else:
+            advice = "smaller pictures or a smaller model (model.params)"
+        cache = ", or --set data.cache=false" if recipe.data.cache else ""
+        raise TrainingError(
+            f"a batch of {recipe.batch} does not fit into the memory: start afresh (--fresh, or "
+            f"another --out) with {advice}{cache}"
+        ) from error
 
 
 def _path(source: str, fold: int | None) -> str:

@@ -18,11 +18,11 @@ from typing import (
 
 import torch
 from pydantic import TypeAdapter, ValidationError
-from torch import nn
+from torch import Tensor, nn
 
 from actionunits.aus import AUSet
 from actionunits.errors import RecipeError
-from actionunits.types import LabelStats, Loss
+from actionunits.types import LabelStats, Loss, Output
 
 ModelClass = TypeVar("ModelClass", bound=type[nn.Module])
 
@@ -207,6 +207,17 @@ def adopt(name: str, model: nn.Module, other: nn.Module, aus: AUSet | None) -> N
     if not isinstance(model, Adopter):
         raise RecipeError(f"model {name} starts from its own checkpoints only, for the same AUs")
     model.adopt(other, aus)
+
+
+def embedding(out: Output) -> Tensor:
+    """One vector a face: the mean over the AUs of what the last layer reads, (B, [T,] E) float32.
+
+    Raises:
+        RecipeError: the model gives no embeddings.
+    """
+    if out.aux is None or "embeddings" not in out.aux:
+        raise RecipeError('the model gives no embeddings: its Output lacks aux["embeddings"]')
+    return out.aux["embeddings"].float().mean(-2)
 
 
 def blank_stats(count: int) -> LabelStats:
