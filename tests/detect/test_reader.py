@@ -33,7 +33,8 @@ class Window(nn.Module):
         self.longest = max(self.longest, features.shape[1])
         windows = features.unfold(1, 2 * CONTEXT + 1, 1)  # (B, T, 1, window)
         logits = (windows * torch.arange(1.0, 2 * CONTEXT + 2) / 10).sum(-1)
-        return Output(logits, intensity=windows[..., CONTEXT] * 5)
+        around = {"embeddings": windows.expand(-1, -1, 2, -1)}
+        return Output(logits, intensity=windows[..., CONTEXT] * 5, aux=around)
 
     def forward(self, images: Tensor) -> Output:
         return self.read(self.encode(images.flatten(0, 1)).unflatten(0, images.shape[:2]))
@@ -44,10 +45,14 @@ def face(frame: Frame, track: int) -> Face:
 
 
 def read(
-    model: nn.Module, shown: Sequence[tuple[str, Sequence[tuple[int, int]]]], chunk: int
+    model: nn.Module,
+    shown: Sequence[tuple[str, Sequence[tuple[int, int]]]],
+    chunk: int,
+    embedding: bool = False,
 ) -> list[Read]:
     """Read frames given as (source, [(track, gray value), ...])."""
-    run, found = reader(model.eval(), 1, torch.device("cpu")), []
+    run = reader(model.eval(), 1, torch.device("cpu"), embedding=embedding)
+    found: list[Read] = []
     image = np.zeros((4, 4, 3), np.uint8)
     for start in range(0, len(shown), chunk):
         frames, faces, crops = [], [], [torch.zeros(0, 3, 4, 4, dtype=torch.uint8)]
@@ -115,3 +120,16 @@ def test_intensity_is_that_of_the_frame_itself() -> None:
     reads = read(Window(), [("a", [(0, g)]) for g in (0, 51, 102, 153)], 2)
     found = [r.values.intensity[0, 0] for r in reads if r.values.intensity is not None]
     assert found == pytest.approx([0, 1, 2, 3], abs=1e-6)
+
+
+def test_embedding_of_a_frame_is_that_of_its_window() -> None:
+    shown = [("a", [(0, 10 * i), (1, 5)]) for i in range(5)] + [("a", [])]
+    for chunk in (1, 4):
+        *found, nobody = read(Window(), shown, chunk, embedding=True)
+        for i, each in enumerate(found):
+            window = np.clip(np.arange(i - CONTEXT, i + CONTEXT + 1), 0, 4) * 10 / 255
+            assert each.values.embedding is not None
+            np.testing.assert_allclose(each.values.embedding[0], window, rtol=1e-2)
+            np.testing.assert_allclose(each.values.embedding[1], 5 / 255, rtol=1e-2)
+        assert nobody.values.embedding is None
+    assert read(Window(), shown, 4)[0].values.embedding is None

@@ -5,10 +5,12 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from actionunits.aus import AUSet
 from actionunits.data import splits
 from actionunits.data.table import FrameTable
 from actionunits.errors import DataError
 from actionunits.learn import checkpoint
+from actionunits.learn.predictions import Predictions
 from actionunits.learn.report import AnyReport
 from actionunits.learn.scoring import Precision, read_table
 from actionunits.learn.task import Settings
@@ -27,6 +29,7 @@ def evaluate(
     batch: int = 64,
     precision: Precision = "auto",
     resamples: int = 1000,
+    predictions: Predictions | None = None,
 ) -> AnyReport:
     """Score a checkpoint; under ``torchrun`` every process scores its share and gets the report.
 
@@ -45,10 +48,11 @@ def evaluate(
         batch: samples of one forward pass.
         precision: number format of the forward pass.
         resamples: of the bootstrap over subjects; 0 leaves the intervals out.
+        predictions: takes a row for each frame.
 
     Raises:
         CheckpointError: the checkpoint is missing or damaged, or is given frames and cannot be
-            scored on any.
+            scored on any, or reads no AUs of which there could be predictions.
         DataError: the samples cannot be read, none were kept for testing, their faces are placed
             by another template, or they code none of the checkpoint's AUs.
     """
@@ -81,9 +85,13 @@ def evaluate(
             f"{path}: trained on faces with the template {card.template}, these have "
             f"{samples.template}; prepare them with --template {card.template}"
         )
-    settings = Settings(card.selection, batch, precision, resamples)
-    thresholds = torch.tensor(card.thresholds, dtype=torch.float64)
     scored = task.aus(samples)
+    record = None
+    if predictions is not None:
+        card.au_set()  # or there is nothing to predict
+        record = predictions.recorder(AUSet.of(scored), fold)
+    settings = Settings(card.selection, batch, precision, resamples, record)
+    thresholds = torch.tensor(card.thresholds, dtype=torch.float64)
     if scored == card.aus:
         return task.score(model, samples, card.spec, settings, title, thresholds)
     places = [card.aus.index(number) for number in scored]
