@@ -6,11 +6,13 @@ from urllib.error import URLError
 
 import pytest
 import torch
+from timm import create_model
 from torchvision.models import resnet18
 
 from actionunits import aus, datasets
 from actionunits.aus import AUSet
 from actionunits.errors import DataError, RecipeError, UserError
+from actionunits.learn import checkpoint
 from actionunits.learn.recipe import ablations
 from actionunits.learn.train import train
 from actionunits.models.registry import blank_stats
@@ -281,5 +283,85 @@ def test_weights_that_do_not_fit_are_refused() -> None:
     with pytest.raises(RecipeError, match="checkpoints of RE-Net"):
         model.adopt(torch.nn.Linear(1, 1), None)
     wide = RENet(aus.DISFA8, blank_stats(8), width=16, size=32, align=36)
-    with pytest.raises(RecipeError, match="same width"):
+    with pytest.raises(RecipeError, match="backbone is resnet18 of width 8, found .* width 16"):
         model.adopt(wide, aus.DISFA8)
+
+
+@pytest.mark.parametrize("relation", ["none", "identity"])
+@pytest.mark.parametrize("task", ["occurrence", "intensity", "both"])
+@pytest.mark.parametrize("given", ["occurrence", "intensity", "both"])
+def test_outputs_in_common_are_taken_over_and_others_start_afresh(
+    relation: str, task: str, given: str
+) -> None:
+    torch.manual_seed(0)
+    other = small(aus.BP4D12, relation=relation, task=given)
+    model = small(aus.DISFA8, relation=relation, task=task)
+    fresh = model.head.weight.detach().clone().view(model.heads, model.outputs, -1)
+    model.adopt(other, aus.BP4D12)
+    mine = model.head.weight.view(model.heads, model.outputs, -1)
+    theirs = other.head.weight.view(other.heads, other.outputs, -1)
+    parts = {"occurrence": slice(0, 1), "intensity": slice(-6, None)}
+    for row, number in enumerate(aus.DISFA8.numbers if relation == "none" else [1]):
+        known = number in aus.BP4D12.numbers
+        there = aus.BP4D12.index(number) if known and relation == "none" else 0
+        for kind, part in parts.items():
+            if task in (kind, "both"):
+                taken = known and given in (kind, "both")
+                source = theirs[there, part] if taken else fresh[row, part]
+                assert torch.equal(mine[row, part], source), (number, kind)
+
+
+TIMM = {"relation": "none", "width": 64, "backbone": "lcnet_050"}
+
+
+def test_a_baseline_may_have_any_backbone_of_timm(synfacs_file: Path, tmp_path: Path) -> None:
+    recipe = tiny_recipe(synfacs_file, TIMM, epochs=1)
+    train(recipe, 1, tmp_path / "run", show=False)
+    model, _ = checkpoint.load(tmp_path / "run")
+    assert isinstance(model, RENet)
+    images = torch.randn(3, 3, 32, 32)
+    with torch.inference_mode():
+        features = create_model("lcnet_050", num_classes=0).eval()
+        features.load_state_dict(model.backbone.net.state_dict())
+        expected = model.head(features(images)).view(3, 4, -1)
+        out = model(images)
+    torch.testing.assert_close(out.logits, expected[..., 0])
+    assert out.aux["embeddings"].shape == (3, 1, model.backbone.features)
+    with torch.inference_mode():
+        torch.testing.assert_close(model(images[1:2]).logits, out.logits[1:2], atol=1e-5, rtol=1e-4)
+    data = recipe.data.model_dump() | {"aus": [4, 12]}
+    other = tiny_recipe(synfacs_file, TIMM, init=str(tmp_path / "run"), data=data, epochs=1)
+    train(other, 1, tmp_path / "again", show=False)
+
+
+@pytest.mark.parametrize("name", ["vit_tiny_patch16_224", "mobilenetv3_small_050"])
+def test_backbones_of_other_kinds(name: str) -> None:
+    torch.manual_seed(0)
+    model = RENet(
+        aus.DISFA8, blank_stats(8), relation="none", task="both", backbone=name, size=64, align=64
+    )
+    out = model(torch.randn(2, 3, 64, 64))
+    assert (out.logits.shape, out.intensity.shape) == ((2, 8), (2, 8))
+
+
+def test_backbones_that_cannot_be_are_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    def build(**settings: object) -> RENet:
+        kind = {"relation": "none", "size": 32, "align": 32, **settings}
+        return RENet(aus.DISFA8, blank_stats(8), **kind)
+
+    with pytest.raises(RecipeError, match=r"timm has no model 'resnet19'"):
+        build(backbone="resnet19")
+    for wrong in ({"relation": "identity"}, {"width": 16}, {"unit_affine": True}):
+        with pytest.raises(RecipeError, match="lcnet_050 needs relation=none"):
+            build(backbone="lcnet_050", **wrong)
+    model, plain = build(backbone="lcnet_050"), build()
+    for one, two in ((model, plain), (plain, model), (build(backbone="lcnet_075"), model)):
+        with pytest.raises(RecipeError, match="expected a RE-Net whose backbone is"):
+            one.adopt(two, aus.DISFA8)
+
+    def unreachable(*_: object, **settings: object) -> None:
+        raise OSError("no route")
+
+    monkeypatch.setattr("timm.create_model", unreachable)
+    with pytest.raises(UserError, match="weights of lcnet_050 are not on disk"):
+        model.start_from("imagenet")
