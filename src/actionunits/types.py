@@ -149,7 +149,8 @@ class Loss(Protocol):
     """What a model is trained by; no trainable parameters.
 
     It may have an attribute ``needs``: which of ``landmarks`` and ``intensity`` of a `Batch` it
-    reads. Data without them are then refused before training, and else None in the batch.
+    reads. Data without them are then refused before training, and else None in the batch. Losses of
+    this package also have ``terms``, the names of what they return, which their tests compare.
     """
 
     def __call__(self, out: Output, batch: Batch) -> dict[str, Tensor]:

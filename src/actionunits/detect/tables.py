@@ -82,7 +82,9 @@ class Rows:
         table = pd.DataFrame(values, columns=self._columns[:-1])
         whole = {"frame": "int64", "face_id": "Int64", "success": "int64"}
         known = {c: "Int64" for c in self._columns if c.endswith("_c")}
-        return table.astype({**whole, **known}).assign(input=pd.array(self._inputs, dtype="str"))
+        # the copy brings together the many columns of an embedding, which would be slow apart
+        typed = table.astype({**whole, **known}).copy()
+        return typed.assign(input=pd.array(self._inputs, dtype="str"))
 
 
 def rounded(table: pd.DataFrame) -> pd.DataFrame:

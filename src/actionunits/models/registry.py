@@ -1,4 +1,7 @@
-"""Models by name. A model is one file: its class, decorated with `register`, and its loss."""
+"""Models by name. A model is one file: its class, decorated with `register`, and its loss.
+
+The file may be that of another package, which names it in its entry points ``actionunits.models``.
+"""
 
 import difflib
 import inspect
@@ -20,6 +23,7 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 from torch import Tensor, nn
 
+from actionunits import plugins
 from actionunits.aus import AUSet
 from actionunits.errors import RecipeError
 from actionunits.types import LabelStats, Loss, Output
@@ -95,8 +99,8 @@ def register(
 
 
 def list_models() -> list[str]:
-    """Return the names of all models, sorted."""
-    return sorted(_MODELS)
+    """Return the names of all models, sorted, those of other packages among them."""
+    return sorted({*_MODELS, *plugins.names("actionunits.models")})
 
 
 def check(name: str, settings: Mapping[str, object]) -> None:
@@ -234,6 +238,13 @@ def _first(entry: _Entry, aus: AUSet | None, stats: LabelStats | None) -> tuple[
 
 
 def _entry(name: str) -> _Entry:
+    if name not in _MODELS and name in plugins.names("actionunits.models"):
+        plugins.load("actionunits.models", name)
+        if name not in _MODELS:
+            raise plugins.PluginError(
+                f"{name}: its package registers no model of that name: decorate its class with "
+                f"@register({name!r}, ...)"
+            )
     if name not in _MODELS:
         known = list_models()
         raise RecipeError(f"there is no model {name!r}{_hint(name, known)}; known: {known}")
