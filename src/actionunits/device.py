@@ -1,6 +1,11 @@
 """What the processor is good at, asked once and in one place."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
+
+from actionunits.errors import UserError
 
 
 def fast_dtype(device: torch.device | str = "cpu") -> torch.dtype:
@@ -17,13 +22,28 @@ def fast_dtype(device: torch.device | str = "cpu") -> torch.dtype:
     return torch.float32
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that a device, or the machine, has no memory left."""
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
-        return True
-    # the processor's allocator and the libraries of accelerators raise plain RuntimeErrors
-    signs = ("DefaultCPUAllocator: ", "out of memory", "ALLOC_FAILED")
-    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in signs)
+class BatchTooLargeError(UserError):
+    """A batch does not fit into the memory of its device."""
+
+
+@contextmanager
+def enough_memory(batch: int, advice: str) -> Iterator[None]:
+    """Say in one sentence that the memory is too small for a batch, and what to do.
+
+    Raises:
+        BatchTooLargeError: instead of what the block raised for want of memory.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        # the processor's allocator and libraries of accelerators raise plain RuntimeErrors
+        signs = ("DefaultCPUAllocator: ", "out of memory", "ALLOC_FAILED")
+        known = isinstance(error, (MemoryError, torch.OutOfMemoryError))
+        if not (known or any(sign in str(error) for sign in signs)):
+            raise
+        raise BatchTooLargeError(
+            f"a batch of {batch} does not fit into the memory: {advice}"
+        ) from error
 
 
 def _has_avx512_bf16() -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from actionunits.device import is_out_of_memory
+from actionunits.device import BatchTooLargeError, enough_memory
 from actionunits.errors import DataError, RecipeError
-from actionunits.learn import checkpoint
+from actionunits.learn import checkpoint, scoring
 from actionunits.learn.checkpoint import WEIGHTS
+from actionunits.learn.evaluate import evaluate
 from actionunits.learn.recipe import Recipe, ScheduleSpec, load_recipe
 from actionunits.learn.run import CHECKPOINT, LAST, LOG, REPORT, STATE, Run, TrainingError
 from actionunits.learn.tasks import TASKS
@@ -211,25 +213,33 @@ def test_out_of_memory_says_which_batch_to_try(
 
     monkeypatch.setattr(Run, "record", exhausted)
     recipe = tiny_recipe(synfacs_file, batch=5, accumulate=2)
-    with pytest.raises(TrainingError, match=r"a batch of 5 .*batch=2 --set accumulate=6") as said:
+    with pytest.raises(
+        BatchTooLargeError, match=r"a batch of 5 .*batch=2 --set accumulate=6"
+    ) as said:
         train(recipe, 1, tmp_path, show=False)
     assert said.value.__cause__ is error
     assert "cache" not in str(said.value)
     size = {"size": 64, "align": 64}  # else a norm would have one value to go by
     data = recipe.data.model_dump() | {"cache": True}
     alone = tiny_recipe(synfacs_file, size, batch=1, data=data)
-    with pytest.raises(TrainingError, match=r"a batch of 1 .*smaller model.*cache=false"):
+    with pytest.raises(BatchTooLargeError, match=r"a batch of 1 .*smaller model.*cache=false"):
         train(alone, 1, tmp_path, resume=False, show=False)
 
 
-def test_the_processors_own_words_for_it_are_known() -> None:
-    with pytest.raises((RuntimeError, MemoryError)) as caught:
-        torch.empty(1 << 55)
-    assert is_out_of_memory(caught.value)
-    with pytest.raises(MemoryError) as caught_by_numpy:
-        np.ones(1 << 55)
-    assert is_out_of_memory(caught_by_numpy.value)
-    assert not is_out_of_memory(RuntimeError("shapes differ"))
+@pytest.mark.parametrize("allocate", [torch.empty, np.ones])
+def test_the_processors_own_words_for_it_are_known(allocate: Callable[[int], object]) -> None:
+    said = pytest.raises(BatchTooLargeError, match="a batch of 8 does not fit .*: try less")
+    with said, enough_memory(8, "try less"):
+        allocate(1 << 55)
+
+
+def test_scoring_says_which_batch_to_try(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(recipe, 1, tmp_path, show=False)
+    monkeypatch.setattr(scoring, "place", lambda *_: torch.empty(1 << 55))
+    with pytest.raises(BatchTooLargeError, match="a batch of 9 does not fit .*: try one of 4"):
+        evaluate(tmp_path, batch=9)
 
 
 def test_other_errors_of_a_step_stay_what_they_are(

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from actionunits.aus import AUSet
 from actionunits.data import splits
 from actionunits.data.table import FrameTable
+from actionunits.device import enough_memory
 from actionunits.errors import DataError
 from actionunits.learn import checkpoint
 from actionunits.learn.predictions import Predictions
@@ -55,6 +56,7 @@ def evaluate(
             scored on any, or reads no AUs of which there could be predictions.
         DataError: the samples cannot be read, none were kept for testing, their faces are placed
             by another template, or they code none of the checkpoint's AUs.
+        BatchTooLargeError: for the batch; the message says which to try.
     """
     model, card = checkpoint.load(path)
     task = TASKS[registry.task_of(card.recipe.model.name)]
@@ -92,11 +94,12 @@ def evaluate(
         record = predictions.recorder(AUSet.of(scored), fold)
     settings = Settings(card.selection, batch, precision, resamples, record)
     thresholds = torch.tensor(card.thresholds, dtype=torch.float64)
-    if scored == card.aus:
-        return task.score(model, samples, card.spec, settings, title, thresholds)
-    places = [card.aus.index(number) for number in scored]
-    some = _SomeAUs(model, places)
-    report = task.score(some, samples, card.spec, settings, title, thresholds[places])
+    with enough_memory(batch, f"try one of {max(1, batch // 2)}"):
+        if scored == card.aus:
+            return task.score(model, samples, card.spec, settings, title, thresholds)
+        places = [card.aus.index(number) for number in scored]
+        some = _SomeAUs(model, places)
+        report = task.score(some, samples, card.spec, settings, title, thresholds[places])
     uncoded = tuple(number for number in card.aus if number not in scored)
     return report.model_copy(update={"uncoded": uncoded})
 

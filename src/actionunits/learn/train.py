@@ -6,7 +6,6 @@ that was stopped anywhere goes on as if nothing had happened. What a run writes 
 
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, cast
@@ -21,12 +20,12 @@ from actionunits import weights
 from actionunits.aus import AUSet
 from actionunits.data.dataset import collate
 from actionunits.data.transforms import Augment
-from actionunits.device import is_out_of_memory
+from actionunits.device import enough_memory
 from actionunits.errors import RecipeError
 from actionunits.learn import checkpoint
 from actionunits.learn.recipe import GroupSpec, OptimiserSpec, Recipe, ScheduleSpec
 from actionunits.learn.resume import is_finished, read_result
-from actionunits.learn.run import Result, Run, TrainingError
+from actionunits.learn.run import Result, Run
 from actionunits.learn.scoring import autocast, place
 from actionunits.learn.task import Samples
 from actionunits.learn.tasks import TASKS
@@ -58,8 +57,8 @@ def train(
     Raises:
         RecipeError: the recipe does not fit the model, the data or the run in `out`.
         DataError: the data cannot be read.
-        TrainingError: the loss is no longer a number, the memory is too small for the batch, or the
-            run was stopped (Ctrl-C).
+        TrainingError: the loss is no longer a number, or the run was stopped (Ctrl-C).
+        BatchTooLargeError: for the batch; the message says which to try.
     """
     registry.check(recipe.model.name, recipe.model.params)
     accelerator = Accelerator(
@@ -82,7 +81,7 @@ def train(
     run = Run(
         Path(out), recipe, fold, task, rows, spec, model, optimiser, accelerator, len(feed), show
     )
-    with _enough_memory(recipe, accelerator.num_processes), run:
+    with enough_memory(recipe.batch, _smaller(recipe, accelerator.num_processes)), run:
         at = run.at
         while at.epoch < recipe.epochs and not run.gave_up():
             net.train()
@@ -145,32 +144,15 @@ def start(model: nn.Module, recipe: Recipe, fold: int | None, aus: tuple[int, ..
         registry.adopt(name, model, other, AUSet.of(card.aus) if card.aus else None)
 
 
-@contextmanager
-def _enough_memory(recipe: Recipe, processes: int) -> Iterator[None]:
-    """Say which batch to try where the memory is too small for this one.
-
-    Raises:
-        TrainingError: instead of what the block raised for want of memory.
-    """
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
-            raise
-        smaller = recipe.batch // 2 // processes * processes
-        if smaller:
-            steps = recipe.accumulate * math.ceil(recipe.batch / smaller)
-            advice = (
-                f"--set batch={smaller} --set accumulate={steps}, which learns from as many "
-                "samples a step"
-            )
-        else:
-            advice = "smaller pictures or a smaller model (model.params)"
-        cache = ", or --set data.cache=false" if recipe.data.cache else ""
-        raise TrainingError(
-            f"a batch of {recipe.batch} does not fit into the memory: start afresh (--fresh, or "
-            f"another --out) with {advice}{cache}"
-        ) from error
+def _smaller(recipe: Recipe, processes: int) -> str:
+    """What to try where the memory is too small for the batch of a recipe."""
+    smaller = recipe.batch // 2 // processes * processes
+    cache = ", or --set data.cache=false" if recipe.data.cache else ""
+    advice = "smaller pictures or a smaller model (model.params)"
+    if smaller:
+        passes = recipe.accumulate * math.ceil(recipe.batch / smaller)
+        advice = f"--set batch={smaller} --set accumulate={passes}, as many samples a step"
+    return f"start afresh (--fresh, or another --out) with {advice}{cache}"
 
 
 def _path(source: str, fold: int | None) -> str:

@@ -27,6 +27,7 @@ from actionunits import plugins
 from actionunits.aus import AUSet
 from actionunits.errors import RecipeError
 from actionunits.types import LabelStats, Loss, Output
+from actionunits.weights import list_weights
 
 ModelClass = TypeVar("ModelClass", bound=type[nn.Module])
 
@@ -197,7 +198,8 @@ def initialise(name: str, model: nn.Module, source: str) -> None:
     if not isinstance(model, Startable) or source not in offered:
         raise RecipeError(
             f"model {name} cannot start from {source!r}: there is no such checkpoint or file of "
-            f"weights that it takes; by name it offers: {', '.join(offered) or 'none'}"
+            f"weights that it takes; by name it offers: {', '.join(offered) or 'none'}; "
+            f"the package has: {', '.join(list_weights())}"
         )
     model.start_from(source)
 
