@@ -153,7 +153,7 @@ def test_exported_file_computes_the_same_without_the_library(run: Path, tmp_path
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
     shape = [5, *session.get_inputs()[0].shape[1:]]
     images = np.random.default_rng(0).uniform(0, 255, shape).astype("f4")
-    found, vectors = session.run(["probability", "embedding"], {"images": images})
+    found, vectors = session.run(["probability", "face_embedding"], {"images": images})
     model, _ = checkpoint.load(run)
     mean, std = (torch.tensor(v)[:, None, None] for v in (card.spec.mean, card.spec.std))
     with torch.inference_mode():

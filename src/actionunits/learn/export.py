@@ -51,14 +51,15 @@ class Deployed(nn.Module):
 
         Returns:
             ``probability`` (B, [T,] A), where the model tells it ``intensity`` (B, [T,] A) on 0..5,
-            and if it is wanted ``embedding`` (B, [T,] E).
+            and if it is wanted ``face_embedding`` (B, [T,] E).
         """
         out: Output = self.model((images - self.mean) / self.std)
         values = {"probability": out.logits.sigmoid()}
         if out.intensity is not None:
             values["intensity"] = out.intensity
         if self.embedding:
-            values["embedding"] = registry.embedding(out)
+            # not "embedding": exporters call values of theirs by the operation of that name
+            values["face_embedding"] = registry.embedding(out)
         return values
 
 
@@ -67,8 +68,8 @@ def export(name_or_path: str | Path, out: Path | str, *, embedding: bool = False
 
     Input ``images``: float32 (batch, 3, size, size), aligned faces, RGB on 0..255; a model of clips
     takes (batch, c + T + c, 3, size, size). Outputs ``probability``, ``intensity`` where there is
-    one, and if it is wanted ``embedding``: the mean over the AUs of what the last layer reads. The
-    file's metadata hold, as JSON, the AUs, the thresholds and where the eyes, nose and mouth
+    one, and if it is wanted ``face_embedding``: the mean over the AUs of what the last layer reads.
+    The file's metadata hold, as JSON, the AUs, the thresholds and where the eyes, nose and mouth
     corners of an aligned face are.
 
     Args:

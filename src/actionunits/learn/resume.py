@@ -20,8 +20,8 @@ def is_finished(
 ) -> bool:
     """Whether a folder holds this run already, finished; prepares the folder if not.
 
-    A run that the recipe differs from in nothing but fewer epochs goes on, if it then is what it
-    would be had it been meant for them from the start.
+    A finished run of the same recipe with fewer epochs goes on, if what comes of it is what the
+    recipe would give from the start.
 
     Raises:
         RecipeError: it holds a run of another recipe or fold, or one that cannot go on.
@@ -31,11 +31,18 @@ def is_finished(
         if not (resume and begun):  # a run that failed before its first step binds nobody
             for name in (STATE, LAST, REPORT, RECIPE, LOG):
                 (out / name).unlink(missing_ok=True)
-        fresh = not (out / RECIPE).is_file()
-        if fresh or (_is_longer(load_recipe(out / RECIPE), recipe) and _reopen(out, fold)):
+        if not (out / RECIPE).is_file():
             _write_recipe(out, recipe)
     accelerator.wait_for_everyone()
     earlier = load_recipe(out / RECIPE)
+    if _is_longer(earlier, recipe) and _can_go_on(out, fold):
+        accelerator.wait_for_everyone()  # nothing changes before all have looked
+        if accelerator.is_main_process:
+            (out / REPORT).unlink(missing_ok=True)  # it is that of fewer epochs
+            (out / LAST).replace(out / STATE)
+            _write_recipe(out, recipe)
+        accelerator.wait_for_everyone()
+        return False
     if earlier != recipe:
         if _differences(earlier, recipe) == ["epochs"] and earlier.epochs < recipe.epochs:
             raise RecipeError(_no_further(out, recipe))
@@ -74,14 +81,10 @@ def _is_longer(earlier: Recipe, recipe: Recipe) -> bool:
     return more and earlier == recipe.model_copy(update={"epochs": earlier.epochs})
 
 
-def _reopen(out: Path, fold: int | None) -> bool:
-    """Make a finished run of this fold an unfinished one, if it can be; whether it was."""
+def _can_go_on(out: Path, fold: int | None) -> bool:
+    """Whether the folder holds a finished run of this fold with its last state."""
     finished = (out / LAST).is_file() and not (out / STATE).is_file()
-    if not finished or checkpoint.read_card(out / CHECKPOINT).fold != fold:
-        return False
-    (out / REPORT).unlink(missing_ok=True)  # it is that of fewer epochs
-    (out / LAST).replace(out / STATE)
-    return True
+    return finished and checkpoint.read_card(out / CHECKPOINT).fold == fold
 
 
 def _no_further(out: Path, recipe: Recipe) -> str:
