@@ -1,8 +1,12 @@
 """What the processor is good at and has room for, asked in one place."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
+
+from actionunits.errors import UserError
 
 
 def fast_dtype(device: torch.device | str = "cpu") -> torch.dtype:
@@ -28,6 +32,30 @@ def free_memory(device: torch.device | str = "cpu") -> int:
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError):  # Windows has no such call, macOS no such name
         return 4 << 30
+
+
+class BatchTooLargeError(UserError):
+    """A batch does not fit into the memory of its device."""
+
+
+@contextmanager
+def enough_memory(batch: int, advice: str) -> Iterator[None]:
+    """Say in one sentence that the memory is too small for a batch, and what to do.
+
+    Raises:
+        BatchTooLargeError: instead of what the block raised for want of memory.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        # the processor's allocator and libraries of accelerators raise plain RuntimeErrors
+        signs = ("DefaultCPUAllocator: ", "out of memory", "ALLOC_FAILED")
+        known = isinstance(error, (MemoryError, torch.OutOfMemoryError))
+        if not (known or any(sign in str(error) for sign in signs)):
+            raise
+        raise BatchTooLargeError(
+            f"a batch of {batch} does not fit into the memory: {advice}"
+        ) from error
 
 
 def _has_avx512_bf16() -> bool:

@@ -34,6 +34,7 @@ class Reading(NamedTuple):
     probability: np.ndarray  # (F, A) of occurrence
     present: np.ndarray  # (F, A) bool, probability at or over the AU's calibrated threshold
     intensity: np.ndarray | None  # (F, A) 0..5, None where the model does not tell
+    embedding: np.ndarray | None = None  # (F, E), None where it was not asked for
 
 
 class LabelStats(NamedTuple):
@@ -60,7 +61,11 @@ class Batch(NamedTuple):
 
 
 class Output(NamedTuple):
-    """What every model returns."""
+    """What every model returns.
+
+    ``aux["embeddings"]`` (B, [T,] K, E) are the features that the last layer reads: of each AU, or
+    with K = 1 of the face. A model without them can be trained and read, but gives no embedding.
+    """
 
     logits: Tensor  # (B, [T,] A) occurrence before the sigmoid
     intensity: Tensor | None = None  # (B, [T,] A) expected intensity on 0..5
@@ -154,9 +159,12 @@ class Shape(NamedTuple):
 
 
 class Loss(Protocol):
-    """Built with `LabelStats`; no trainable parameters."""
+    """What a model is trained by; no trainable parameters.
 
-    needs: tuple[str, ...]  # of ``landmarks`` and ``intensity`` of a `Batch`, those it learns from
+    It may have an attribute ``needs``: which of ``landmarks`` and ``intensity`` of a `Batch` it
+    reads. Data without them are then refused before training, and else None in the batch. Losses of
+    this package also have ``terms``, the names of what they return, which their tests compare.
+    """
 
     def __call__(self, out: Output, batch: Batch) -> dict[str, Tensor]:
         """Return named, unweighted scalar terms; the recipe holds their weights."""

@@ -15,7 +15,7 @@ from torch import nn
 from actionunits.aus import DISFA8
 from actionunits.detect.predict import Predictor, load
 from actionunits.detect.tables import columns
-from actionunits.errors import CheckpointError, MediaError
+from actionunits.errors import CheckpointError, MediaError, RecipeError, UserError
 from actionunits.faces import align, templates
 from actionunits.faces.align import TEMPLATE, transform, warp
 from actionunits.faces.centerface import CenterFace
@@ -224,3 +224,28 @@ def test_load_takes_labels_and_thresholds_from_the_card(tmp_path, pictures):
     pd.testing.assert_frame_equal(loaded.predict(pictures), expected.predict(pictures))
     with pytest.raises(CheckpointError, match="nowhere"):
         load("nowhere")
+
+
+class Describing(Shade):
+    """It also gives embeddings: of each AU its logit and that of the next."""
+
+    def forward(self, images):
+        out = super().forward(images)
+        both = torch.stack([out.logits, out.logits.roll(-1, 1)], -1)
+        return out._replace(aux={"embeddings": both})
+
+
+def test_embedding_is_read_on_request(pictures):
+    read = predictor(model=Describing(), detector=Aligned())
+    table = read.predict(pictures, add=["embedding"])
+    assert list(table.columns) == columns(DISFA8, 2)
+    expected = np.log(table["AU12_p"] / (1 - table["AU12_p"])) / 5 * 3.5  # mean of 0 to 7
+    np.testing.assert_allclose(table["e0"], expected, atol=0.05)
+    np.testing.assert_allclose(table["e1"], expected, atol=0.05)
+    assert list(read.predict(pictures).columns) == columns(DISFA8)
+    reading = next(read.readings([pictures / "a.png"], pytest.fail, ["embedding"]))
+    assert reading.embedding.shape == (1, 2)
+    with pytest.raises(UserError, match="add: expected embedding, found gaze"):
+        read.predict(pictures, add=["gaze"])
+    with pytest.raises(RecipeError, match="gives no embeddings"):
+        predictor(detector=Aligned()).predict(pictures, add=["embedding"])

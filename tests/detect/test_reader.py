@@ -33,7 +33,8 @@ class Window(nn.Module):
         self.longest = max(self.longest, features.shape[1])
         windows = features.unfold(1, 2 * CONTEXT + 1, 1)  # (B, T, 1, window)
         logits = (windows * torch.arange(1.0, 2 * CONTEXT + 2) / 10).sum(-1)
-        return Output(logits, intensity=windows[..., CONTEXT] * 5)
+        around = {"embeddings": windows.expand(-1, -1, 2, -1)}
+        return Output(logits, intensity=windows[..., CONTEXT] * 5, aux=around)
 
     def forward(self, images: Tensor) -> Output:
         return self.read(self.encode(images.flatten(0, 1)).unflatten(0, images.shape[:2]))
@@ -48,9 +49,11 @@ def read(
     shown: Sequence[tuple[str, Sequence[tuple[int, int]]]],
     chunk: int,
     times: Sequence[float] | None = None,
+    embedding: bool = False,
 ) -> list[Read]:
     """Read frames given as (source, [(track, gray value), ...]), by default ten a second."""
-    run, found = reader(model.eval(), 1, torch.device("cpu")), []
+    run = reader(model.eval(), 1, torch.device("cpu"), embedding=embedding)
+    found: list[Read] = []
     image = np.zeros((4, 4, 3), np.uint8)
     for start in range(0, len(shown), chunk):
         frames, faces, crops = [], [], [torch.zeros(0, 3, 4, 4, dtype=torch.uint8)]
@@ -176,3 +179,16 @@ def test_another_rate_from_some_frame_on_is_taken_up() -> None:
     found = logits(read(trained_at(30.0), shown, 8, times), 0)
     parts = [expected(GRAYS[:20]), expected(GRAYS[20:])]
     np.testing.assert_allclose(found, np.concatenate(parts), atol=1e-4)
+
+
+def test_embedding_of_a_frame_is_that_of_its_window() -> None:
+    shown = [("a", [(0, 10 * i), (1, 5)]) for i in range(5)] + [("a", [])]
+    for chunk in (1, 4):
+        *found, nobody = read(Window(), shown, chunk, embedding=True)
+        for i, each in enumerate(found):
+            window = np.clip(np.arange(i - CONTEXT, i + CONTEXT + 1), 0, 4) * 10 / 255
+            assert each.values.embedding is not None
+            np.testing.assert_allclose(each.values.embedding[0], window, rtol=1e-2)
+            np.testing.assert_allclose(each.values.embedding[1], 5 / 255, rtol=1e-2)
+        assert nobody.values.embedding is None
+    assert read(Window(), shown, 4)[0].values.embedding is None

@@ -189,3 +189,24 @@ def test_destinations_of_cameras_and_single_files(tmp_path):
     assert found == {"camera:0": tmp_path / "camera0.csv"}
     found = writers.destinations(["/x/y.mov"], tmp_path, lambda _: "_au.mp4")
     assert found == {"/x/y.mov": tmp_path / "y_au.mp4"}
+
+
+def test_embedding_has_its_columns_in_every_format(tmp_path):
+    vectors = np.array([[1 / 3, -2.0, 1e-9], [4.0, 5.0, 6.0]])
+    shown, nobody = reading(faces=2)._replace(embedding=vectors), reading(number=1, faces=0)
+    collected = tables.Rows(AUS, 3)
+    for name in ("rows.csv", "rows.parquet"):
+        with writers.writer(tmp_path / name, ["a.mp4"], AUS, 3) as file:
+            file.add(shown)
+            file.add(nobody)
+    collected.add(shown)
+    collected.add(nobody)
+    table = collected.table()
+    assert list(table.columns[-4:]) == ["e0", "e1", "e2", "input"]
+    assert list(table.columns[:-4]) == tables.columns(AUS)[:-1]
+    np.testing.assert_array_equal(table[["e0", "e1", "e2"]][:2], vectors)
+    assert table[["e0", "e1", "e2"]].iloc[2].isna().all()
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "rows.parquet"), table)
+    text = pd.read_csv(tmp_path / "rows.csv")
+    assert text["e0"].tolist()[:2] == [0.333333, 4.0]
+    assert list(text.columns) == list(table.columns)

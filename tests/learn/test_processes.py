@@ -6,6 +6,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import torch
 import torch.multiprocessing as mp
@@ -13,6 +14,7 @@ import torch.multiprocessing as mp
 from actionunits.learn.checkpoint import WEIGHTS
 from actionunits.learn.evaluate import evaluate
 from actionunits.learn.metrics import AUC, F1, ICC31, MAE, Accuracy, BestThreshold, SubjectMetric
+from actionunits.learn.predictions import Predictions
 from actionunits.learn.run import CHECKPOINT
 from actionunits.learn.train import train
 from runs import tiny_recipe
@@ -51,7 +53,9 @@ def both(rank: int, port: int, corpus: Path, folder: Path) -> None:
     recipe = tiny_recipe(corpus, epochs=2)
     result = train(recipe, 1, folder / "two", show=False)  # starts the process group
     assert result.report is not None
-    report = evaluate(folder / "one", batch=3)
+    rows = Predictions(folder / "rows.parquet")
+    report = evaluate(folder / "one", batch=3, predictions=rows)
+    rows.save()
     found: dict[str, Any] = scores(rank, 2)
     found |= {"evaluated": report.to_json(), "trained": result.report.to_json()}
     torch.save(found, folder / f"{rank}.pt")
@@ -103,3 +107,9 @@ def test_training_agrees_and_writes_once(pair: Path) -> None:
     again = evaluate(pair / "two", batch=4)
     trained = type(again).model_validate_json(found(pair, 0)["trained"])
     assert again.confusion == trained.confusion
+
+
+def test_predictions_of_both_are_in_one_file(pair: Path) -> None:
+    rows = Predictions(pair / "unwritten.parquet")
+    evaluate(pair / "one", batch=4, resamples=0, predictions=rows)
+    pd.testing.assert_frame_equal(pd.read_parquet(pair / "rows.parquet"), rows.table())

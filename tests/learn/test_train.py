@@ -2,18 +2,22 @@
 
 import json
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from actionunits.device import BatchTooLargeError, enough_memory
 from actionunits.errors import DataError, RecipeError
-from actionunits.learn import checkpoint
+from actionunits.learn import checkpoint, scoring
 from actionunits.learn.checkpoint import WEIGHTS
-from actionunits.learn.recipe import Recipe, ScheduleSpec
-from actionunits.learn.run import CHECKPOINT, LOG, REPORT, STATE, Run, TrainingError
+from actionunits.learn.evaluate import evaluate
+from actionunits.learn.recipe import Recipe, ScheduleSpec, load_recipe
+from actionunits.learn.run import CHECKPOINT, LAST, LOG, REPORT, STATE, Run, TrainingError
 from actionunits.learn.tasks import TASKS
 from actionunits.learn.train import rate_factor, train
 from actionunits.types import InputSpec
@@ -64,7 +68,7 @@ def test_learns_what_the_pictures_show(tmp_path: Path) -> None:
 
 def test_folder_of_a_finished_run(recipe: Recipe, tmp_path: Path) -> None:
     result = train(recipe, 2, tmp_path, show=False)
-    assert {f.name for f in tmp_path.iterdir()} == {"recipe.yaml", LOG, CHECKPOINT, REPORT}
+    assert {f.name for f in tmp_path.iterdir()} == {"recipe.yaml", LOG, CHECKPOINT, REPORT, LAST}
     card = checkpoint.read_card(result.checkpoint)
     assert (card.fold, card.epoch, card.selection) == (2, 2, "last")
     assert card.recipe == recipe
@@ -133,6 +137,121 @@ def test_killed_run_goes_on_from_its_last_state(
     assert (tmp_path / "halves" / STATE).is_file()
     train(recipe, 1, tmp_path / "halves", show=False)
     assert_same_run(tmp_path / "whole", tmp_path / "halves")
+
+
+ROOT = {"name": "inverse_sqrt", "warmup": 0.5}
+INNER = {"rule": "inner", "share": 0.25, "metric": "auc"}
+
+
+@pytest.mark.parametrize(
+    "variant",
+    [{}, EVERYTHING | {"schedule": ROOT}, {"selection": INNER, "batch": 3}],
+    ids=["constant", "everything", "inner"],
+)
+def test_finished_run_that_goes_on_equals_one_of_more_epochs(
+    variant: dict, synfacs_file: Path, tmp_path: Path
+) -> None:
+    recipe = tiny_recipe(synfacs_file, **variant | {"epochs": 3})
+    train(recipe, 1, tmp_path / "whole", show=False)
+    train(recipe.model_copy(update={"epochs": 1}), 1, tmp_path / "longer", show=False)
+    train(recipe, 1, tmp_path / "longer", show=False)
+    assert_same_run(tmp_path / "whole", tmp_path / "longer")
+    assert checkpoint.read_card(tmp_path / "longer").recipe == recipe
+    assert load_recipe(tmp_path / "longer" / "recipe.yaml") == recipe
+
+
+def test_run_that_went_on_and_was_stopped_goes_on_again(
+    synfacs_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = tiny_recipe(synfacs_file, epochs=3)
+    train(recipe, 1, tmp_path / "whole", show=False)
+    out = tmp_path / "longer"
+    train(recipe.model_copy(update={"epochs": 1}), 1, out, show=False)
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "end_epoch", lambda run: pytest.exit("killed"))
+        with pytest.raises(pytest.exit.Exception):
+            train(recipe, 1, out, show=False)
+    assert not (out / REPORT).exists()  # that of one epoch would pass for that of three
+    with pytest.raises(RecipeError, match=r"go on to 4 epochs|unfinished run: finish it"):
+        train(recipe.model_copy(update={"epochs": 4}), 1, out, show=False)
+    train(recipe, 1, out, show=False)
+    assert_same_run(tmp_path / "whole", out)
+
+
+def test_run_that_cannot_go_on_is_left_as_it_is(synfacs_file: Path, tmp_path: Path) -> None:
+    def longer(start: Recipe, fold: int = 1) -> None:
+        train(start.model_copy(update={"epochs": 2}), fold, tmp_path / "run", show=False)
+
+    cosine = tiny_recipe(synfacs_file, epochs=1, schedule={"name": "cosine"})
+    train(cosine, 1, tmp_path / "run", show=False)
+    with pytest.raises(RecipeError, match=r"its cosine has brought .* --set init="):
+        longer(cosine)
+    assert train(cosine, 1, tmp_path / "run", show=False).report is not None
+    recipe = tiny_recipe(synfacs_file, epochs=1)
+    train(recipe, 1, tmp_path / "run", resume=False, show=False)
+    with pytest.raises(RecipeError, match=rf"no {LAST} of this fold"):
+        longer(recipe, fold=2)
+    (tmp_path / "run" / LAST).unlink()
+    with pytest.raises(RecipeError, match=rf"no {LAST} of this fold"):
+        longer(recipe)
+    assert train(recipe, 1, tmp_path / "run", show=False).report is not None
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried ..."),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_out_of_memory_says_which_batch_to_try(
+    error: Exception, synfacs_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exhausted(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Run, "record", exhausted)
+    recipe = tiny_recipe(synfacs_file, batch=5, accumulate=2)
+    with pytest.raises(
+        BatchTooLargeError, match=r"a batch of 5 .*batch=2 --set accumulate=6"
+    ) as said:
+        train(recipe, 1, tmp_path, show=False)
+    assert said.value.__cause__ is error
+    assert "cache" not in str(said.value)
+    size = {"size": 64, "align": 64}  # else a norm would have one value to go by
+    data = recipe.data.model_dump() | {"cache": True}
+    alone = tiny_recipe(synfacs_file, size, batch=1, data=data)
+    with pytest.raises(BatchTooLargeError, match=r"a batch of 1 .*smaller model.*cache=false"):
+        train(alone, 1, tmp_path, resume=False, show=False)
+
+
+@pytest.mark.parametrize("allocate", [torch.empty, np.ones])
+def test_the_processors_own_words_for_it_are_known(allocate: Callable[[int], object]) -> None:
+    said = pytest.raises(BatchTooLargeError, match="a batch of 8 does not fit .*: try less")
+    with said, enough_memory(8, "try less"):
+        allocate(1 << 55)
+
+
+def test_scoring_says_which_batch_to_try(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(recipe, 1, tmp_path, show=False)
+    monkeypatch.setattr(scoring, "place", lambda *_: torch.empty(1 << 55))
+    with pytest.raises(BatchTooLargeError, match="a batch of 9 does not fit .*: try one of 4"):
+        evaluate(tmp_path, batch=9)
+
+
+def test_other_errors_of_a_step_stay_what_they_are(
+    synfacs_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrong(*_: object) -> None:
+        raise RuntimeError("shapes differ")
+
+    monkeypatch.setattr(Run, "record", wrong)
+    with pytest.raises(RuntimeError, match="shapes differ"):
+        train(tiny_recipe(synfacs_file), 1, tmp_path, show=False)
 
 
 def test_signal_handlers_are_put_back(recipe: Recipe, tmp_path: Path) -> None:
@@ -250,7 +369,7 @@ def test_a_run_that_could_not_begin_does_not_bind_its_folder(
         train(tiny_recipe(synfacs_file, init="facenet"), 1, tmp_path, show=False)
     train(tiny_recipe(synfacs_file, epochs=1), 1, tmp_path, show=False)
     with pytest.raises(RecipeError, match="another recipe"):
-        train(tiny_recipe(synfacs_file, epochs=2), 1, tmp_path, show=False)
+        train(tiny_recipe(synfacs_file, epochs=1, seed=1), 1, tmp_path, show=False)
 
 
 def test_loss_that_is_no_number_stops_with_advice(synfacs_file: Path, tmp_path: Path) -> None:

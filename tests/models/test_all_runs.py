@@ -73,7 +73,7 @@ def picture(table: FrameTable, row: int) -> np.ndarray:
     ("name", "said"),
     [
         ("mgrrnet_synfacs", "learns landmarks .* --template similarity49, affine49 or box49"),
-        ("sacl_synfacs", "learns landmarks and none of the 30 training frames has any: prepare"),
+        ("sacl_synfacs", "learns landmarks and none of 30 training frames has any: prepare"),
         ("resnet18_synfacs_intensity", "learns intensities .* --set data.coding=intensity if"),
     ],
 )
@@ -133,12 +133,16 @@ def test_reads_pictures_and_names_what_it_cannot(run: Path, corpus: Path, tmp_pa
     table = datasets.load("synfacs", corpus)
     for row in (0, 7):
         Image.fromarray(picture(table, row)).save(tmp_path / f"{row}.png")
-    read = load(run, detector=Aligned()).predict(tmp_path)
+    read = load(run, detector=Aligned()).predict(tmp_path, add=["embedding"])
     columns = [f"AU{number:02d}_p" for number in AUS]
     assert (read["success"] == 1).all()
     assert read[columns].to_numpy().min() >= 0
     assert read[columns].to_numpy().max() <= 1
     assert not read[columns].iloc[0].equals(read[columns].iloc[1])
+    vectors = read.filter(regex=r"^e\d+$")
+    assert vectors.shape[1] > 1
+    assert np.isfinite(vectors).all(axis=None)
+    assert not vectors.iloc[0].equals(vectors.iloc[1])
 
 
 def test_exported_file_computes_the_same_without_the_library(run: Path, tmp_path: Path) -> None:
@@ -146,17 +150,19 @@ def test_exported_file_computes_the_same_without_the_library(run: Path, tmp_path
         with pytest.raises(CheckpointError, match="reads no AUs"):
             export(run, tmp_path / "model.onnx")
         return
-    file = export(run, tmp_path / "model.onnx")
+    file = export(run, tmp_path / "model.onnx", embedding=True)
     card = checkpoint.read_card(run)
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
     shape = [5, *session.get_inputs()[0].shape[1:]]
     images = np.random.default_rng(0).uniform(0, 255, shape).astype("f4")
-    found = session.run(["probability"], {"images": images})[0]
+    found, vectors = session.run(["probability", "face_embedding"], {"images": images})
     model, _ = checkpoint.load(run)
     mean, std = (torch.tensor(v)[:, None, None] for v in (card.spec.mean, card.spec.std))
     with torch.inference_mode():
-        expected = model((torch.from_numpy(images) / 255 - mean) / std).logits.sigmoid()
-    np.testing.assert_allclose(found, expected, atol=1e-4)
+        out = model((torch.from_numpy(images) / 255 - mean) / std)
+    np.testing.assert_allclose(found, out.logits.sigmoid(), atol=1e-4)
+    wanted = registry.embedding(out).numpy()
+    np.testing.assert_allclose(vectors, wanted, atol=1e-3 * np.abs(wanted).max())
     assert session.get_modelmeta().custom_metadata_map["aus"] == (
         '["AU01", "AU02", "AU06", "AU12"]'
     )

@@ -121,7 +121,7 @@ def test_what_cannot_be_is_refused(synfacs_file: Path) -> None:
     with pytest.raises(RecipeError, match="width: expected 1 or more"):
         net(width=0)
     table = replace(datasets.load("synfacs", synfacs_file), landmarks=None)
-    with pytest.raises(DataError, match="none of the 48 frames has landmarks"):
+    with pytest.raises(DataError, match="none of 48 frames has landmarks"):
         TASKS["landmarks"].select(table, ())
 
 

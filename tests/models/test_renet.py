@@ -332,5 +332,62 @@ def test_weights_that_do_not_fit_are_refused() -> None:
     with pytest.raises(RecipeError, match="checkpoints of RE-Net"):
         model.adopt(torch.nn.Linear(1, 1), None)
     wide = RENet(aus.DISFA8, blank_stats(8), width=16, size=32, align=36)
-    with pytest.raises(RecipeError, match="same width"):
+    with pytest.raises(RecipeError, match="backbone is resnet18 of width 8, found .* width 16"):
         model.adopt(wide, aus.DISFA8)
+
+
+@pytest.mark.parametrize("relation", ["none", "identity"])
+@pytest.mark.parametrize("task", ["occurrence", "intensity", "both"])
+@pytest.mark.parametrize("given", ["occurrence", "intensity", "both"])
+def test_outputs_in_common_are_taken_over_and_others_start_afresh(
+    relation: str, task: str, given: str
+) -> None:
+    torch.manual_seed(0)
+    other = small(aus.BP4D12, relation=relation, task=given)
+    model = small(aus.DISFA8, relation=relation, task=task)
+    fresh = model.head.weight.detach().clone().view(model.heads, model.outputs, -1)
+    model.adopt(other, aus.BP4D12)
+    mine = model.head.weight.view(model.heads, model.outputs, -1)
+    theirs = other.head.weight.view(other.heads, other.outputs, -1)
+    parts = {"occurrence": slice(0, 1), "intensity": slice(-6, None)}
+    for row, number in enumerate(aus.DISFA8.numbers if relation == "none" else [1]):
+        known = number in aus.BP4D12.numbers
+        there = aus.BP4D12.index(number) if known and relation == "none" else 0
+        for kind, part in parts.items():
+            if task in (kind, "both"):
+                taken = known and given in (kind, "both")
+                source = theirs[there, part] if taken else fresh[row, part]
+                assert torch.equal(mine[row, part], source), (number, kind)
+
+
+@pytest.mark.parametrize("name", ["vit_tiny_patch16_224", "mobilenetv3_small_050"])
+def test_backbones_of_other_kinds(name: str) -> None:
+    torch.manual_seed(0)
+    model = RENet(
+        aus.DISFA8, blank_stats(8), relation="none", task="both", backbone=name, size=64, align=64
+    )
+    out = model(torch.randn(2, 3, 64, 64))
+    assert (out.logits.shape, out.intensity.shape) == ((2, 8), (2, 8))
+
+
+def test_backbones_that_cannot_be_are_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    def build(**settings: object) -> RENet:
+        kind = {"relation": "none", "size": 32, "align": 32, **settings}
+        return RENet(aus.DISFA8, blank_stats(8), **kind)
+
+    with pytest.raises(RecipeError, match=r"timm has no model 'resnet19'"):
+        build(backbone="resnet19")
+    for wrong in ({"relation": "identity"}, {"width": 16}, {"unit_affine": True}):
+        with pytest.raises(RecipeError, match="lcnet_050 needs relation=none"):
+            build(backbone="lcnet_050", **wrong)
+    model, plain = build(backbone="lcnet_050"), build()
+    for one, two in ((model, plain), (plain, model), (build(backbone="lcnet_075"), model)):
+        with pytest.raises(RecipeError, match="expected a RE-Net whose backbone is"):
+            one.adopt(two, aus.DISFA8)
+
+    def unreachable(*_: object, **settings: object) -> None:
+        raise OSError("no route")
+
+    monkeypatch.setattr("timm.create_model", unreachable)
+    with pytest.raises(UserError, match="weights of lcnet_050 are not on disk"):
+        model.start_from("imagenet")

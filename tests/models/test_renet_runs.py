@@ -7,10 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from timm import create_model
 
 from actionunits import datasets
 from actionunits.aus import AUSet
 from actionunits.errors import DataError
+from actionunits.learn import checkpoint
 from actionunits.learn.checkpoint import read_card
 from actionunits.learn.recipe import ablations, list_ablations, load_recipe
 from actionunits.learn.run import LOG
@@ -116,3 +118,26 @@ def test_aus_that_exclude_one_another_need_the_ablation_that_is_named(
     params = {"task": "occurrence", "relation": change[1]}
     plain = tiny_recipe(synfacs_file, params, **values)
     assert train(plain, 1, tmp_path / "plain", show=False).report is not None
+
+
+TIMM = {"relation": "none", "width": 64, "backbone": "lcnet_050"}
+
+
+def test_a_baseline_may_have_any_backbone_of_timm(synfacs_file: Path, tmp_path: Path) -> None:
+    recipe = tiny_recipe(synfacs_file, TIMM, epochs=1)
+    train(recipe, 1, tmp_path / "run", show=False)
+    model, _ = checkpoint.load(tmp_path / "run")
+    assert isinstance(model, RENet)
+    images = torch.randn(3, 3, 32, 32)
+    with torch.inference_mode():
+        features = create_model("lcnet_050", num_classes=0).eval()
+        features.load_state_dict(model.backbone.net.state_dict())
+        expected = model.head(features(images)).view(3, 4, -1)
+        out = model(images)
+    torch.testing.assert_close(out.logits, expected[..., 0])
+    assert out.aux["embeddings"].shape == (3, 1, model.backbone.features)
+    with torch.inference_mode():
+        torch.testing.assert_close(model(images[1:2]).logits, out.logits[1:2], atol=1e-5, rtol=1e-4)
+    data = recipe.data.model_dump() | {"aus": [4, 12]}
+    other = tiny_recipe(synfacs_file, TIMM, init=str(tmp_path / "run"), data=data, epochs=1)
+    train(other, 1, tmp_path / "again", show=False)

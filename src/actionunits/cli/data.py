@@ -12,8 +12,8 @@ app = typer.Typer(
 Name = Annotated[
     str,
     typer.Argument(
-        help="bp4d, bp4d_plus, disfa, disfa_right, fera2017, fec, affectnet, or csv for a list of "
-        "your own."
+        help="bp4d, bp4d_plus, disfa, disfa_right, fera2017, fec, affectnet, csv for a list of "
+        "your own, or one of an installed package."
     ),
 ]
 Root = Annotated[Path, typer.Argument(help="Folder of the data set; the file of a list.")]

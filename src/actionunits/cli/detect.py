@@ -1,6 +1,6 @@
 """``au detect`` and ``au demo``."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -34,6 +34,9 @@ def detect(
     boxes: Annotated[
         Path | None, typer.Option(help="CSV of known faces: source, frame, x, y, width, height.")
     ] = None,
+    add: Annotated[
+        list[str] | None, typer.Option(help="embedding: what the model makes of a face.")
+    ] = None,
     device: Annotated[
         str | None, typer.Option(help="cpu, cuda, mps; by default the fastest there is.")
     ] = None,
@@ -44,7 +47,8 @@ def detect(
 
     Columns: frame (from 1), face_id, timestamp (seconds), confidence, success, the box, and for
     each AU its probability (_p), occurrence (_c, 0 or 1) and intensity (_r, 0 to 5). A frame
-    without a face has a row with success 0.
+    without a face has a row with success 0. `--add embedding` adds the columns e0, e1, ...: the
+    features that the model's last layer reads, on average over the AUs where each has its own.
     """
     from actionunits.detect.predict import load
     from actionunits.errors import UserError
@@ -55,11 +59,16 @@ def detect(
         raise UserError("--boxes already says where the faces are; leave out the other detector")
     found = build("aligned" if aligned else detector) if boxes is None else BoxesFile(boxes)
     predictor = load(model, detector=found, device=device)
-    _read(predictor, paths, [] if out is None else [out], overlay, json)
+    _read(predictor, paths, [] if out is None else [out], overlay, json, add or ())
 
 
 def _read(
-    predictor: "Predictor", paths: list[str], outs: list[Path], overlay: Path | None, json: bool
+    predictor: "Predictor",
+    paths: list[str],
+    outs: list[Path],
+    overlay: Path | None,
+    json: bool,
+    add: Sequence[str] = (),
 ) -> None:
     """Read, write and print; at the end raise what could not be read, the rest being done."""
     from rich.console import Console
@@ -75,14 +84,15 @@ def _read(
     sources = media.sources(paths, problems.append)
     if not sources:
         raise _unread(problems)
-    summary, rows = Summary(predictor.aus), tables.Rows(predictor.aus)
+    columns = (predictor.aus, predictor.embedding_size(add))
+    summary, rows = Summary(predictor.aus), tables.Rows(*columns)
     with ExitStack() as stack:
-        writers = [stack.enter_context(writer(out, sources, predictor.aus)) for out in outs]
+        writers = [stack.enter_context(writer(out, sources, *columns)) for out in outs]
         if overlay is not None:
             writers.append(stack.enter_context(overlay_writer(overlay, sources, predictor.aus)))
         advance = stack.enter_context(_progress(sources, errors))
         try:
-            for reading in predictor.readings(sources, problems.append):
+            for reading in predictor.readings(sources, problems.append, add):
                 summary.add(reading)
                 for file in writers:
                     file.add(reading)

@@ -85,7 +85,10 @@ def _beside_paper(folder: Path) -> None:
 
 
 def evaluate(
-    checkpoint: Annotated[str, typer.Argument(help="Folder of a run or checkpoint, or `default`.")],
+    checkpoint: Annotated[
+        str,
+        typer.Argument(help="Folder of a run, of a crossval's three runs, or `default`."),
+    ],
     fold: Annotated[
         int | None, typer.Option(min=1, max=3, help="Test fold; by default the one kept for it.")
     ] = None,
@@ -99,13 +102,30 @@ def evaluate(
             min=1, help="Pictures or clips at once; by default as many as fit, 64 at most."
         ),
     ] = None,
+    predictions: Annotated[
+        Path | None,
+        typer.Option(help="FILE.csv or .parquet: labels and probabilities, a row a frame."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Score a checkpoint on subjects that it never saw, with 95 % intervals over subjects."""
+    from actionunits.errors import UserError
+    from actionunits.learn.crossval import is_crossval, rescore
     from actionunits.learn.evaluate import evaluate as score
+    from actionunits.learn.predictions import Predictions
     from actionunits.weights import locate
 
-    _print(score(locate(checkpoint), fold=fold, data=data, root=root, batch=batch), json)
+    place = locate(checkpoint)
+    rows = None if predictions is None else Predictions(predictions)
+    if not is_crossval(place):
+        _print(score(place, fold=fold, data=data, root=root, batch=batch, predictions=rows), json)
+    elif fold is None and data is None:
+        _print(rescore(place, root=root, batch=batch, predictions=rows), json)
+    else:
+        raise UserError(f"{place}: --fold and --data need one of its runs, such as {place}/fold1")
+    if rows is not None:
+        rows.save()
+        typer.echo(f"written: {predictions}", err=True)
 
 
 def recipes(

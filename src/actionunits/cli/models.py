@@ -74,6 +74,9 @@ def _theirs(value: float | None) -> str:
 def export(
     checkpoint: Annotated[str, typer.Argument(help="Folder of a run or checkpoint, or `default`.")],
     out: Annotated[Path, typer.Option(help="The ONNX file to write.")] = Path("model.onnx"),
+    embedding: Annotated[
+        bool, typer.Option("--embedding", help="With the embedding as an output of its own.")
+    ] = False,
 ) -> None:
     """Write a model as an ONNX file, and check that ONNX Runtime computes the same."""
     from rich.console import Console
@@ -81,5 +84,5 @@ def export(
     from actionunits.learn.export import export as write
 
     with Console(stderr=True).status("exporting"):
-        write(checkpoint, out)
+        write(checkpoint, out, embedding=embedding)
     typer.echo(f"written: {out}", err=True)

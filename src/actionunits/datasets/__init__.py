@@ -2,6 +2,7 @@
 
 One that comes with the package is a function ``read(root) -> FrameTable``; one that its owners hand
 out is a function ``read(root) -> RawTable``, and becomes a `FrameTable` when it has been prepared.
+The function may be that of another package, in its entry points ``actionunits.datasets``.
 """
 
 from collections.abc import Callable, Iterable
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from actionunits import plugins
 from actionunits.data import prepared, synfacs
 from actionunits.data.classes import ClassTable
 from actionunits.data.table import Coding, FrameTable
@@ -42,7 +44,7 @@ _COUNTS: dict[str, Callable[[Path], pd.DataFrame]] = {
 
 def list_datasets() -> list[str]:
     """Return the names of all data sets, sorted."""
-    return sorted({**_READERS, **_RAW})
+    return sorted({*_READERS, *list_raw()})
 
 
 def load(name: str, root: Path | str | None = None, coding: Coding | None = None) -> FrameTable:
@@ -59,7 +61,7 @@ def load(name: str, root: Path | str | None = None, coding: Coding | None = None
     """
     _check_name(name, list_datasets())
     folder = None if root is None else Path(root)
-    if name in _RAW:
+    if name not in _READERS:
         frames = prepared.read(name, folder, coding)
         return replace(frames, population=population(name, frames))
     table = _READERS[name](folder)
@@ -73,7 +75,7 @@ def load(name: str, root: Path | str | None = None, coding: Coding | None = None
 
 def list_raw() -> list[str]:
     """Return the names of the data sets that `read_raw` reads, sorted."""
-    return sorted(_RAW)
+    return sorted({*_RAW, *plugins.names("actionunits.datasets")})
 
 
 def read_raw(name: str, root: Path | str) -> RawTable:
@@ -85,9 +87,12 @@ def read_raw(name: str, root: Path | str) -> RawTable:
 
     Raises:
         DataError: there is no such data set, or nothing in it can be used.
+        PluginError: it is one of another package, which cannot be imported.
     """
     _check_name(name, list_raw())
-    return _RAW[name](Path(root))
+    reader = _RAW[name] if name in _RAW else plugins.load("actionunits.datasets", name)
+    table: RawTable = reader(Path(root))
+    return table
 
 
 def _check_name(name: str, known: Iterable[str], kind: str = "") -> None:

@@ -30,12 +30,16 @@ from actionunits.faces.centerface import CenterFace
 from actionunits.faces.detections import Detections, Detector
 from actionunits.faces.track import Tracker
 from actionunits.learn import checkpoint
+from actionunits.models import registry
 from actionunits.types import AUModel, Face, Frame, Reading
 
 _CHUNK_FRAMES = 8  # of a video that go through the networks together
 _CHUNK_PIXELS = 1 << 24  # of large pictures, fewer do
 
 _log = logging.getLogger(__name__)
+
+ADDABLE = ("embedding",)
+"""What can be read beside the AUs."""
 
 PathLike = str | Path | int
 
@@ -104,22 +108,23 @@ class Predictor:
         self._detector = detector or CenterFace()
         self._sides = {False: video_side, True: still_side}
 
-    def predict(self, *paths: PathLike) -> pd.DataFrame:
+    def predict(self, *paths: PathLike, add: Sequence[str] = ()) -> pd.DataFrame:
         """Read all frames of these files into one table.
 
         Args:
             paths: pictures, videos, folders, cameras.
+            add: ``embedding`` adds its columns.
 
         Returns:
             A row a face, and one for each frame without a face; see `tables.columns`. Files that
             cannot be read are logged and left out.
 
         Raises:
-            UserError: nothing could be read; the first problem.
+            UserError: nothing could be read, the first problem; or there is no such thing to add.
         """
         problems: list[UserError] = []
-        rows = tables.Rows(self.aus)
-        for reading in self.readings(paths, problems.append):
+        rows = tables.Rows(self.aus, self.embedding_size(add))
+        for reading in self.readings(paths, problems.append, add):
             rows.add(reading)
         if problems and not len(rows):
             raise problems[0]
@@ -128,7 +133,10 @@ class Predictor:
         return rows.table()
 
     def readings(
-        self, paths: Iterable[PathLike], report: Callable[[UserError], None]
+        self,
+        paths: Iterable[PathLike],
+        report: Callable[[UserError], None],
+        add: Sequence[str] = (),
     ) -> Iterator[Reading]:
         """Read frame after frame, in order, at constant memory.
 
@@ -136,15 +144,38 @@ class Predictor:
             paths: pictures, videos, folders, cameras.
             report: is told of each file that cannot be read, or not to its end, from the thread
                 that decodes; the other files go on.
+            add: ``embedding`` has it read too: the mean over the AUs of what the last layer reads.
 
         Yields:
             One reading a frame.
+
+        Raises:
+            UserError: there is no such thing to add.
         """
-        run = reader(self._model, len(self.aus), self._device)
+        wanted = self.embedding_size(add) > 0
+        run = reader(self._model, len(self.aus), self._device, embedding=wanted)
         with closing(self.faces(paths, report)) as parts:
             for part in parts:
                 yield from map(self._reading, run.push(*part))
             yield from map(self._reading, run.finish())
+
+    @torch.inference_mode()
+    def embedding_size(self, add: Sequence[str]) -> int:
+        """Numbers of the embedding, 0 if it is not among what is to be added.
+
+        Raises:
+            UserError: there is no such thing to add, or the model gives none.
+        """
+        if unknown := set(add) - set(ADDABLE):
+            raise UserError(
+                f"add: expected {', '.join(ADDABLE)}, found {', '.join(sorted(unknown))}"
+            )
+        if "embedding" not in add:
+            return 0
+        spec = self._spec
+        time = () if spec.clip is None else (1 + 2 * spec.context,)
+        blank = torch.zeros(1, *time, 3, spec.size, spec.size, device=self._device)
+        return registry.embedding(self._model(blank)).shape[-1]
 
     def faces(
         self, paths: Iterable[PathLike], report: Callable[[UserError], None]
@@ -168,9 +199,9 @@ class Predictor:
                 yield Found(chunk.frames, faces, torch.cat(crops))
 
     def _reading(self, read: Read) -> Reading:
-        probability, intensity = read.values
+        probability, intensity, embedding = read.values
         present = probability >= self._thresholds
-        return Reading(read.frame, read.faces, probability, present, intensity)
+        return Reading(read.frame, read.faces, probability, present, intensity, embedding)
 
     def _crops(self, frame: Frame, faces: Sequence[Face]) -> Tensor:
         """(F, 3, size, size) uint8 aligned faces of one frame, cropped as the model wants them."""

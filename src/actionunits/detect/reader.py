@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from actionunits.device import fast_dtype
+from actionunits.models import registry
 from actionunits.types import AUModel, ClipModel, Face, Frame, InputSpec, Output
 
 _MODEL_FACES = 64  # of a crowd, more go in turns
@@ -28,6 +29,13 @@ class Values(NamedTuple):
 
     probability: NDArray[np.floating]  # (F, A)
     intensity: NDArray[np.floating] | None  # (F, A)
+    embedding: NDArray[np.floating] | None = None  # (F, E)
+
+    def part(self, *index: int | slice | None) -> "Values":
+        """Return some of the values, each indexed alike."""
+        intensity = None if self.intensity is None else self.intensity[index]
+        embedding = None if self.embedding is None else self.embedding[index]
+        return Values(self.probability[index], intensity, embedding)
 
 
 class Read(NamedTuple):
@@ -58,15 +66,16 @@ class Reader(Protocol):
         ...
 
 
-def reader(model: nn.Module, aus: int, device: torch.device) -> Reader:
+def reader(model: nn.Module, aus: int, device: torch.device, *, embedding: bool = False) -> Reader:
     """Reader for a model, by what it is fed.
 
     Args:
         model: in evaluation mode, on its device.
         aus: number of AUs.
         device: of the model.
+        embedding: read it too.
     """
-    feed = _Feed(cast(AUModel, model).spec, device)
+    feed = _Feed(cast(AUModel, model).spec, device, embedding)
     if isinstance(model, ClipModel):
         return _ClipReader(model, aus, feed)
     return _FrameReader(model, aus, feed)
@@ -75,8 +84,8 @@ def reader(model: nn.Module, aus: int, device: torch.device) -> Reader:
 class _Feed:
     """Normalises crops, and runs networks over them in the device's fastest number format."""
 
-    def __init__(self, spec: InputSpec, device: torch.device) -> None:
-        self.spec, self.device = spec, device
+    def __init__(self, spec: InputSpec, device: torch.device, embedding: bool) -> None:
+        self.spec, self.device, self._embedding = spec, device, embedding
         self._mean = torch.tensor(spec.mean, device=device)[:, None, None]
         self._std = torch.tensor(spec.std, device=device)[:, None, None]
         self._dtype = fast_dtype(device)
@@ -89,6 +98,13 @@ class _Feed:
         for part in torch.split(crops.to(self.device), _MODEL_FACES):
             images = (part.float() / 255 - self._mean) / self._std
             yield images.contiguous(memory_format=torch.channels_last)
+
+    def values(self, out: Output) -> Values:
+        """Values of any leading axes, on the CPU: float64 there, which not every device has."""
+        probability = out.logits.float().sigmoid().cpu().double().numpy()
+        intensity = None if out.intensity is None else out.intensity.float().cpu().double().numpy()
+        vectors = registry.embedding(out).cpu().double().numpy() if self._embedding else None
+        return Values(probability, intensity, vectors)
 
 
 class _FrameReader:
@@ -104,14 +120,14 @@ class _FrameReader:
         parts = []
         if len(crops):
             with self._feed.autocast():
-                parts = [_values(self._model(images)) for images in self._feed.images(crops)]
+                images = self._feed.images(crops)
+                parts = [self._feed.values(self._model(part)) for part in images]
         values = _joined(parts, self._aus)
         start = 0
         for frame, shown in zip(frames, faces, strict=True):
             part = slice(start, start + len(shown))
             start = part.stop
-            intensity = None if values.intensity is None else values.intensity[part]
-            yield Read(frame, shown, Values(values.probability[part], intensity))
+            yield Read(frame, shown, values.part(part))
 
     def finish(self) -> Iterator[Read]:
         yield from ()
@@ -285,13 +301,10 @@ class _ClipReader:
             if count <= 0:
                 continue
             with self._feed.autocast():
-                values = _values(self._model.read(torch.stack(sequence.features)[None]))
+                out = self._model.read(torch.stack(sequence.features)[None])
+                values = self._feed.values(out)
             for position in range(count):
-                intensity = (
-                    None if values.intensity is None else values.intensity[0, position, None]
-                )
-                probability = values.probability[0, position, None]
-                sequence.unread.popleft().values[track] = Values(probability, intensity)
+                sequence.unread.popleft().values[track] = values.part(0, position, None)
             del sequence.features[:count]
 
     def _done(self) -> Iterator[Read]:
@@ -301,17 +314,13 @@ class _ClipReader:
             yield Read(first.frame, first.faces, values)
 
 
-def _values(out: Output) -> Values:
-    """Values of any leading axes, on the CPU: float64 there, which not every device has."""
-    intensity = None if out.intensity is None else out.intensity.float().cpu().double().numpy()
-    return Values(out.logits.float().sigmoid().cpu().double().numpy(), intensity)
-
-
 def _joined(parts: list[Values], aus: int) -> Values:
     if not parts:
         return Values(np.zeros((0, aus)), None)
     intensities = [part.intensity for part in parts if part.intensity is not None]
+    embeddings = [part.embedding for part in parts if part.embedding is not None]
     return Values(
         np.concatenate([part.probability for part in parts]),
         np.concatenate(intensities) if intensities else None,
+        np.concatenate(embeddings) if embeddings else None,
     )

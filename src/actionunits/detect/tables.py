@@ -3,10 +3,12 @@
 The columns begin like OpenFace 2's: ``frame`` (from 1), ``face_id``, ``timestamp`` (seconds),
 ``confidence`` and ``success`` (0 or 1). Then come the box in pixels, for each AU its probability
 (``AU12_p``), whether it occurs at the calibrated threshold (``AU12_c``) and its intensity on 0 to 5
-(``AU12_r``, empty if the model does not tell), and last the ``input`` file. A row is a face; a
-frame without one has a row too, with ``success`` 0 and nothing else known.
+(``AU12_r``, empty if the model does not tell), the numbers of the embedding (``e0``, ``e1``, ...)
+if it was asked for, and last the ``input`` file. A row is a face; a frame without one has a row
+too, with ``success`` 0 and nothing else known.
 """
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -20,29 +22,32 @@ from actionunits.types import Reading
 
 _FIRST = ["frame", "face_id", "timestamp", "confidence", "success"]
 _BOX = ["face_x", "face_y", "face_w", "face_h"]
+_EMBEDDED = re.compile(r"e\d+")
 _DECIMALS = {"timestamp": 6, "confidence": 4, **dict.fromkeys(_BOX, 2), "_p": 4, "_r": 3}
 
 
-def columns(aus: AUSet) -> list[str]:
-    """Names of the columns in order.
+def columns(aus: AUSet, embedding: int = 0) -> list[str]:
+    """Names of the columns in order, with so many of the embedding.
 
     >>> from actionunits.aus import AUSet
     >>> columns(AUSet.of([12]))[-4:]
     ['AU12_p', 'AU12_c', 'AU12_r', 'input']
     """
-    return [*_FIRST, *_BOX, *(f"{c}_{kind}" for kind in "pcr" for c in aus.columns()), "input"]
+    read = [f"{column}_{kind}" for kind in "pcr" for column in aus.columns()]
+    return [*_FIRST, *_BOX, *read, *(f"e{i}" for i in range(embedding)), "input"]
 
 
 class Rows:
     """Rows of readings, without their pictures."""
 
-    def __init__(self, aus: AUSet) -> None:
+    def __init__(self, aus: AUSet, embedding: int = 0) -> None:
         """Start without rows.
 
         Args:
             aus: label axis of the readings.
+            embedding: numbers of the embedding, 0 for none.
         """
-        self._columns = columns(aus)
+        self._columns = columns(aus, embedding)
         self._aus = len(aus)
         self._values: list[NDArray[np.float64]] = []
         self._inputs: list[str] = []
@@ -62,10 +67,12 @@ class Rows:
             values[:, 3] = [face.score for face in reading.faces]
             values[:, 4] = 1
             values[:, 5:9] = [face.box for face in reading.faces]
-            p, c, r = np.split(values[:, 9:], 3, axis=1)
+            p, c, r, e = np.split(values[:, 9:], self._aus * np.arange(1, 4), axis=1)
             p[:], c[:] = reading.probability, reading.present
             if reading.intensity is not None:
                 r[:] = reading.intensity
+            if reading.embedding is not None:
+                e[:] = reading.embedding
         self._values.append(values)
         self._inputs += [reading.frame.source] * len(values)
 
@@ -75,12 +82,15 @@ class Rows:
         table = pd.DataFrame(values, columns=self._columns[:-1])
         whole = {"frame": "int64", "face_id": "Int64", "success": "int64"}
         known = {c: "Int64" for c in self._columns if c.endswith("_c")}
-        return table.astype({**whole, **known}).assign(input=pd.array(self._inputs, dtype="str"))
+        # the copy brings together the many columns of an embedding, which would be slow apart
+        typed = table.astype({**whole, **known}).copy()
+        return typed.assign(input=pd.array(self._inputs, dtype="str"))
 
 
 def rounded(table: pd.DataFrame) -> pd.DataFrame:
     """Table without decimals that mean nothing, for text."""
     places = {c: _DECIMALS.get(c, _DECIMALS.get(str(c)[-2:])) for c in table.columns}
+    places |= {c: 6 for c in table.columns if _EMBEDDED.fullmatch(str(c))}
     return table.round({c: n for c, n in places.items() if n is not None})
 
 

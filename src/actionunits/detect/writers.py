@@ -39,13 +39,14 @@ class Writer(Protocol):
         ...
 
 
-def writer(out: Path | str, sources: Sequence[str], aus: AUSet) -> Writer:
+def writer(out: Path | str, sources: Sequence[str], aus: AUSet, embedding: int = 0) -> Writer:
     """Writer of one ``.csv`` or ``.parquet`` file, or of one CSV file an input into a folder.
 
     Args:
         out: the file, or a folder (one that exists, or a name without a suffix).
         sources: the inputs, see `media.sources`.
         aus: label axis of the readings.
+        embedding: numbers of the embedding, 0 for none.
 
     Raises:
         UserError: the suffix names no format that can be written.
@@ -53,11 +54,12 @@ def writer(out: Path | str, sources: Sequence[str], aus: AUSet) -> Writer:
     out = Path(out)
     if is_folder(out):
         return PerInput(
-            destinations(sources, out, lambda _: ".csv"), lambda path: TableFile(path, aus)
+            destinations(sources, out, lambda _: ".csv"),
+            lambda path: TableFile(path, aus, embedding),
         )
     if out.suffix.lower() not in _FORMATS:
         raise UserError(f"{out}: expected a file .csv or .parquet, or a folder")
-    return TableFile(out, aus)
+    return TableFile(out, aus, embedding)
 
 
 def is_folder(out: Path) -> bool:
@@ -128,15 +130,16 @@ class PerInput:
 class TableFile:
     """Writer of one CSV or Parquet file, at constant memory."""
 
-    def __init__(self, path: Path, aus: AUSet) -> None:
+    def __init__(self, path: Path, aus: AUSet, embedding: int = 0) -> None:
         """Begin nothing yet.
 
         Args:
             path: the file; its suffix is the format.
             aus: label axis of the readings.
+            embedding: numbers of the embedding, 0 for none.
         """
-        self._path, self._aus = path, aus
-        self._rows = Rows(aus)
+        self._path, self._columns = path, (aus, embedding)
+        self._rows = Rows(*self._columns)
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -163,7 +166,7 @@ class TableFile:
         if len(self._rows) >= _FLUSH_ROWS:
             with writing(self._path):
                 self._put(self._rows.table())
-            self._rows = Rows(self._aus)
+            self._rows = Rows(*self._columns)
 
 
 @contextmanager

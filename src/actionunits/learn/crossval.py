@@ -4,8 +4,9 @@ Papers average differently, so both figures are given: the mean over the folds, 
 counts pooled over the folds, in which an AU that is rare in one fold weighs less there.
 """
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from actionunits.aus import AUSet
 from actionunits.data.splits import FOLDS
 from actionunits.errors import counted
 from actionunits.files import atomic
+from actionunits.learn.evaluate import evaluate
 from actionunits.learn.grid import AU_NAMES, MEAN, SCALE, Grid, ends, printed, rounded
 from actionunits.learn.metrics import F1, interval, resample
 from actionunits.learn.recipe import Recipe
@@ -24,6 +26,7 @@ from actionunits.learn.report import (
     HEADINGS,
     SELECTION,
     TRAINED_ON,
+    AnyReport,
     PlainReport,
     Report,
     Score,
@@ -32,7 +35,7 @@ from actionunits.learn.report import (
     mean_landmarks,
     people_lines,
 )
-from actionunits.learn.run import REPORT
+from actionunits.learn.run import CHECKPOINT, REPORT
 from actionunits.learn.train import train
 
 TABLE = "table"  # .md, .tex and .csv beside the report
@@ -167,10 +170,7 @@ def crossval(
         train(recipe, fold, out / f"fold{fold}", resume=resume, show=show)
         for fold in range(1, FOLDS + 1)
     ]
-    reports = [result.report for result in results]
-    coded = [report for report in reports if isinstance(report, Report)]
-    plain = [report for report in reports if isinstance(report, PlainReport)]
-    report = summarise(coded) if coded else _average(plain)
+    report = _together([result.report for result in results])
     if torch.distributed.is_initialized() and torch.distributed.get_rank() > 0:
         return report
     with atomic(out / REPORT) as file:
@@ -178,6 +178,34 @@ def crossval(
     if isinstance(report, CrossReport):
         write_tables(report, out)
     return report
+
+
+def is_crossval(folder: Path) -> bool:
+    """Whether a folder is one that `crossval` writes, not that of a single run."""
+    return all((folder / f"fold{fold}" / CHECKPOINT).is_dir() for fold in range(1, FOLDS + 1))
+
+
+def rescore(out: Path | str, **settings: Any) -> CrossReport | PlainReport:
+    """Score the runs of the three folds again, each on its own.
+
+    Args:
+        out: folder of `crossval`.
+        settings: of `actionunits.learn.evaluate.evaluate`, for each run.
+
+    Raises:
+        CheckpointError: a run is missing or damaged.
+        DataError: the data cannot be read.
+    """
+    return _together(
+        [evaluate(Path(out) / f"fold{fold}", **settings) for fold in range(1, FOLDS + 1)]
+    )
+
+
+def _together(reports: Sequence[AnyReport | None]) -> CrossReport | PlainReport:
+    """Report on the folds of models that read AUs, or of others."""
+    coded = [report for report in reports if isinstance(report, Report)]
+    plain = [report for report in reports if isinstance(report, PlainReport)]
+    return summarise(coded) if coded else _average(plain)
 
 
 def write_tables(report: CrossReport, out: Path) -> None:

@@ -7,14 +7,16 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from actionunits.aus import AUSet
 from actionunits.data import splits
 from actionunits.data.people import all_known, among
 from actionunits.data.table import FrameTable
 from actionunits.datasets.people import share_people
-from actionunits.device import free_memory
+from actionunits.device import enough_memory, free_memory
 from actionunits.errors import DataError
 from actionunits.faces import templates
 from actionunits.learn import checkpoint
+from actionunits.learn.predictions import Predictions
 from actionunits.learn.report import TRAINED_ON, AnyReport
 from actionunits.learn.scoring import Precision, read_table, samples_at_once
 from actionunits.learn.task import Settings
@@ -33,6 +35,7 @@ def evaluate(
     batch: int | None = None,
     precision: Precision = "auto",
     resamples: int = 1000,
+    predictions: Predictions | None = None,
 ) -> AnyReport:
     """Score a checkpoint; under ``torchrun`` every process scores its share and gets the report.
 
@@ -55,12 +58,14 @@ def evaluate(
         batch: samples of one forward pass, pictures or clips; None takes 1 to 64, by the memory.
         precision: number format of the forward pass.
         resamples: of the bootstrap over subjects; 0 leaves the intervals out.
+        predictions: takes a row for each frame.
 
     Raises:
         CheckpointError: the checkpoint is missing or damaged, or is given frames and cannot be
-            scored on any.
+            scored on any, or reads no AUs of which there could be predictions.
         DataError: the samples cannot be read, none were kept for testing, their faces are placed
             by another template, or they code none of the checkpoint's AUs.
+        BatchTooLargeError: for the batch; the message says which to try.
     """
     model, card = checkpoint.load(path)
     task = TASKS[registry.task_of(card.recipe.model.name)]
@@ -99,17 +104,22 @@ def evaluate(
         "left_out": left_out,
         "people_known": all_known(card.people) and all_known(samples.people),
     }
+    scored = task.aus(samples)
+    record = None
+    if predictions is not None:
+        card.au_set()  # or there is nothing to predict
+        record = predictions.recorder(AUSet.of(scored), fold)
     device = next(model.parameters()).device
     batch = samples_at_once(card.spec, free_memory(device)) if batch is None else batch
-    settings = Settings(card.selection, batch, precision, resamples)
+    settings = Settings(card.selection, batch, precision, resamples, record)
     thresholds = torch.tensor(card.thresholds, dtype=torch.float64)
-    scored = task.aus(samples)
-    if scored == card.aus:
-        report = task.score(model, samples, card.spec, settings, title, thresholds)
-        return report.model_copy(update=notes)
-    places = [card.aus.index(number) for number in scored]
-    some = _SomeAUs(model, places)
-    report = task.score(some, samples, card.spec, settings, title, thresholds[places])
+    with enough_memory(batch, f"try one of {max(1, batch // 2)}"):
+        if scored == card.aus:
+            report = task.score(model, samples, card.spec, settings, title, thresholds)
+            return report.model_copy(update=notes)
+        places = [card.aus.index(number) for number in scored]
+        some = _SomeAUs(model, places)
+        report = task.score(some, samples, card.spec, settings, title, thresholds[places])
     uncoded = tuple(number for number in card.aus if number not in scored)
     return report.model_copy(update=notes | {"uncoded": uncoded})
 

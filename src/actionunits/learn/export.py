@@ -19,9 +19,10 @@ from actionunits.faces.templates import target
 from actionunits.files import atomic
 from actionunits.learn import checkpoint
 from actionunits.learn.checkpoint import Card
+from actionunits.models import registry
 from actionunits.types import AUModel, InputSpec, Output
 
-_TOLERANCE = 1e-3  # on probabilities, and on fifths of the intensity scale
+_TOLERANCE = 1e-3  # of probabilities, the intensity scale, and the embedding's largest number
 
 
 class Deployed(nn.Module):
@@ -29,43 +30,52 @@ class Deployed(nn.Module):
 
     Args:
         model: an `AUModel`.
+        embedding: give it too.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, *, embedding: bool = False) -> None:
         super().__init__()
-        self.model = model
+        self.model, self.embedding = model, embedding
         spec = cast(AUModel, model).spec
         self.register_buffer("mean", 255 * torch.tensor(spec.mean)[:, None, None])
         self.register_buffer("std", 255 * torch.tensor(spec.std)[:, None, None])
 
-    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Read AUs.
 
         Args:
             images: (B, [c + T + c,] 3, size, size) RGB on 0..255.
 
         Returns:
-            Probability (B, [T,] A), and where the model tells it intensity (B, [T,] A) on 0..5.
+            ``probability`` (B, [T,] A), where the model tells it ``intensity`` (B, [T,] A) on 0..5,
+            and if it is wanted ``face_embedding`` (B, [T,] E).
         """
         out: Output = self.model((images - self.mean) / self.std)
-        probability = out.logits.sigmoid()
-        return (probability,) if out.intensity is None else (probability, out.intensity)
+        values = {"probability": out.logits.sigmoid()}
+        if out.intensity is not None:
+            values["intensity"] = out.intensity
+        if self.embedding:
+            # not "embedding": exporters call values of theirs by the operation of that name
+            values["face_embedding"] = registry.embedding(out)
+        return values
 
 
-def export(name_or_path: str | Path, out: Path | str) -> Path:
+def export(name_or_path: str | Path, out: Path | str, *, embedding: bool = False) -> Path:
     """Write a checkpoint as an ONNX file, and check that it computes the same.
 
     Input ``images``: float32 (batch, 3, size, size), aligned faces, RGB on 0..255; a model of clips
-    takes (batch, c + T + c, 3, size, size). Outputs ``probability`` and where there is one
-    ``intensity``. The file's metadata hold, as JSON, the AUs, the thresholds and where the eyes,
-    nose and mouth corners of an aligned face are.
+    takes (batch, c + T + c, 3, size, size). Outputs ``probability``, ``intensity`` where there is
+    one, and if it is wanted ``face_embedding``: the mean over the AUs of what the last layer reads.
+    The file's metadata hold, as JSON, the AUs, the thresholds and where the eyes, nose and mouth
+    corners of an aligned face are.
 
     Args:
         name_or_path: weights that come with the package, or the folder of a run.
         out: the file to write.
+        embedding: with that output.
 
     Raises:
         CheckpointError: there is no such checkpoint, or it reads no AUs.
@@ -74,7 +84,7 @@ def export(name_or_path: str | Path, out: Path | str) -> Path:
     out = Path(out)
     model, card = checkpoint.load(weights.locate(name_or_path))
     card.au_set()
-    deployed = Deployed(model).eval()
+    deployed = Deployed(model, embedding=embedding).eval()
     example = _example(card.spec, 2)
     program = _trace(deployed, example, str(name_or_path))
     for key, value in _metadata(card).items():
@@ -96,7 +106,7 @@ def _trace(deployed: nn.Module, example: Tensor, name: str) -> Any:
                 dynamo=True,
                 dynamic_shapes=({0: Dim("batch", min=1, max=4096)},),
                 input_names=["images"],
-                output_names=["probability", "intensity"][: len(deployed(example))],
+                output_names=list(deployed(example)),
                 external_data=False,
                 verbose=False,
             )
@@ -133,9 +143,10 @@ def _compare(deployed: nn.Module, file: Path, spec: InputSpec) -> None:
         images = _example(spec, batch)
         with torch.inference_mode():
             expected = deployed(images)
-        found = session.run(None, {"images": images.numpy()})
-        for one, two, scale in zip(expected, found, (1, 5), strict=False):
-            difference = float((one - torch.from_numpy(two)).abs().max()) / scale
+        found = session.run(list(expected), {"images": images.numpy()})
+        for (name, one), two in zip(expected.items(), found, strict=True):
+            scale = {"probability": 1.0, "intensity": 5.0}.get(name, float(one.abs().max()))
+            difference = float((one - torch.from_numpy(two)).abs().max()) / max(scale, 1e-6)
             if not difference <= _TOLERANCE:
                 raise UserError(
                     f"the ONNX file differs from the model by {difference:.2g} at batch {batch}; "

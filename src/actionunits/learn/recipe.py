@@ -188,8 +188,9 @@ class Recipe(_Section):
     """Number format of the weights in the checkpoint; 16 bits halve the file."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     init: str | None = None
-    """Start of the weights: a name that the model offers, such as ``imagenet``; a file of weights;
-    or a checkpoint, in whose path ``fold{fold}`` stands for the fold, or ``all``."""
+    """Start of the weights: a name that the model offers, such as ``imagenet``; one of the weights
+    in the package, such as ``default``; a file of weights; or a checkpoint, in whose path
+    ``fold{fold}`` stands for the fold, or ``all``."""
 
 
 def list_recipes() -> list[str]:

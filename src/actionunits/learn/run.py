@@ -1,7 +1,8 @@
 """The folder of a training run: its state, log, choice of an epoch, checkpoint and report.
 
 A run writes ``recipe.yaml``, ``log.csv`` (a line an epoch), ``checkpoint/``, ``report.json`` (its
-scores on the test fold) and, until it is finished, ``state.safetensors``.
+scores on the test fold) and ``state.safetensors`` until it is finished, from then on the same as
+``last.safetensors``: from there it can go on for more epochs.
 """
 
 import itertools
@@ -20,10 +21,8 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import pandas as pd
 import torch
-import yaml
 from accelerate import Accelerator
 from accelerate.utils import broadcast
-from pydantic import ValidationError
 from rich import progress
 from rich.console import Console
 from torch import Tensor, nn
@@ -33,13 +32,13 @@ from actionunits.errors import RecipeError, UserError
 from actionunits.files import atomic
 from actionunits.learn import checkpoint
 from actionunits.learn.checkpoint import Card
-from actionunits.learn.recipe import Recipe, load_recipe
-from actionunits.learn.report import AnyReport, Score, read_report
+from actionunits.learn.recipe import Recipe
+from actionunits.learn.report import AnyReport, Score
 from actionunits.learn.task import Rows, Settings, Task
 from actionunits.types import HoldsOut, InputSpec
 
 RECIPE, LOG, CHECKPOINT, REPORT = "recipe.yaml", "log.csv", "checkpoint", "report.json"
-STATE = "state.safetensors"
+STATE, LAST = "state.safetensors", "last.safetensors"
 
 
 class TrainingError(UserError):
@@ -241,7 +240,7 @@ class Run:
             if report is not None:
                 with atomic(self.out / REPORT) as file:
                     file.write_text(report.to_json(), encoding="utf-8")
-            (self.out / STATE).unlink()
+            (self.out / STATE).replace(self.out / LAST)
         self.accelerator.wait_for_everyone()
         return Result(self.out / CHECKPOINT, report)
 
@@ -313,59 +312,6 @@ class Run:
 
     def _speed(self) -> float:
         return self._seen / max(time.monotonic() - self._since, 1e-9)
-
-
-def is_finished(
-    out: Path, recipe: Recipe, fold: int | None, resume: bool, accelerator: Accelerator
-) -> bool:
-    """Whether a folder holds this run already, finished; prepares the folder if not.
-
-    Raises:
-        RecipeError: it holds a run of another recipe or fold.
-    """
-    if accelerator.is_main_process:
-        begun = (out / STATE).is_file() or (out / CHECKPOINT / checkpoint.CARD).is_file()
-        if not (resume and begun):  # a run that failed before its first step binds nobody
-            for name in (STATE, REPORT, RECIPE, LOG):
-                (out / name).unlink(missing_ok=True)
-        if not (out / RECIPE).is_file():
-            with atomic(out / RECIPE) as file:
-                values = recipe.model_dump(mode="json")
-                file.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
-    accelerator.wait_for_everyone()
-    earlier = load_recipe(out / RECIPE)
-    if earlier != recipe:
-        raise RecipeError(
-            f"{out} holds a run of another recipe ({', '.join(_differences(earlier, recipe))}): "
-            "choose another folder, or start it afresh"
-        )
-    if (out / STATE).is_file() or not (out / CHECKPOINT / checkpoint.CARD).is_file():
-        return False
-    if resume and (kept := checkpoint.read_card(out / CHECKPOINT).fold) != fold:
-        raise RecipeError(f"{out} holds a run of fold {kept}, not {fold}: choose another folder")
-    return resume
-
-
-def read_result(out: Path) -> Result:
-    """Read a finished run.
-
-    Raises:
-        RecipeError: its report cannot be read.
-    """
-    file = out / REPORT
-    if not file.is_file():
-        return Result(out / CHECKPOINT, None)
-    try:
-        return Result(out / CHECKPOINT, read_report(file.read_text("utf-8")))
-    except ValidationError:
-        raise RecipeError(f"{file}: damaged; start the run afresh") from None
-
-
-def _differences(one: Recipe, other: Recipe) -> list[str]:
-    """Dotted keys in which two recipes differ."""
-    left, right = (pd.json_normalize(r.model_dump(mode="json")).iloc[0] for r in (one, other))
-    keys = left.index.union(right.index, sort=False)
-    return [key for key in keys if str(left.get(key)) != str(right.get(key))]
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from actionunits.device import fast_dtype
 from actionunits.learn import metrics
 from actionunits.learn.face_metrics import LandmarkError
 from actionunits.learn.metrics import AUC, F1, ICC31, MAE, Accuracy, BestThreshold, SubjectMetric
+from actionunits.learn.predictions import Record
 from actionunits.learn.recipe import DataSpec
 from actionunits.learn.report import LANDMARK_ERROR, LANDMARK_FAILURE, Report, Score
 from actionunits.types import Batch, InputSpec, Output
@@ -51,6 +52,7 @@ def score(
     batch: int = 64,
     precision: Precision = "auto",
     resamples: int = 0,
+    record: Record | None = None,
 ) -> Report:
     """Score a model in memory on all frames of a table.
 
@@ -66,6 +68,7 @@ def score(
         batch: frames of one forward pass.
         precision: number format of the forward pass.
         resamples: of the bootstrap over subjects; 0 leaves the intervals out.
+        record: is told what the model says, batch by batch.
     """
     size = (len(table.aus), len(table.subjects()))
     f1 = F1(*size)
@@ -79,6 +82,8 @@ def score(
     landmarks = LandmarkError(size[1])
     read_intensity = found_landmarks = False
     for out, truth, subject in predict(model, own_landmarks(table), spec, batch, precision):
+        if record is not None:
+            record(out, truth)
         for metric in occurrence.values():
             metric.update(out.logits.double().sigmoid(), truth.labels, truth.known, subject)
         if out.intensity is not None and truth.intensity is not None:

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from actionunits.data.table import FrameTable
 from actionunits.learn import scoring
+from actionunits.learn.predictions import Record
 from actionunits.learn.recipe import Recipe
 from actionunits.learn.report import PlainReport, Report
 from actionunits.types import InputSpec, Loss
@@ -26,6 +27,7 @@ class Settings(NamedTuple):
     batch: int  # samples of one forward pass
     precision: scoring.Precision
     resamples: int = 0  # of the bootstrap over subjects
+    record: Record | None = None  # is told what the model says of AUs, batch by batch
 
 
 class Samples(Protocol):

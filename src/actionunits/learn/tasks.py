@@ -356,8 +356,8 @@ def _check_rate(model: str, spec: InputSpec, table: FrameTable) -> None:
 
 def _check_needs(model: str, loss: Loss, table: FrameTable) -> None:
     """Refuse training frames without what a loss learns from, before anything is trained."""
-    points = table.landmarks
-    if "landmarks" in loss.needs and (points is None or np.isnan(points).all()):
+    points, needs = table.landmarks, getattr(loss, "needs", ())
+    if "landmarks" in needs and (points is None or np.isnan(points).all()):
         able = [name for name in templates.list_templates() if templates.needs_landmarks(name)]
         raise DataError(
             f"{model} learns landmarks and none of {counted(len(table), 'training frame')} has "
@@ -365,7 +365,7 @@ def _check_needs(model: str, loss: Loss, table: FrameTable) -> None:
             "`au data prepare` finds 49 landmarks with our own model where the data set brings "
             "none, or take an ablation that learns none (`au recipes RECIPE` lists them)"
         )
-    if "intensity" in loss.needs and table.coding != "intensity":
+    if "intensity" in needs and table.coding != "intensity":
         raise DataError(
             f"{model} learns intensities and the training frames, {len(table)}, are coded by "
             "occurrence: add --set data.coding=intensity if the data set has both, else "

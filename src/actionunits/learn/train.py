@@ -18,16 +18,19 @@ from rich.console import Console
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+from actionunits import weights
 from actionunits.aus import AUSet
 from actionunits.data.dataset import collate
 from actionunits.data.people import all_known, among
 from actionunits.datasets.people import share_people
+from actionunits.device import enough_memory
 from actionunits.errors import RecipeError, counted
 from actionunits.faces import templates
 from actionunits.learn import checkpoint
 from actionunits.learn.checkpoint import Card
 from actionunits.learn.recipe import GroupSpec, OptimiserSpec, Recipe, ScheduleSpec
-from actionunits.learn.run import Result, Run, is_finished, read_result
+from actionunits.learn.resume import is_finished, read_result
+from actionunits.learn.run import Result, Run
 from actionunits.learn.scoring import autocast, place
 from actionunits.learn.task import Rows, Samples
 from actionunits.learn.tasks import TASKS
@@ -61,6 +64,7 @@ def train(
         RecipeError: the recipe does not fit the model, the data or the run in `out`.
         DataError: the data cannot be read.
         TrainingError: the loss is no longer a number, or the run was stopped (Ctrl-C).
+        BatchTooLargeError: for the batch; the message says which to try.
     """
     registry.check(recipe.model.name, recipe.model.params)
     accelerator = Accelerator(
@@ -81,7 +85,7 @@ def train(
     steps = len(feed) // recipe.accumulate  # of an epoch
     optimiser = _optimiser(recipe.optimiser, model)
     net, stepper = accelerator.prepare(model.to(memory_format=torch.channels_last), optimiser)
-    with Run(
+    run = Run(
         Path(out),
         recipe,
         fold,
@@ -94,7 +98,8 @@ def train(
         accelerator,
         len(feed),
         show,
-    ) as run:
+    )
+    with enough_memory(recipe.batch, _smaller(recipe, accelerator.num_processes)), run:
         at = run.at
         while at.epoch < recipe.epochs and not run.gave_up():
             net.train()
@@ -138,7 +143,8 @@ def start(
 
     Args:
         model: with fresh weights.
-        recipe: its `init` is a name, a file of weights or a checkpoint.
+        recipe: its `init` is a name that the model or the package offers, a file of weights or a
+            checkpoint.
         fold: kept for testing.
         aus: FACS numbers of the model's label axis.
         rows: samples of the run.
@@ -151,6 +157,8 @@ def start(
     if recipe.init is None:
         return Start()
     name, source = recipe.model.name, _path(recipe.init, fold)
+    if source in weights.list_weights():
+        source = str(weights.locate(source))
     if not Path(source).is_dir():
         registry.initialise(name, model, source)
         return Start()
@@ -197,6 +205,17 @@ def _check_people(source: str, card: Card, recipe: Recipe, fold: int | None, row
             f"subjects of fold {fold} among them: start from a checkpoint of the same fold, or "
             "train it again"
         )
+
+
+def _smaller(recipe: Recipe, processes: int) -> str:
+    """What to try where the memory is too small for the batch of a recipe."""
+    smaller = recipe.batch // 2 // processes * processes
+    cache = ", or --set data.cache=false" if recipe.data.cache else ""
+    advice = "smaller pictures or a smaller model (model.params)"
+    if smaller:
+        passes = recipe.accumulate * math.ceil(recipe.batch / smaller)
+        advice = f"--set batch={smaller} --set accumulate={passes}, as many samples a step"
+    return f"start afresh (--fresh, or another --out) with {advice}{cache}"
 
 
 def _path(source: str, fold: int | None) -> str:

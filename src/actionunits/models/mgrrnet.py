@@ -153,8 +153,8 @@ class MGRRNet(nn.Module):
         Returns:
             ``logits`` (B, A), the log-odds of the mean of the two predicted probabilities;
             ``landmarks`` (B, 49, 2) in pixels of the crop. In ``aux``: the logits ``local`` and
-            ``integrated`` (B, A) that the loss reads, and ``maps`` (B, A, size / 4, size / 4), the
-            AUs' class activation maps.
+            ``integrated`` (B, A) that the loss reads, ``maps`` (B, A, size / 4, size / 4), the AUs'
+            class activation maps, and ``embeddings`` (B, A, C), the features both are read from.
         """
         original = self.stem(images)
         alignment, landmarks = self.alignment(original)
@@ -164,6 +164,7 @@ class MGRRNet(nn.Module):
         features, local = self.local(v)
         integrated = self.integrated(torch.cat([features, alignment], 1))
         aux = {"local": local, "integrated": integrated, "maps": self.local.maps(v)}
+        aux["embeddings"] = features.unflatten(1, (local.shape[1], -1))
         return Output(mean_logit(local, integrated), landmarks=landmarks, aux=aux)
 
     def relations(self) -> Tensor:

@@ -1,4 +1,7 @@
-"""Models by name. A model is one file: its class, decorated with `register`, and its loss."""
+"""Models by name. A model is one file: its class, decorated with `register`, and its loss.
+
+The file may be that of another package, which names it in its entry points ``actionunits.models``.
+"""
 
 import difflib
 import inspect
@@ -18,11 +21,13 @@ from typing import (
 
 import torch
 from pydantic import TypeAdapter, ValidationError
-from torch import nn
+from torch import Tensor, nn
 
+from actionunits import plugins
 from actionunits.aus import AUSet
 from actionunits.errors import RecipeError
-from actionunits.types import LabelStats, Loss
+from actionunits.types import LabelStats, Loss, Output
+from actionunits.weights import list_weights
 
 ModelClass = TypeVar("ModelClass", bound=type[nn.Module])
 
@@ -95,8 +100,8 @@ def register(
 
 
 def list_models() -> list[str]:
-    """Return the names of all models, sorted."""
-    return sorted(_MODELS)
+    """Return the names of all models, sorted, those of other packages among them."""
+    return sorted({*_MODELS, *plugins.names("actionunits.models")})
 
 
 def check(name: str, settings: Mapping[str, object]) -> None:
@@ -193,7 +198,8 @@ def initialise(name: str, model: nn.Module, source: str) -> None:
     if not isinstance(model, Startable) or source not in offered:
         raise RecipeError(
             f"model {name} cannot start from {source!r}: there is no such checkpoint or file of "
-            f"weights that it takes; by name it offers: {', '.join(offered) or 'none'}"
+            f"weights that it takes; by name it offers: {', '.join(offered) or 'none'}; "
+            f"the package has: {', '.join(list_weights())}"
         )
     model.start_from(source)
 
@@ -207,6 +213,17 @@ def adopt(name: str, model: nn.Module, other: nn.Module, aus: AUSet | None) -> N
     if not isinstance(model, Adopter):
         raise RecipeError(f"model {name} starts from its own checkpoints only, for the same AUs")
     model.adopt(other, aus)
+
+
+def embedding(out: Output) -> Tensor:
+    """One vector a face: the mean over the AUs of what the last layer reads, (B, [T,] E) float32.
+
+    Raises:
+        RecipeError: the model gives no embeddings.
+    """
+    if out.aux is None or "embeddings" not in out.aux:
+        raise RecipeError('the model gives no embeddings: its Output lacks aux["embeddings"]')
+    return out.aux["embeddings"].float().mean(-2)
 
 
 def blank_stats(count: int) -> LabelStats:
@@ -223,6 +240,13 @@ def _first(entry: _Entry, aus: AUSet | None, stats: LabelStats | None) -> tuple[
 
 
 def _entry(name: str) -> _Entry:
+    if name not in _MODELS and name in plugins.names("actionunits.models"):
+        plugins.load("actionunits.models", name)
+        if name not in _MODELS:
+            raise plugins.PluginError(
+                f"{name}: its package registers no model of that name: decorate its class with "
+                f"@register({name!r}, ...)"
+            )
     if name not in _MODELS:
         known = list_models()
         raise RecipeError(f"there is no model {name!r}{_hint(name, known)}; known: {known}")

@@ -14,10 +14,11 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from actionunits.aus import AUSet
-from actionunits.errors import DataError, RecipeError, UserError
+from actionunits.errors import DataError, RecipeError
 from actionunits.losses import LEVELS, intensity_cross_entropy, occurrence_cross_entropy
 from actionunits.models.registry import choose, register
 from actionunits.nn.backbone import IMAGENET_MEAN, IMAGENET_STD
+from actionunits.nn.pooled import Pooled
 from actionunits.nn.resnet import ConditionalResNet18, Conditions
 from actionunits.types import Batch, InputSpec, LabelStats, Output
 
@@ -27,6 +28,7 @@ TrainAUs = Literal["one", "all", "each"] | Annotated[int, Field(ge=1)]
 Head = Literal["shared", "own"]
 Prediction = Literal["expectation", "argmax"]
 
+RESNET18 = "resnet18"  # ours, with norms for each AU
 _LEAST_SUM = 0.1  # of a row of the relation, which Eq. (5) divides by
 
 
@@ -90,6 +92,7 @@ class RENet(nn.Module):
             so are the statistics. With the shared head, which the same section needs for the AUs
             that it holds out, all AUs would be read alike. So it needs ``head="own"``.
         prediction: intensity as the expectation over the levels or as the likeliest level.
+        backbone: of the baseline, ``relation=none``, any that timm has, by its name there.
         size: side of the crop that the model sees, in pixels.
         align: side of the aligned face that the crop is taken from.
         width: channels of the first stage, 64 in the paper.
@@ -120,6 +123,7 @@ class RENet(nn.Module):
         held_out: Sequence[int] = (),
         unit_affine: bool = False,
         prediction: Prediction = "expectation",
+        backbone: str = RESNET18,
         size: int = 224,
         align: int = 256,
         width: int = 64,
@@ -132,6 +136,10 @@ class RENet(nn.Module):
         choose("prediction", prediction, Prediction)
         _check_sizes(size, align, width)
         _check_aus(aus, relation, train_aus, head, held_out, unit_affine)
+        if backbone != RESNET18 and (relation != "none" or width != 64 or unit_affine):
+            raise RecipeError(
+                f"backbone: {backbone} needs relation=none, and no width, unit_affine"
+            )
         self.aus, self.prediction = aus, prediction
         self.train_aus = 1 if train_aus == "one" else train_aus
         self.held_out = tuple(aus.index(n) for n in held_out)
@@ -142,12 +150,14 @@ class RENet(nn.Module):
         conditions = 1 if self.shared else len(aus)
         self.heads = len(aus) if self.shared or head == "own" else 1
         self.outputs = self.occurrence + LEVELS * self.intensity
-        self.backbone = ConditionalResNet18(
+        self.backbone: ConditionalResNet18 | Pooled = ConditionalResNet18(
             conditions,
             width=width,
             unit_affine=unit_affine,
             spread=0.0 if self.shared else spread,  # a single norm has nothing to be apart from
         )
+        if backbone != RESNET18:
+            self.backbone = Pooled(backbone, size=size)
         self.head = nn.Linear(self.backbone.features, self.heads * self.outputs)
 
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
@@ -308,21 +318,22 @@ class RENet(nn.Module):
     def adopt(self, other: nn.Module, aus: AUSet | None) -> None:
         """Start from another RE-Net.
 
-        Norms are taken AU by AU, those of a ResNet-18 baseline for every AU; the head where both
-        have one for all AUs, or AU by AU where both have one for each.
+        Norms are taken AU by AU, those of a baseline for every AU; of the head what both have,
+        outputs of an AU AU by AU.
 
         Args:
             other: the other model.
             aus: its label axis.
 
         Raises:
-            RecipeError: it is no RE-Net, has another width or head, or norms for each AU where
+            RecipeError: it is no RE-Net, has another backbone or width, or norms for each AU where
                 this one shares them.
         """
         if not isinstance(other, RENet) or aus is None:
             raise RecipeError("init: RE-Net starts from checkpoints of RE-Net and its baseline")
-        if other.backbone.features != self.backbone.features:
-            raise RecipeError("init: expected a RE-Net of the same width")
+        here, there = self.backbone.name, other.backbone.name
+        if here != there:
+            raise RecipeError(f"init: expected a RE-Net whose backbone is {here}, found {there}")
         shared_here, shared_there = self.shared, other.shared
         if shared_here and not shared_there:
             raise RecipeError("init: a baseline cannot start from norms that differ from AU to AU")
@@ -330,37 +341,32 @@ class RENet(nn.Module):
         if shared_there:
             self.backbone.load_shared(state)
         else:
+            assert isinstance(self.backbone, ConditionalResNet18)
             rows = [aus.index(n) if n in aus.numbers else None for n in self.aus.numbers]
             self.backbone.load_conditions(state, rows)
-        if self.outputs != other.outputs or (self.heads > 1) != (other.heads > 1):
-            return
+        if (self.heads > 1) == (other.heads > 1):
+            self._adopt_head(other, aus)
+
+    @torch.no_grad()
+    def _adopt_head(self, other: "RENet", aus: AUSet) -> None:
         common = [n for n in self.aus.numbers if n in aus.numbers]
         here = [self.aus.index(n) for n in common] if self.heads > 1 else [0]
         there = [aus.index(n) for n in common] if self.heads > 1 else [0]
-        with torch.no_grad():
-            for own, given in zip(self.head.parameters(), other.head.parameters(), strict=True):
-                taken = given.view(other.heads, self.outputs, -1)[there]
-                own.view(self.heads, self.outputs, -1)[here] = taken
+        parts = [slice(0, 1)] * (self.occurrence and other.occurrence)
+        parts += [slice(-LEVELS, None)] * (self.intensity and other.intensity)
+        for own, given in zip(self.head.parameters(), other.head.parameters(), strict=True):
+            mine = own.view(self.heads, self.outputs, -1)
+            for part in parts:
+                mine[here, part] = given.view(other.heads, other.outputs, -1)[there, part]
 
     def start_from(self, source: str) -> None:
-        """Start the backbone from the one source, torchvision's ImageNet weights, downloaded once.
+        """Start the backbone from the one source, its ImageNet weights, downloaded once.
 
         Raises:
             RecipeError: the backbone has another width.
             UserError: they are neither on disk nor to be had.
         """
-        from torchvision.models import ResNet18_Weights  # slow, and wanted for this only
-
-        if self.backbone.conv1.out_channels != 64:
-            raise RecipeError("the ImageNet weights are those of width=64")
-        try:
-            state = ResNet18_Weights.IMAGENET1K_V1.get_state_dict(progress=False, check_hash=True)
-        except OSError as error:
-            raise UserError(
-                "the ImageNet weights of ResNet-18 are not on disk and cannot be downloaded "
-                f"({error}): connect once, or train without them"
-            ) from error
-        self.backbone.load_torchvision(state)
+        self.backbone.load_published()
 
 
 def _check_sizes(size: int, align: int, width: int) -> None:

@@ -7,6 +7,7 @@ Facial Action Unit Detection*. Equation, section, table and figure numbers are t
 from pathlib import Path
 from typing import ClassVar, Literal, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from actionunits.aus import AUSet
@@ -224,18 +225,18 @@ class SACL(nn.Module):
             ``logits`` (B, A). With a graph also ``landmarks`` (B, 49, 2), and in ``aux``
             ``centres`` (B, R, 2), of the ROIs, in pixels of the crop, and ``neighbours_shallow``
             and ``neighbours_deep`` (B, R, K) int64, of the first and the last block. A transformer
-            has no neighbours.
+            has no neighbours. ``embeddings`` (B, 1, D or 2 D) are the mean token and node.
         """
         maps = self.backbone(images)  # of a stem, where there is one, and of four stages
         tokens = self.tokens(maps[-4:])
         if self.nodes is None or self.correlation is None:
-            return Output(self.head(tokens))
+            return Output(self.head(tokens), aux={"embeddings": tokens.mean(1, keepdim=True)})
         found = self.nodes(maps[0])
         nodes, neighbours = self.correlation(found.features)
         logits = self.head(tokens, nodes)
-        return Output(
-            logits, landmarks=found.landmarks, aux={"centres": found.centres, **neighbours}
-        )
+        means = torch.cat([tokens.mean(1, keepdim=True), nodes.mean(1, keepdim=True)], -1)
+        aux = {"centres": found.centres, "embeddings": means, **neighbours}
+        return Output(logits, landmarks=found.landmarks, aux=aux)
 
     def start_from(self, source: str) -> None:
         """Start a timm backbone from the one source, its ImageNet weights, downloaded once.

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from actionunits.errors import RecipeError, UserError
+
 # One image of 224 px under twelve conditions. Larger working sets leave the processor's cache and
 # were measured slower than one condition after the other.
 _FOLDED_PIXELS = 12 * 224 * 224
@@ -156,6 +158,10 @@ class Block(nn.Module):
 class ConditionalResNet18(nn.Module):
     """ResNet-18 up to its pooled features; parameters are named as in torchvision.
 
+    Attributes:
+        name: says which weights fit.
+        features: of a picture under a condition.
+
     Args:
         conditions: C, number of conditions that the norms know.
         width: channels of the first stage, 64 in the paper; the last has eight times as many.
@@ -176,7 +182,7 @@ class ConditionalResNet18(nn.Module):
         def norm(features: int) -> ConditionalNorm:
             return ConditionalNorm(conditions, features, unit_affine=unit_affine, spread=spread)
 
-        self.features = 8 * width
+        self.name, self.features = f"resnet18 of width {width}", 8 * width
         self.conv1 = nn.Conv2d(3, width, 7, 2, padding=3, bias=False)
         self.bn1 = norm(width)
         inside = width
@@ -225,6 +231,26 @@ class ConditionalResNet18(nn.Module):
         extreme = torch.where(scale > 0, highest, lowest)
         y = functional.relu_(torch.addcmul(shift, extreme, scale))
         return y if conditions.one_each else y.flatten(0, 1)
+
+    def load_published(self) -> None:
+        """Start from torchvision's ImageNet weights, downloaded once; call it on new weights.
+
+        Raises:
+            RecipeError: the network has another width.
+            UserError: they are neither on disk nor to be had.
+        """
+        from torchvision.models import ResNet18_Weights  # slow, and wanted for this only
+
+        if self.conv1.out_channels != 64:
+            raise RecipeError("the ImageNet weights are those of width=64")
+        try:
+            state = ResNet18_Weights.IMAGENET1K_V1.get_state_dict(progress=False, check_hash=True)
+        except OSError as error:
+            raise UserError(
+                "the ImageNet weights of ResNet-18 are not on disk and cannot be downloaded "
+                f"({error}): connect once, or train without them"
+            ) from error
+        self.load_torchvision(state)
 
     @torch.no_grad()
     def load_torchvision(self, state: Mapping[str, Tensor]) -> None:

@@ -250,7 +250,5 @@ def test_a_run_of_the_wrong_kind_says_what_is_needed(make: Make) -> None:
         weights.figure(run, choice, nothing)
     with pytest.raises(UserError, match="figure graph .* train mdhr or sacl"):
         graph.figure([run], choice, None, nothing)
-    with pytest.raises(UserError, match="figure tsne .*returns embeddings; sacl"):
-        tsne.by_au([make("sacl")], choice, None, 20)
     with pytest.raises(UserError, match="relates AUs by matrices; gtlenet"):
         relation.matrices(make("gtlenet"), nothing)

@@ -17,7 +17,8 @@ from actionunits.errors import RecipeError
 from actionunits.learn.metrics import F1, Accuracy, resample
 from actionunits.learn.recipe import Recipe, list_ablations, list_recipes, load_recipe
 from actionunits.learn.report import Report, Score, labels_line, mean_landmarks
-from actionunits.learn.run import RECIPE, read_result
+from actionunits.learn.resume import read_result
+from actionunits.learn.run import RECIPE
 
 _FROM_COUNTS = {"f1": F1.score, "accuracy": Accuracy.score}
 _NO_MATTER = {  # settings that leave the scores alone, but for chance
