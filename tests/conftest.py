@@ -1,5 +1,6 @@
 """Fixtures for all tests; `builders` and `trees` beside this file are importable from any test."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -14,7 +15,19 @@ from command import Au, Said
 collect_ignore_glob = ["*conftest.py"]
 
 # The tests' inputs are tiny: more threads than one cost more than they give.
-torch.set_num_threads(1)
+torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+
+
+@pytest.fixture
+def seed() -> int:
+    """Seed of the tests of learning, which must not hang on one: ``TEST_SEED``, or 0."""
+    return int(os.environ.get("TEST_SEED", "0"))
+
+
+@pytest.fixture(autouse=True)
+def _seeded(seed: int) -> None:
+    """Whatever ran before, a test draws the same."""
+    torch.manual_seed(seed)
 
 
 @pytest.fixture(scope="session")

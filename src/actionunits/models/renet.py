@@ -71,7 +71,8 @@ class RENet(nn.Module):
         stats: of the training rows; its correlation is the Pearson relation (of occurrence or of
             intensity, as the table computed it).
         relation: ``pearson``; ``learnable`` (diagonal 1, the others start uniform in 0..1 and are
-            trained); ``identity`` is Eq. (3), nothing mixed; ``none`` is the paper's ResNet-18
+            trained; they move only once the norms have parted, as mixing equal ones changes
+            nothing); ``identity`` is Eq. (3), nothing mixed; ``none`` is the paper's ResNet-18
             baseline: shared norms, one pass, one output an AU, always trained on all AUs.
         task: one output for occurrence, six levels for intensity, or both.
         train_aus: ``one`` random AU a batch, or ``all``.
