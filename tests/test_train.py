@@ -58,13 +58,13 @@ def test_learns_what_the_pictures_show(
         loss={"occurrence": 1.0},
         optimiser={"lr": 0.01},
         batch=24,
-        epochs=15,
+        epochs=20,
         seed=seed,
     )
     report = train(recipe, 1, tmp_path, show=False).report
     record_property("used", learned(tmp_path))
     assert report is not None
-    # The subjects are unseen. Chance is 0.5 and this its third standard deviation; found are 0.9.
+    # The subjects are unseen. Found are 0.8 to 0.9; chance is 0.5, and 0.65 three deviations off.
     missed, allowed = 1 - report.scores["auc"].mean, 1 - 0.65
     record_property("used", missed / allowed)
     assert missed < allowed
