@@ -209,7 +209,7 @@ def test_half_precision_reads_nearly_the_same(
             exact = model(images).logits
         with choices.repeated(), torch.autocast("cpu", torch.bfloat16):
             rough = model(images).logits
-    torch.testing.assert_close(rough.float(), exact, atol=0.05 * exact.abs().max(), rtol=0.05)
+    torch.testing.assert_close(rough.float(), exact, atol=0.1 * exact.abs().max(), rtol=0.1)
 
 
 @every_model
