@@ -73,6 +73,7 @@ def run(setting: Setting) -> Result:
     """Run the tests of learning in a process of its own."""
     environment = {name: value for name, value in os.environ.items() if name not in setting}
     environment |= {name: value for name, value in setting.items() if value is not None}
+    environment["OMP_WAIT_POLICY"] = "PASSIVE"  # threads that wait leave the cores to the others
     # Only files that have such tests: to import the others would take longer than the tests.
     files = [f for f in sorted(TESTS.rglob("test_*.py")) if "mark.learning" in f.read_text("utf-8")]
     with tempfile.TemporaryDirectory() as folder:
