@@ -125,9 +125,9 @@ def summary(settings: list[Setting], results: list[Result]) -> str:
             lines.append(ROW.format(f"{name}={value or '-'}", *figures(some)))
     lines.append(ROW.format("all", *figures(results)))
     hardest = max(results, key=lambda result: result.used)
-    lines.append(f"\nlargest share used: {hardest.used:.2f}, by {hardest.hardest}")
+    lines += [f"\nlargest share used: {hardest.used:.2f}", f"  {hardest.hardest}"]
     for name, times in Counter(name for result in results for name in result.failed).items():
-        lines.append(f"FAILED in {times} settings: {name}")
+        lines += [f"FAILED in {times} of the settings", f"  {name}"]
     return "\n".join(lines)
 
 
