@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test test-slow check format bench clean
+.PHONY: demo test test-slow test-processors check format bench clean
 
 demo: $(READY)
 	$(BIN)/au demo --out demo
@@ -17,6 +17,10 @@ test: $(READY)
 
 test-slow: $(READY)
 	$(BIN)/python -m pytest -m slow --durations=10
+
+# The tests of learning in 81 settings of processor, threads and seed: about an hour.
+test-processors: $(READY)
+	$(BIN)/python tests/processors.py
 
 format: $(READY)
 	$(BIN)/ruff format .

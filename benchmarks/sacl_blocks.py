@@ -54,24 +54,29 @@ def literal_regions(features: Tensor, centres: Tensor, extent: float, bins: int)
     return torch.stack(regions).unflatten(0, centres.shape[:2])
 
 
+def literal_distances(nodes: Tensor, distance: Distance) -> Tensor:
+    """Distance of each node to each, that to itself -1: (B, N, N) float64."""
+    apart = nodes.new_full((len(nodes), *2 * nodes.shape[1:2]), -1.0, dtype=torch.float64)
+    for b, picture in enumerate(nodes.detach().double()):
+        for i, own in enumerate(picture):
+            for j, other in enumerate(picture):
+                if i == j:
+                    continue
+                if distance == "cosine":
+                    apart[b, i, j] = 1 - own @ other / (own.norm() * other.norm())
+                elif distance == "manhattan":
+                    apart[b, i, j] = (own - other).abs().sum()
+                else:
+                    apart[b, i, j] = (own - other).norm()
+    return apart
+
+
 def literal_neighbours(nodes: Tensor, count: int, distance: Distance) -> list[list[list[int]]]:
     """The K nearest nodes of each node, itself first."""
-    graphs = []
-    for picture in nodes.detach().double():
-        graph = []
-        for i, own in enumerate(picture):
-            apart = []
-            for j, other in enumerate(picture):
-                if distance == "cosine":
-                    far = 1 - float(own @ other / (own.norm() * other.norm()))
-                elif distance == "manhattan":
-                    far = float((own - other).abs().sum())
-                else:
-                    far = float((own - other).square().sum())
-                apart.append((-1.0 if i == j else far, j))
-            graph.append([j for _, j in sorted(apart)[:count]])
-        graphs.append(graph)
-    return graphs
+    return [
+        [sorted(range(len(row)), key=row.__getitem__)[:count] for row in picture]
+        for picture in literal_distances(nodes, distance).tolist()
+    ]
 
 
 def literal_convolution(

@@ -1,5 +1,6 @@
 """Fixtures for all tests; `builders` and `trees` beside this file are importable from any test."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -14,7 +15,24 @@ from command import Au, Said
 collect_ignore_glob = ["*conftest.py"]
 
 # The tests' inputs are tiny: more threads than one cost more than they give.
-torch.set_num_threads(1)
+torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+
+# PyTorch's fused attention in half precision asks the processor whether it has AVX-512, and then
+# fails ("pack_vnni2 is only supported when avx512 is supported") where it was told to do without.
+if os.environ.get("ATEN_CPU_CAPABILITY") in {"default", "avx2"}:
+    torch.backends.cuda.enable_flash_sdp(False)  # in spite of its name, for all processors
+
+
+@pytest.fixture
+def seed() -> int:
+    """Seed of the tests of learning, which must not hang on one: ``TEST_SEED``, or 0."""
+    return int(os.environ.get("TEST_SEED", "0"))
+
+
+@pytest.fixture(autouse=True)
+def _seeded(seed: int) -> None:
+    """Whatever ran before, a test draws the same."""
+    torch.manual_seed(seed)
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,16 @@
-"""Recipes of runs that take a second."""
+"""Recipes of runs that take a second, and what comes of them without a run."""
 
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import nn
+
+from actionunits.aus import AUSet
+from actionunits.learn.checkpoint import Card
 from actionunits.learn.recipe import Recipe, parse_recipe
+from actionunits.models import registry
+from actionunits.types import InputSpec, LabelStats
 
 
 def tiny_recipe(root: Path, params: dict[str, Any] | None = None, **changes: Any) -> Recipe:
@@ -26,3 +33,24 @@ def tiny_recipe(root: Path, params: dict[str, Any] | None = None, **changes: Any
         "batch": 4,
     }
     return parse_recipe(values | changes, "test")
+
+
+def make(recipe: Recipe) -> tuple[nn.Module, Card]:
+    """A model with fresh weights and the card of a run."""
+    aus = AUSet.of(recipe.data.aus or ())
+    torch.manual_seed(0)
+    relation = torch.rand(len(aus), len(aus)).fill_diagonal_(1)
+    stats = LabelStats(torch.rand(len(aus)), relation, relation)
+    model = registry.create(recipe.model.name, aus, stats, **recipe.model.params)
+    card = Card(
+        version="0",
+        recipe=recipe,
+        aus=aus.numbers,
+        spec=InputSpec(32, 36, (0.5,) * 3, (0.5,) * 3),
+        fold=1,
+        epoch=2,
+        selection="last",
+        thresholds=(0.1, 0.2, 0.3, 1 / 3),
+        scores={"f1": 0.5, "icc": None},
+    )
+    return model, card

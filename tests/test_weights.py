@@ -41,6 +41,7 @@ def test_reads_unseen_rendered_people() -> None:
     table = datasets.load("synfacs")
     some = table.subset(np.arange(len(table)) % 12 == 0)
     report = evaluate(weights.locate("default"), table=some, resamples=0)
+    # Of given weights, which rounding moves by thousandths: 0.94 and 0.72.
     assert report.scores["auc"].mean > 0.85
     assert report.scores["icc"].mean > 0.5
 

@@ -9,7 +9,6 @@ import pytest
 import skimage.data
 import torch
 from PIL import Image
-from test_checkpoint import make
 from torch import nn
 
 from actionunits.aus import DISFA8
@@ -25,7 +24,7 @@ from actionunits.faces.templates import list_templates
 from actionunits.learn import checkpoint
 from actionunits.types import InputSpec, Output
 from beside import PHOTOS, photos
-from runs import tiny_recipe
+from runs import make, tiny_recipe
 from test_media import write_video
 
 

@@ -9,34 +9,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from actionunits.aus import AUSet
 from actionunits.errors import CheckpointError
 from actionunits.learn import checkpoint
-from actionunits.learn.checkpoint import CARD, WEIGHTS, Card
+from actionunits.learn.checkpoint import CARD, WEIGHTS
 from actionunits.learn.recipe import Recipe
-from actionunits.models import registry
-from actionunits.types import InputSpec, LabelStats
-from runs import tiny_recipe
-
-
-def make(recipe: Recipe) -> tuple[nn.Module, Card]:
-    aus = AUSet.of(recipe.data.aus or ())
-    torch.manual_seed(0)
-    relation = torch.rand(len(aus), len(aus)).fill_diagonal_(1)
-    stats = LabelStats(torch.rand(len(aus)), relation, relation)
-    model = registry.create(recipe.model.name, aus, stats, **recipe.model.params)
-    card = Card(
-        version="0",
-        recipe=recipe,
-        aus=aus.numbers,
-        spec=InputSpec(32, 36, (0.5,) * 3, (0.5,) * 3),
-        fold=1,
-        epoch=2,
-        selection="last",
-        thresholds=(0.1, 0.2, 0.3, 1 / 3),
-        scores={"f1": 0.5, "icc": None},
-    )
-    return model, card
+from runs import make, tiny_recipe
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from actionunits.learn.tasks import TASKS
 from actionunits.learn.train import rate_factor, train
 from actionunits.types import InputSpec
 from builders import write_synfacs
+from learning import learned
 from runs import tiny_recipe
 
 PASSES = 8  # 32 training frames of `synfacs_file`, batch 4
@@ -49,21 +50,28 @@ def assert_same_run(one: Path, two: Path) -> None:
     assert (one / REPORT).read_text() == (two / REPORT).read_text()
 
 
-def test_learns_what_the_pictures_show(tmp_path: Path) -> None:
+@pytest.mark.learning
+def test_learns_what_the_pictures_show(
+    tmp_path: Path, seed: int, record_property: Callable[[str, object], None]
+) -> None:
     corpus = write_synfacs(tmp_path / "corpus.parquet", subjects=6, tasks=1, frames=18)
     recipe = tiny_recipe(
         corpus,
-        {"relation": "none"},
+        {"relation": "none", "task": "occurrence"},
         data={"name": "synfacs", "root": str(corpus), "aus": [1, 2, 6, 12], "cache": True},
+        loss={"occurrence": 1.0},
         optimiser={"lr": 0.01},
-        batch=8,
-        epochs=10,
+        batch=24,
+        epochs=20,
+        seed=seed,
     )
     report = train(recipe, 1, tmp_path, show=False).report
+    record_property("used", learned(tmp_path))
     assert report is not None
-    assert report.scores["auc"].mean > 0.75  # chance is 0.5, and the subjects are unseen
-    log = pd.read_csv(tmp_path / LOG)
-    assert log["loss"].iloc[-1] < 0.7 * log["loss"].iloc[0]
+    # The subjects are unseen. Found are 0.8 to 0.9; chance is 0.5, and 0.65 three deviations off.
+    missed, allowed = 1 - report.scores["auc"].mean, 1 - 0.65
+    record_property("used", missed / allowed)
+    assert missed < allowed
 
 
 def test_folder_of_a_finished_run(recipe: Recipe, tmp_path: Path) -> None:

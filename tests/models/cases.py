@@ -11,6 +11,16 @@ QUICK: dict[str, dict[str, object]] = {
     "renet": {"width": 16, "spread": 0.3},
     "sacl": {"width": 16},
 }
+# Parameters whose gradient is 0 by algebra and not 0 by rounding: a norm takes off what they add.
+# ResT normalises the maps of several heads: rows that sum to 0 lose what all places share. MDHR's
+# last norm is followed by ReLU and a cosine, which a scale leaves alone until the shift is not 0.
+LOST: dict[str, str] = {
+    "mdhr": r"temporal\.after\.0\.weight|dynamics\.fusion\.reduce\.bias",
+    "sacl": (
+        r"backbone\.(embeddings\.\d\.conv"
+        r"|stages\.[1-3]\.\d\.attention\.(kv|reduce_norm))\.bias"
+    ),
+}
 VARIANTS: dict[str, list[dict[str, object]]] = {
     "gtlenet": [
         {},

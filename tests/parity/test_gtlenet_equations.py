@@ -79,7 +79,7 @@ def test_classifiers_train_as_networks_of_their_own(shared: bool) -> None:
     for position in (0, 12):
         gradient = torch.cat([g[position].weight.grad for g in apart])
         ours = together.convolutions[position].weight.grad.view(gradient.shape)
-        torch.testing.assert_close(ours, gradient, atol=1e-4 * gradient.abs().max(), rtol=1e-3)
+        torch.testing.assert_close(ours, gradient, atol=1e-3 * gradient.abs().max(), rtol=1e-3)
     mean = torch.cat([g[1].running_mean for g in apart])
     torch.testing.assert_close(together.convolutions[1].running_mean, mean)
 

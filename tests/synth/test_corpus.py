@@ -102,13 +102,11 @@ def test_interrupted_run_leaves_whole_files_only(assets_folder, renderer, tmp_pa
         [sys.executable, "-c", code], start_new_session=True, stderr=subprocess.PIPE, text=True
     )
     try:
-        deadline = time.monotonic() + 90
         while not list(tmp_path.glob("S*.parquet")):
             assert run.poll() is None, run.communicate()[1]
-            assert time.monotonic() < deadline
             time.sleep(0.02)
         os.killpg(run.pid, signal.SIGINT)
-        _, errors = run.communicate(timeout=30)
+        _, errors = run.communicate(timeout=300)
     finally:
         run.kill()
     assert run.returncode != 0

@@ -75,16 +75,16 @@ class RENet(nn.Module):
             intensity, as the table computed it). Where it relates no AUs at all, weights are taken
             to be loaded next. An AU occurs, for the logits of ``task="intensity"``, from its
             threshold on, or from level 2 where it has none.
-        relation: ``pearson``; ``learnable`` (diagonal 1, the others start uniform in 0..1 and are
-            trained); ``identity`` is Eq. (3), nothing mixed; ``none`` is the paper's ResNet-18
-            baseline: shared norms, one pass, one output an AU, always trained on all AUs.
+        relation: ``pearson``; ``learnable`` (diagonal 1, the others start uniform in 0..1; trained,
+            but unmoved until the norms have parted: mixing equal ones changes nothing);
+            ``identity`` is Eq. (3), nothing mixed; ``none`` is the paper's ResNet-18 baseline:
+            shared norms, one pass, one output an AU, always trained on all AUs.
         task: one output for occurrence, six levels for intensity, or both.
         train_aus: the AUs of a batch. ``all`` and ``one`` at random are the strategies of section
             3.4; a number draws so many. ``each`` deals all of them out evenly, to each picture an
             AU of its own: a batch costs one pass, and a norm sees of an AU only the pictures that
             have it, B / C of a batch of B, so that its statistics waver unless B is many times C.
-        head: ``shared``, or an output for each AU of its ``own``, which can be taken over from a
-            baseline.
+        head: ``shared``, or an output for each AU of its ``own``, which a baseline can lend.
         held_out: FACS numbers that are never trained. Their scale, shift and statistics come from
             Eq. (5) over the other AUs. They need the shared head.
         unit_affine: scale 1 and shift 0 in Eq. (4). Section 4.6 calls that equal to the plain
