@@ -10,6 +10,7 @@ import torch
 from sklearn.metrics import f1_score, roc_auc_score
 
 from actionunits import datasets as data_sets
+from actionunits import weights
 from actionunits.aus import AUSet
 from actionunits.data import splits
 from actionunits.data.dataset import FrameDataset
@@ -63,6 +64,14 @@ def test_equals_the_report_of_the_run_in_any_batches(run: Result) -> None:
         for name, score in report.scores.items():
             expected = run.report.scores[name]
             assert score.per_au == pytest.approx(expected.per_au, abs=1e-5, nan_ok=True)
+
+
+def test_frames_that_are_not_here_are_sought_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match="synfacs-train: there is no .*--data NAME, or .*--root"):
+        evaluate(weights.locate("default"))
 
 
 def test_other_folds_frames_and_places(run: Result, synfacs_file: Path, tmp_path: Path) -> None:

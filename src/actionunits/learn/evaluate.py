@@ -85,10 +85,14 @@ def evaluate(
         fold = card.fold if fold is None else fold
         plain = card.recipe.selection.model_copy(update={"rule": "last", "patience": None})
         recipe = card.recipe.model_copy(update={"data": spec, "selection": plain})
-        samples = task.read(recipe, fold).test
+        try:
+            samples = task.read(recipe, fold).test
+        except DataError as error:
+            hint = "score on another data set with --data NAME, or say with --root where it lies"
+            raise DataError(f"{error}; {hint}") from error
         if samples is None:
             raise DataError(
-                f"{path}: trained on all subjects; say which fold or frames to score on"
+                f"{path}: trained on all subjects; say with --fold or --data what to score on"
             )
         title += "" if fold is None else f", fold {fold}"
     if not templates.may_be_alike(samples.template, card.template):
