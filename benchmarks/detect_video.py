@@ -138,7 +138,7 @@ def stages(clip: Path, predictor: Predictor) -> None:
 
 def read(predictor: Predictor, crops: torch.Tensor) -> None:
     """The network on aligned faces, without its tracker and tables."""
-    feed = _Feed(predictor._spec, predictor._device)
+    feed = _Feed(predictor._spec, predictor._device, False)
     with torch.inference_mode(), feed.autocast():
         for images in feed.images(crops):
             predictor._model(images)

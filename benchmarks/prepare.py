@@ -68,7 +68,7 @@ def scene(width: int, height: int, face: int) -> Scene:
 
 def ours(of: Scene, template: str) -> None:
     picture = _Picture(0, Frame(of.image, "", 0, 0.0), "")
-    faces, lost = _align([picture], of.points[None], None, template)
+    faces, lost, _ = _align([picture], of.points[None], None, template)
     assert faces
     assert not lost
 
@@ -107,7 +107,7 @@ def chunk(of: Scene, finder: str) -> None:
     """Find, align and encode, as a preparation does."""
     pictures = [_Picture(frame.number, frame, "") for frame in frames(of)]
     template = finder.rpartition(" ")[2]
-    faces, lost = _align(pictures, None, lambda: following(finder), template)
+    faces, lost, _ = _align(pictures, None, lambda: following(finder), template)
     assert len(faces) == _CHUNK
     assert not lost
 

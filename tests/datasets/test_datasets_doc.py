@@ -48,7 +48,7 @@ def quick(arguments: list[str], root: Path) -> list[str]:
     small = SMALL | QUICK[recipe.model.name]
     small.pop("neighbours", None)  # one of MDHR's ablations, which `au compare` would take it for
     sets = [f"model.params.{key}={value}" for key, value in small.items()]
-    sets += ["epochs=1", "batch=4"]
+    sets += ["epochs=1", "batch=2"]  # two people are trained on, a clip of each
     if not str(recipe.init).startswith("runs/"):  # weights that are fetched by hand or from the web
         sets.append("init=null")
     return [*arguments, *(f"--set={each}" for each in sets)]
