@@ -12,8 +12,11 @@ from actionunits import aus
 from actionunits.aus import AUSet
 from actionunits.errors import CheckpointError, DataError, RecipeError
 from actionunits.learn.recipe import list_ablations, load_recipe
+from actionunits.models import registry
 from actionunits.models.mdhr import MDHR, MDHRLoss
 from actionunits.models.registry import blank_stats
+from actionunits.models.renet import RENet
+from actionunits.nn.resnet import ConditionalNorm
 from actionunits.types import Batch, ClipModel, Output
 
 VOCABULARY = aus.DISFA8
@@ -269,3 +272,37 @@ def test_recipes_and_their_ablations_build_and_weight_the_terms_of_their_loss(re
         assert model.spec.clip == params["clip"]
         kept = {key: params[key] for key in ("auxiliary", "groups")}
         assert set(MDHRLoss(VOCABULARY, blank_stats(A), **kept).terms) == set(chosen.loss)
+
+
+def mdhr_of(backbone: str) -> MDHR:
+    stats = blank_stats(8)
+    return MDHR(aus.DISFA8, stats, backbone=backbone, clip=2, neighbours=1, width=16, size=64)
+
+
+def test_the_backbone_starts_from_that_of_the_baseline() -> None:
+    baseline = RENet(aus.ALL, blank_stats(18), relation="none", size=64, align=64).eval()
+    for module in baseline.modules():
+        if isinstance(module, ConditionalNorm):
+            module.running_mean.normal_()
+            module.running_var.uniform_(0.5, 2)
+    model = mdhr_of("resnet18.tv_in1k").eval()
+    model.adopt(baseline, aus.ALL)
+    images = torch.randn(2, 3, 64, 64)
+    with torch.inference_mode():
+        expected = registry.embedding(baseline(images))
+        torch.testing.assert_close(model.backbone(images)[-1].mean((2, 3)), expected)
+    again = mdhr_of("resnet18.tv_in1k").eval()
+    again.adopt(model, aus.DISFA8)
+    with torch.inference_mode():
+        assert torch.equal(again.backbone(images)[-1], model.backbone(images)[-1])
+
+
+def test_starts_that_do_not_fit_are_refused() -> None:
+    model = mdhr_of("resnet18.tv_in1k")
+    with pytest.raises(RecipeError, match="found one for each AU"):
+        model.adopt(RENet(aus.DISFA8, blank_stats(8), relation="identity"), aus.DISFA8)
+    narrow = RENet(aus.DISFA8, blank_stats(8), relation="none", width=16)
+    with pytest.raises(RecipeError, match="it needs the backbone resnet18"):
+        model.adopt(narrow, aus.DISFA8)
+    with pytest.raises(RecipeError, match="of a ResNet-18 or of a pyramid"):
+        model.adopt(torch.nn.Linear(1, 1), None)

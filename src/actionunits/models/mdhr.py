@@ -332,6 +332,14 @@ class MDHR(nn.Module):
         p = functional.cosine_similarity(v.float().relu(), self.prototypes.float().relu(), -1)
         return p.clamp(_LEAST, 1 - _LEAST).logit()
 
+    def adopt(self, other: nn.Module, aus: AUSet | None) -> None:
+        """Start the backbone from that of a ResNet-18 baseline, or of another MDHR.
+
+        Raises:
+            RecipeError: it is another.
+        """
+        self.backbone.adopt(other)
+
     def start_from(self, source: str) -> None:
         """Start the backbone from the one source, timm's weights of its name, downloaded once.
 

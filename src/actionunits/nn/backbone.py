@@ -14,6 +14,7 @@ from timm.models import FeatureInfo
 from torch import Tensor, nn
 
 from actionunits.errors import CheckpointError, RecipeError, UserError, counted
+from actionunits.nn.resnet import ConditionalResNet18
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -91,6 +92,24 @@ class Pyramid(nn.Module):
             return nested if nested in wanted else f"{stem}_{moved}.{rest}"  # as pyramids call it
 
         load_mapped(self.net, state, rename, file)
+
+    def adopt(self, other: nn.Module) -> None:
+        """Take the weights of another model's backbone: a pyramid, or a ResNet-18 of shared norms.
+
+        Raises:
+            RecipeError: it has none of this architecture.
+        """
+        backbone = getattr(other, "backbone", None)
+        if isinstance(backbone, ConditionalResNet18):
+            state = backbone.torchvision_state()
+        elif isinstance(backbone, Pyramid):
+            state = backbone.net.state_dict()
+        else:
+            raise RecipeError("init: the backbone starts from that of a ResNet-18 or of a pyramid")
+        try:
+            load_mapped(self.net, state, lambda name: name, Path("init"))
+        except CheckpointError as error:
+            raise RecipeError(f"{error}: it needs the backbone {self.name}") from error
 
 
 def _create(name: str, size: int, pretrained: bool, drop_path: float) -> nn.Module:

@@ -273,6 +273,21 @@ class ConditionalResNet18(nn.Module):
                 given[key] = value
         self.load_shared(given)
 
+    def torchvision_state(self) -> dict[str, Tensor]:
+        """Weights under the names of torchvision's ResNet-18, of a network with one condition.
+
+        Raises:
+            RecipeError: its norms differ from condition to condition.
+        """
+        if len(self.bn1.gamma) > 1:
+            raise RecipeError("init: expected shared norms, found one for each AU")
+        renamed = {"gamma": "weight", "beta": "bias"}
+        given = {}
+        for key, value in self.state_dict().items():
+            path, _, last = key.rpartition(".")
+            given[f"{path}.{renamed.get(last, last)}"] = value[0] if value.ndim == 2 else value
+        return given
+
     @torch.no_grad()
     def load_shared(self, state: Mapping[str, Tensor]) -> None:
         """Take over the weights of a network with one condition; its norms serve every condition.
