@@ -62,7 +62,8 @@ def test_a_video_in_chunks_reads_as_it_does_whole(
         parts = [model.read(padded[:, i : i + chunk + 2 * c]) for i in range(0, 40, chunk)]
     logits = torch.cat([part.logits for part in parts], 1)
     assert whole.logits.shape == (1, 40, A)
-    torch.testing.assert_close(logits, whole.logits, atol=1e-6, rtol=1e-6)
+    # Sums of another order: up to 3e-5 was seen. One wrong neighbour was seen to move them by 17.
+    torch.testing.assert_close(logits, whole.logits, atol=1e-3, rtol=1e-3)
     assert torch.equal(torch.cat([part.aux["edges"] for part in parts], 1), whole.aux["edges"])
 
 
