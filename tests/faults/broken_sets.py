@@ -1,0 +1,76 @@
+"""Broken files in data sets as they were handed out, and as they were prepared."""
+
+import functools
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from damage import Random, damaged
+from trials import Case, Outcome, Trial, judged_by_name
+from watched import Ran, Watched
+
+import trees
+
+_TREES: dict[str, Callable[[Path], object]] = {
+    "bp4d": lambda root: trees.bp4d(root, landmarks=True),
+    "bp4d_plus": trees.bp4d_plus,
+    "disfa": trees.disfa,
+    "fera2017": trees.fera2017,
+}
+
+
+def handed_out(rng: Random, folder: Path) -> Trial:
+    """Break or take away a file of a data set, then check it."""
+    name = str(rng.choice(list(_TREES)))
+    shutil.copytree(_tree(name).name, folder / name)
+    files = sorted(file for file in (folder / name).rglob("*") if file.is_file())
+    file = files[rng.integers(len(files))]
+    if rng.random() < 0.15:
+        file.unlink()
+        how = "is not there"
+    else:
+        broken = damaged(file.read_bytes(), rng)
+        file.write_bytes(broken.data)
+        how = broken.how
+    where = file.relative_to(folder)
+    return Trial(lambda _: ["data", "check", name, name], [judged_by_name(name, f"{where} {how}")])
+
+
+def prepared(rng: Random, folder: Path) -> Trial:
+    """Break a file of a prepared data set; a second preparation makes it as it was."""
+    shutil.copytree(_prepared().name, folder, dirs_exist_ok=True)
+    files = sorted(file for file in (folder / "out").iterdir() if file.is_file())
+    file = files[rng.integers(len(files))]
+    whole = {each.name: each.read_bytes() for each in files}
+    broken = damaged(whole[file.name], rng)
+    file.write_bytes(broken.data)
+    arguments = ["data", "prepare", "bp4d", "bp4d", "out", "--workers", "1"]
+
+    def judge(ran: Ran, folder: Path) -> Outcome:
+        if ran.code != 0:
+            return "clean error" if "out" in ran.said else "unnamed"
+        found = {each.name: each.read_bytes() for each in (folder / "out").iterdir()}
+        return "read" if found == whole else "silent"
+
+    return Trial(lambda _: arguments, [Case(file.name, f"{file.name} {broken.how}", judge)])
+
+
+@functools.cache
+def _tree(name: str) -> "tempfile.TemporaryDirectory[str]":
+    made = tempfile.TemporaryDirectory(prefix="faults-")
+    _TREES[name](Path(made.name))
+    return made
+
+
+@functools.cache
+def _prepared() -> "tempfile.TemporaryDirectory[str]":
+    made = tempfile.TemporaryDirectory(prefix="faults-")
+    folder = Path(made.name)
+    trees.bp4d(folder / "bp4d", ("F001", "M001"), ("T1",), landmarks=True)
+    watched = Watched()
+    ran = watched.run(["data", "prepare", "bp4d", "bp4d", "out", "--workers", "1"], folder)
+    watched.close()
+    if ran.code != 0:
+        raise RuntimeError(f"the data set to break could not be prepared:\n{ran.said}")
+    return made
