@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from actionunits.errors import CheckpointError
+from actionunits.errors import CheckpointError, UserError
 from actionunits.learn import checkpoint
 from actionunits.learn.checkpoint import CARD, WEIGHTS
 from actionunits.learn.recipe import Recipe
@@ -160,3 +161,14 @@ def test_foreign_or_damaged_state_is_named(tmp_path: Path) -> None:
     file.write_bytes(file.read_bytes()[:50])
     with pytest.raises(CheckpointError, match=r"state\.safetensors: damaged"):
         checkpoint.load_state(file, net, torch.optim.SGD(net.parameters()))
+
+
+def test_a_full_disk_is_said_in_one_sentence(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr(checkpoint, "save_file", full)
+    with pytest.raises(UserError, match=r"cannot write .*safetensors: I/O error: No space left"):
+        checkpoint.save(*make(recipe), tmp_path)

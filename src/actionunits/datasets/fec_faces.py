@@ -23,7 +23,7 @@ from actionunits.faces import templates
 from actionunits.faces.align import FloatArray, warp
 from actionunits.faces.centerface import CenterFace
 from actionunits.faces.detections import Detections, Detector
-from actionunits.files import atomic, writing
+from actionunits.files import alone, atomic, writing
 from actionunits.media import encode_jpeg, read_image
 from actionunits.types import Frame
 
@@ -119,7 +119,7 @@ def prepare_fec(
     Raises:
         DataError: the template needs landmarks and nobody finds them, the folder is of another
             template, the tables cannot be read, the votes never agree so far, or there is no room.
-        UserError: something cannot be written.
+        UserError: something cannot be written, or another process prepares into the folder.
     """
     placing = _placing(root, template, detector or CenterFace(threads=1), look)
     _claim(out, template)
@@ -136,14 +136,15 @@ def prepare_fec(
     faces = listed.faces.iloc[used].reset_index(drop=True)
     agreed[_CORNERS] = numbers.reshape(-1, 3)  # among the faces that are used
     _check_room(faces, out, images, console)
-    reasons = _align_all(faces, out, images, threads, placing, console)
-    there = np.array([reason is None for reason in reasons], dtype=bool)
-    lost = faces.assign(reason=np.array(reasons, dtype=object))[~there]
-    for name, table in ((LOST, lost), (MALFORMED, listed.malformed)):
-        with writing(out / name), atomic(out / name) as file:
-            table.to_csv(file, index=False)
-    whole = there[agreed[_CORNERS].to_numpy()].all(1)
-    _write_triplets(agreed[whole], len(faces), template, out / TRIPLETS)
+    with alone(out):
+        reasons = _align_all(faces, out, images, threads, placing, console)
+        there = np.array([reason is None for reason in reasons], dtype=bool)
+        lost = faces.assign(reason=np.array(reasons, dtype=object))[~there]
+        for name, table in ((LOST, lost), (MALFORMED, listed.malformed)):
+            with writing(out / name), atomic(out / name) as file:
+                table.to_csv(file, index=False)
+        whole = there[agreed[_CORNERS].to_numpy()].all(1)
+        _write_triplets(agreed[whole], len(faces), template, out / TRIPLETS)
     counts = _counts(listed.triplets, agreed, agreed[whole])
     return Prepared(int(there.sum()), lost, listed.malformed, counts)
 

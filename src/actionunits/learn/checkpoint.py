@@ -21,7 +21,7 @@ from actionunits.aus import AUSet
 from actionunits.data.people import UNKNOWN
 from actionunits.data.table import Coding
 from actionunits.errors import CheckpointError, RecipeError
-from actionunits.files import atomic
+from actionunits.files import atomic, writing
 from actionunits.learn.recipe import Recipe
 from actionunits.models import registry
 from actionunits.nn.backbone import check_fit
@@ -103,7 +103,7 @@ def save(model: nn.Module, card: Card, folder: Path | str, dtype: Storage = "flo
     (folder / CARD).unlink(missing_ok=True)
     _write(folder / WEIGHTS, tensors, {})
     card = card.model_copy(update={"dtype": dtype, "sha256": _sha256(folder / WEIGHTS)})
-    with atomic(folder / CARD) as file:
+    with writing(folder / CARD), atomic(folder / CARD) as file:
         file.write_text(card.model_dump_json(indent=1) + "\n", encoding="utf-8")
     return card
 
@@ -247,9 +247,11 @@ def _folder(path: Path) -> Path:
 
 def _write(file: Path, tensors: Mapping[str, Tensor], header: dict[str, str]) -> None:
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    with atomic(file) as temporary:
-        save_file(plain, temporary, header)
-        temporary.chmod(0o644)  # the library makes files that only their owner reads
+    with writing(file), atomic(file) as temporary:
+        try:
+            save_file(plain, temporary, header)
+        except SafetensorError as error:  # what the library makes of a full disk
+            raise OSError(str(error)) from error
 
 
 def _read(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

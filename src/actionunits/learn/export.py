@@ -16,7 +16,7 @@ from actionunits import weights
 from actionunits.errors import UserError
 from actionunits.faces.align import template
 from actionunits.faces.templates import target
-from actionunits.files import atomic
+from actionunits.files import atomic, folder, writing
 from actionunits.learn import checkpoint
 from actionunits.learn.checkpoint import Card
 from actionunits.models import registry
@@ -79,9 +79,11 @@ def export(name_or_path: str | Path, out: Path | str, *, embedding: bool = False
 
     Raises:
         CheckpointError: there is no such checkpoint, or it reads no AUs.
-        UserError: the model cannot be exported, or the file does not compute the same.
+        UserError: the model cannot be exported, the file does not compute the same, or it cannot
+            be written.
     """
     out = Path(out)
+    folder(out.parent)  # said before the work, not after it
     model, card = checkpoint.load(weights.locate(name_or_path))
     card.au_set()
     deployed = Deployed(model, embedding=embedding).eval()
@@ -89,7 +91,7 @@ def export(name_or_path: str | Path, out: Path | str, *, embedding: bool = False
     program = _trace(deployed, example, str(name_or_path))
     for key, value in _metadata(card).items():
         program.model.metadata_props[key] = value
-    with atomic(out) as file:
+    with writing(out), atomic(out) as file:
         program.save(file)
         _compare(deployed, file, card.spec)
     return out

@@ -8,7 +8,7 @@ from accelerate import Accelerator
 from pydantic import ValidationError
 
 from actionunits.errors import RecipeError
-from actionunits.files import atomic
+from actionunits.files import atomic, writing
 from actionunits.learn import checkpoint
 from actionunits.learn.recipe import Recipe, load_recipe
 from actionunits.learn.report import read_report
@@ -105,7 +105,7 @@ def _no_further(out: Path, recipe: Recipe) -> str:
 
 
 def _write_recipe(out: Path, recipe: Recipe) -> None:
-    with atomic(out / RECIPE) as file:
+    with writing(out / RECIPE), atomic(out / RECIPE) as file:
         values = recipe.model_dump(mode="json")
         file.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
 
