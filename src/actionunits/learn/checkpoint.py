@@ -2,7 +2,7 @@
 
 A checkpoint is a folder with ``model.safetensors`` and ``card.json``, and the card holds the
 checksum of the weights, so that the two cannot be mixed up. The state of an unfinished run is one
-safetensors file: tensors, and everything else as JSON in its header.
+safetensors file: tensors, everything else as JSON in its header, and its own checksum there.
 """
 
 import hashlib
@@ -17,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from actionunits import seals
 from actionunits.aus import AUSet
 from actionunits.data.people import UNKNOWN
 from actionunits.data.table import Coding
@@ -28,6 +29,7 @@ from actionunits.nn.backbone import check_fit
 from actionunits.types import InputSpec
 
 WEIGHTS, CARD = "model.safetensors", "card.json"
+_SEAL = "seal"  # in the header of a state
 Storage = Literal["float32", "float16"]
 
 
@@ -200,6 +202,7 @@ def save_state(
         "groups": json.dumps(state["param_groups"]),
         "numbers": json.dumps(numbers),
         "progress": json.dumps(dict(progress)),
+        _SEAL: seals.BLANK,
     }
     _write(file, tensors, header)
 
@@ -210,7 +213,7 @@ def load_state(file: Path, model: nn.Module, optimiser: torch.optim.Optimizer) -
     Raises:
         CheckpointError: the file is damaged or belongs to another model.
     """
-    tensors, header = _read(file)
+    tensors, header = _read_state(file)
     weights = {n.removeprefix("model."): t for n, t in tensors.items() if n.startswith("model.")}
     load_weights(model, weights, file)
     try:
@@ -226,6 +229,22 @@ def load_state(file: Path, model: nn.Module, optimiser: torch.optim.Optimizer) -
     except (KeyError, ValueError) as error:
         raise CheckpointError(f"{file}: not the state of this run: {error}") from None
     return progress
+
+
+def check_state(file: Path) -> None:
+    """Look whether a state is as it was written.
+
+    Raises:
+        CheckpointError: it is damaged.
+    """
+    _read_state(file)
+
+
+def _read_state(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    tensors, header = _read(file)
+    if not seals.is_whole(file, header.get(_SEAL)):
+        raise CheckpointError(f"{file}: damaged: it is not what its checksum says")
+    return tensors, header
 
 
 def _adopt(optimiser: torch.optim.Optimizer) -> None:
@@ -252,6 +271,8 @@ def _write(file: Path, tensors: Mapping[str, Tensor], header: dict[str, str]) ->
             save_file(plain, temporary, header)
         except SafetensorError as error:  # what the library makes of a full disk
             raise OSError(str(error)) from error
+        if _SEAL in header:
+            seals.seal(temporary)
 
 
 def _read(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

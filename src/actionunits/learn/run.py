@@ -28,7 +28,7 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from actionunits.data.people import all_known
-from actionunits.errors import RecipeError, UserError
+from actionunits.errors import CheckpointError, RecipeError, UserError
 from actionunits.files import atomic, writing
 from actionunits.learn import checkpoint
 from actionunits.learn.checkpoint import Card
@@ -112,7 +112,7 @@ class Run:
         self._kind, self._spec = task, spec
         self.at = Standing(fold)
         if (out / STATE).is_file():
-            self.at = Standing(**checkpoint.load_state(out / STATE, model, optimiser))
+            self.at = Standing(**_load_state(out, model, optimiser))
             if self.at.fold != fold:
                 raise RecipeError(
                     f"{out} holds a run of fold {self.at.fold}; choose another folder"
@@ -329,6 +329,25 @@ class Run:
 
     def _speed(self) -> float:
         return self._seen / max(time.monotonic() - self._since, 1e-9)
+
+
+def _load_state(out: Path, model: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, Any]:
+    try:
+        return checkpoint.load_state(out / STATE, model, optimiser)
+    except CheckpointError as error:
+        raise CheckpointError(f"{error}; {without_state(out)}") from error
+
+
+def without_state(out: Path) -> str:
+    """What to do with a run whose state is damaged."""
+    try:
+        _, card = checkpoint.load(out / CHECKPOINT)
+    except CheckpointError:
+        return "start the run afresh (--fresh)"
+    return (
+        f"start the run afresh (--fresh), or another from its whole checkpoint of epoch "
+        f"{card.epoch}, with --set init={out} and another --out"
+    )
 
 
 @contextmanager
