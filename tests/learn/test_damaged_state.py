@@ -9,7 +9,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from actionunits.errors import CheckpointError
+from actionunits.errors import CheckpointError, RecipeError
 from actionunits.learn import checkpoint
 from actionunits.learn.run import CHECKPOINT, LAST, REPORT, STATE, Run
 from actionunits.learn.train import train
@@ -101,3 +101,12 @@ def test_a_finished_run_is_not_given_up_for_a_damaged_state(
     assert json.loads((tmp_path / REPORT).read_text(encoding="utf-8"))
     assert checkpoint.load(tmp_path / CHECKPOINT)[1].epoch == 1
     assert train(recipe, 1, tmp_path, show=False).report is not None
+
+
+def test_a_damaged_report_is_not_believed(synfacs_file: Path, tmp_path: Path) -> None:
+    recipe = tiny_recipe(synfacs_file, epochs=1)
+    train(recipe, 1, tmp_path, show=False)
+    text = (tmp_path / REPORT).read_text(encoding="utf-8")
+    (tmp_path / REPORT).write_text(text.replace("0.", "0.9", 1), encoding="utf-8")
+    with pytest.raises(RecipeError, match="damaged; start the run afresh"):
+        train(recipe, 1, tmp_path, show=False)

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from actionunits import seals
 from actionunits.data.table import FACE_SIDE
 from actionunits.datasets.fec import FACE, PARTS, SHARDS, TRIPLETS, VERSION, VOTES, annotations
 from actionunits.datasets.fetch import fetch, picture, unknown
@@ -178,10 +179,9 @@ def _claim(out: Path, template: str) -> None:
 
 def _template(file: Path) -> str | None:
     """How the faces of a shard are placed; None where it is damaged, and so will be made anew."""
-    try:
-        return (pq.read_schema(file).metadata or {}).get(b"template", b"").decode() or None
-    except (OSError, pa.ArrowInvalid):
+    if not seals.is_whole_parquet(file):
         return None
+    return (pq.read_schema(file).metadata or {}).get(b"template", b"").decode() or None
 
 
 def _check_room(faces: pd.DataFrame, out: Path, images: Path, console: Console) -> None:
@@ -311,16 +311,14 @@ def _five(found: Detections, box: FloatArray) -> FloatArray | None:
 
 def _read_shard(file: Path, faces: pd.DataFrame, template: str) -> list[_Cut | None]:
     """What became of these faces in earlier runs; None where that is not known."""
+    if not seals.is_whole_parquet(file):
+        return [None] * len(faces)
     try:
         table = pq.read_table(file, page_checksum_verification=True)
         placed = (table.schema.metadata or {}).get(b"template") == template.encode()
         same = placed and table.select(FACE).to_pandas().equals(faces)
         columns = [table[name].to_pylist() for name in _Cut._fields]
-    except (
-        OSError,
-        pa.ArrowException,
-        KeyError,
-    ):  # not there, damaged or something else: made anew
+    except (OSError, pa.ArrowException, KeyError):  # damaged or something else: made anew
         return [None] * len(faces)
     return [_Cut(*row) for row in zip(*columns, strict=True)] if same else [None] * len(faces)
 
@@ -334,20 +332,26 @@ def _write_shard(faces: pd.DataFrame, cuts: list[_Cut], template: str, file: Pat
         table = table.append_column(name, pa.array(columns[name], kind))
     packed = {name: "NONE" if name == "image" else "ZSTD" for name in table.column_names}
     with writing(file), atomic(file) as temporary:
-        pq.write_table(
-            table,
-            temporary,
-            row_group_size=_ROW_GROUP,
-            compression=packed,
-            write_page_checksum=True,
-        )
+        _write_sealed(table, temporary, _ROW_GROUP, packed)
 
 
 def _write_triplets(triplets: pd.DataFrame, faces: int, template: str, file: Path) -> None:
     card = {"kind": "fec", "version": VERSION, "faces": faces, "template": template}
     table = pa.Table.from_pandas(triplets, preserve_index=False)
     with writing(file), atomic(file) as temporary:
-        pq.write_table(table.replace_schema_metadata({"actionunits": json.dumps(card)}), temporary)
+        described = table.replace_schema_metadata({"actionunits": json.dumps(card)})
+        _write_sealed(described, temporary, len(table) or 1, "ZSTD")
+
+
+def _write_sealed(
+    table: pa.Table, file: Path, group: int, compression: str | dict[str, str]
+) -> None:
+    with pq.ParquetWriter(
+        file, table.schema, compression=compression, write_page_checksum=True
+    ) as writer:
+        writer.write_table(table, group)
+        writer.add_key_value_metadata({seals.KEY: seals.BLANK})
+    seals.seal(file)
 
 
 def _counts(listed: pd.DataFrame, agreed: pd.DataFrame, kept: pd.DataFrame) -> pd.DataFrame:

@@ -1,6 +1,5 @@
 """Prepare a data set: align the faces of all its sequences and write them with their labels."""
 
-import json
 import multiprocessing
 import os
 from collections import Counter
@@ -24,7 +23,7 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from actionunits import processes
+from actionunits import processes, seals
 from actionunits.data.prepared import (
     MANIFEST,
     Lost,
@@ -95,7 +94,7 @@ def prepare(
             raise ExceptionGroup(f"{some} could not be prepared", failures)
         manifest = _describe(raw, out, template, list(files))
         with writing(out / MANIFEST), atomic(out / MANIFEST) as file:
-            file.write_text(json.dumps(manifest.model_dump(mode="json"), indent=1) + "\n", "utf-8")
+            seals.write_json(file, manifest.model_dump(mode="json"))
     return manifest
 
 
@@ -128,6 +127,8 @@ def _claim(out: Path, name: str, template: str, files: list[str]) -> dict[str, i
         if shard is None:
             continue
         if (shard.name, shard.template) != (name, template):
+            if not is_whole(out / file):
+                continue
             raise DataError(
                 f"{out} holds {shard.name} with the template {shard.template}, not {name} with "
                 f"{template}; give another folder"

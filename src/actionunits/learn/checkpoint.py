@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -29,7 +29,6 @@ from actionunits.nn.backbone import check_fit
 from actionunits.types import InputSpec
 
 WEIGHTS, CARD = "model.safetensors", "card.json"
-_SEAL = "seal"  # in the header of a state
 Storage = Literal["float32", "float16"]
 
 
@@ -106,7 +105,7 @@ def save(model: nn.Module, card: Card, folder: Path | str, dtype: Storage = "flo
     _write(folder / WEIGHTS, tensors, {})
     card = card.model_copy(update={"dtype": dtype, "sha256": _sha256(folder / WEIGHTS)})
     with writing(folder / CARD), atomic(folder / CARD) as file:
-        file.write_text(card.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        seals.write_json(file, card.model_dump(mode="json"))
     return card
 
 
@@ -121,12 +120,12 @@ def read_card(path: Path | str) -> Card:
     """
     file = _folder(Path(path)) / CARD
     try:
-        return Card.model_validate_json(file.read_text(encoding="utf-8"))
+        return Card.model_validate(seals.read_json(file))
     except OSError:
         raise CheckpointError(
             f"{path}: expected a checkpoint, a folder with {WEIGHTS} and {CARD}; found no {CARD}"
         ) from None
-    except (ValidationError, UnicodeDecodeError) as error:
+    except ValueError as error:
         first = str(error).splitlines()[0]
         raise CheckpointError(f"{file}: not a card that this version can read: {first}") from None
 
@@ -202,7 +201,7 @@ def save_state(
         "groups": json.dumps(state["param_groups"]),
         "numbers": json.dumps(numbers),
         "progress": json.dumps(dict(progress)),
-        _SEAL: seals.BLANK,
+        seals.KEY: seals.BLANK,
     }
     _write(file, tensors, header)
 
@@ -242,7 +241,7 @@ def check_state(file: Path) -> None:
 
 def _read_state(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     tensors, header = _read(file)
-    if not seals.is_whole(file, header.get(_SEAL)):
+    if not seals.is_whole(file, header.get(seals.KEY)):
         raise CheckpointError(f"{file}: damaged: it is not what its checksum says")
     return tensors, header
 
@@ -271,7 +270,7 @@ def _write(file: Path, tensors: Mapping[str, Tensor], header: dict[str, str]) ->
             save_file(plain, temporary, header)
         except SafetensorError as error:  # what the library makes of a full disk
             raise OSError(str(error)) from error
-        if _SEAL in header:
+        if seals.KEY in header:
             seals.seal(temporary)
 
 

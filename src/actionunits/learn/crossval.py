@@ -4,6 +4,7 @@ Papers average differently, so both figures are given: the mean over the folds, 
 counts pooled over the folds, in which an AU that is rare in one fold weighs less there.
 """
 
+import json
 from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, computed_field
 from rich.table import Table
 
+from actionunits import seals
 from actionunits.aus import AUSet
 from actionunits.data.splits import FOLDS
 from actionunits.errors import counted
@@ -174,7 +176,7 @@ def crossval(
     if torch.distributed.is_initialized() and torch.distributed.get_rank() > 0:
         return report
     with writing(out / REPORT), atomic(out / REPORT) as file:
-        file.write_text(report.to_json(), encoding="utf-8")
+        seals.write_json(file, json.loads(report.to_json()))
     if isinstance(report, CrossReport):
         write_tables(report, out)
     return report

@@ -1,12 +1,13 @@
 """What the folder of a run holds already: a finished run, one that goes on, or another."""
 
+import json
 from pathlib import Path
 
 import pandas as pd
 import yaml
 from accelerate import Accelerator
-from pydantic import ValidationError
 
+from actionunits import seals
 from actionunits.errors import CheckpointError, RecipeError
 from actionunits.files import atomic, writing
 from actionunits.learn import checkpoint
@@ -78,8 +79,8 @@ def read_result(out: Path) -> Result:
     if not file.is_file():
         return Result(out / CHECKPOINT, None)
     try:
-        return Result(out / CHECKPOINT, read_report(file.read_text("utf-8")))
-    except ValidationError:
+        return Result(out / CHECKPOINT, read_report(json.dumps(seals.read_json(file))))
+    except ValueError:
         raise RecipeError(f"{file}: damaged; start the run afresh") from None
 
 

@@ -6,6 +6,7 @@ scores on the test fold) and ``state.safetensors`` until it is finished, from th
 """
 
 import itertools
+import json
 import math
 import signal
 import threading
@@ -27,6 +28,7 @@ from rich import progress
 from rich.console import Console
 from torch import Tensor, nn
 
+from actionunits import seals
 from actionunits.data.people import all_known
 from actionunits.errors import CheckpointError, RecipeError, UserError
 from actionunits.files import atomic, writing
@@ -256,7 +258,7 @@ class Run:
         if self.accelerator.is_main_process:
             if report is not None:
                 with writing(self.out / REPORT), atomic(self.out / REPORT) as file:
-                    file.write_text(report.to_json(), encoding="utf-8")
+                    seals.write_json(file, json.loads(report.to_json()))
             (self.out / STATE).replace(self.out / LAST)
         self.accelerator.wait_for_everyone()
         return Result(self.out / CHECKPOINT, report)
