@@ -2,8 +2,9 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from actionunits import seals
 from actionunits.data.table import FACE_SIDE
 from actionunits.datasets.fec import FACE, PARTS, SHARDS, TRIPLETS, VERSION, VOTES, annotations
-from actionunits.datasets.fetch import fetch, picture, unknown
+from actionunits.datasets.fetch import Missing, fetch, picture, unknown
 from actionunits.datasets.room import FACE_BYTES, Need, check_room
 from actionunits.errors import DataError, MediaError, counted
 from actionunits.faces import templates
@@ -38,6 +39,7 @@ _OVERLAP = 0.2  # of the annotated box and the detected one, over their union
 _QUALITY = 95  # of the JPEGs
 _ROW_GROUP = 16  # faces that are read at once
 
+_Get = Callable[[Iterable[str]], dict[str, Missing]]  # what could not be had of some addresses
 Look = Callable[[Sequence[Frame], FloatArray], FloatArray]
 """N frames and the five points (N, 5, 2) of the face in each to its 49 landmarks (N, 49, 2)."""
 
@@ -91,6 +93,7 @@ def prepare_fec(
     images: Path | None = None,
     template: str = templates.CANONICAL,
     votes: int = VOTES,
+    hosts: Collection[str] = (),
     threads: int = 4,
     detector: Detector | None = None,
     look: Look | None = None,
@@ -108,6 +111,7 @@ def prepare_fec(
         images: folder of the downloads, kept for the next time; one in `out` where not given.
         template: how faces are placed, one of `actionunits.faces.templates.list_templates`.
         votes: how many annotators must have found the odd face; more than half in any case.
+        hosts: names of private networks that may be asked for pictures; others there are not.
         threads: pictures asked for at a time.
         detector: finds the five points of the faces; `CenterFace` where not given.
         look: finds 49 landmarks for a template that needs them, such as
@@ -138,7 +142,8 @@ def prepare_fec(
     agreed[_CORNERS] = numbers.reshape(-1, 3)  # among the faces that are used
     _check_room(faces, out, images, console)
     with alone(out):
-        reasons = _align_all(faces, out, images, threads, placing, console)
+        get = partial(fetch, cache=images, hosts=hosts, threads=threads)
+        reasons = _align_all(faces, out, images, get, placing, console)
         there = np.array([reason is None for reason in reasons], dtype=bool)
         lost = faces.assign(reason=np.array(reasons, dtype=object))[~there]
         for name, table in ((LOST, lost), (MALFORMED, listed.malformed)):
@@ -206,7 +211,7 @@ def _align_all(
     faces: pd.DataFrame,
     out: Path,
     images: Path,
-    threads: int,
+    get: _Get,
     placing: _Placing,
     console: Console,
 ) -> list[str | None]:
@@ -221,7 +226,7 @@ def _align_all(
             file = _shard_file(out, start)
             files.add(file)
             earlier = _read_shard(file, part, placing.template)
-            cuts = _repair(part, earlier, images, threads, placing)
+            cuts = _repair(part, earlier, images, get, placing)
             if cuts != earlier:
                 (out / TRIPLETS).unlink(missing_ok=True)  # from here on they may not be whole
                 _write_shard(part, cuts, placing.template, file)
@@ -237,12 +242,12 @@ def _repair(
     faces: pd.DataFrame,
     earlier: list[_Cut | None],
     images: Path,
-    threads: int,
+    get: _Get,
     placing: _Placing,
 ) -> list[_Cut]:
     """Align the faces that were not seen to in earlier runs."""
     wanted = faces[[cut is None or not cut.final for cut in earlier]]
-    missing = fetch(wanted["url"], images, threads=threads)
+    missing = get(wanted["url"])
     by_picture = [(str(url), rows) for url, rows in wanted.groupby("url", sort=False)]
 
     def cut(of: tuple[str, pd.DataFrame]) -> list[_Cut]:
