@@ -25,6 +25,7 @@ ROOMS = [  # from the top: a file imports from its own room and from those furth
         "errors",
         "files",
         "processes",
+        "privacy",
         "seals",
         "device",
         "losses",

@@ -1,5 +1,6 @@
 """Processes that end with the one that started them, and signals that end a command."""
 
+import importlib
 import multiprocessing
 import os
 import signal
@@ -22,10 +23,11 @@ def pool(
     Args:
         workers: how many.
         context: how they are started.
-        start: called in each before its first work, with the arguments.
+        start: called in each before its first work, with the arguments; a function of a module.
         arguments: of `start`.
     """
-    return ProcessPoolExecutor(workers, context, _start, (start, *arguments))
+    where = start.__module__, start.__qualname__
+    return ProcessPoolExecutor(workers, context, _start, (where, *arguments))
 
 
 def follow_parent(*_: object) -> None:
@@ -75,6 +77,7 @@ def ending_like_ctrl_c() -> Iterator[None]:
             signal.signal(each, handler)
 
 
-def _start(start: Callable[..., None], *arguments: Any) -> None:
+def _start(where: tuple[str, str], *arguments: Any) -> None:
     follow_parent()
-    start(*arguments)
+    module, name = where  # only now: what it imports may take seconds
+    getattr(importlib.import_module(module), name)(*arguments)

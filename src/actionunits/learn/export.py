@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import onnxruntime
 import torch
 from torch import Tensor, nn
 from torch.export import Dim
@@ -20,6 +19,7 @@ from actionunits.files import atomic, folder, writing
 from actionunits.learn import checkpoint
 from actionunits.learn.checkpoint import Card
 from actionunits.models import registry
+from actionunits.privacy import onnx_session
 from actionunits.types import AUModel, InputSpec, Output
 
 _TOLERANCE = 1e-3  # of probabilities, the intensity scale, and the embedding's largest number
@@ -140,7 +140,7 @@ def _metadata(card: Card) -> dict[str, str]:
 
 def _compare(deployed: nn.Module, file: Path, spec: InputSpec) -> None:
     """Compare with ONNX Runtime at the exported batch size and at others."""
-    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    session = onnx_session(file)
     for batch in (1, 2, 3):
         images = _example(spec, batch)
         with torch.inference_mode():
