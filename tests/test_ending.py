@@ -7,9 +7,15 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import psutil
 import pytest
+import yaml
+
+from actionunits.learn.run import STATE, Run
+from command import Au
+from runs import tiny_recipe
 
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows ends processes without asking them")
 
@@ -104,3 +110,46 @@ def test_what_the_starter_ignores_is_ignored() -> None:
             process.wait(0.3)
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 130
+
+
+@posix
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_run_is_stopped_by_any_of_them_and_goes_on(
+    name: str, au: Au, synfacs_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = tmp_path / "tiny.yaml"
+    values = tiny_recipe(synfacs_file, epochs=1).model_dump(mode="json")
+    recipe.write_text(yaml.safe_dump(values), encoding="utf-8")
+    command = ("train", recipe, "--fold", 1, "--out", tmp_path / "run")
+    record = Run.record
+
+    def stopped(run: Run, *loss: object) -> None:
+        record(run, *loss)
+        signal.raise_signal(signal.Signals[name])
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "record", stopped)
+        said = au(*command)
+    assert said.code == 130
+    assert "au: stopped in epoch 1 after pass 1 of 8; the same command goes on from" in said.err
+    assert au(*command).code == 0
+
+
+@posix
+def test_scoring_is_stopped_at_once(
+    au: Au, synfacs_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = tmp_path / "tiny.yaml"
+    values = tiny_recipe(synfacs_file, epochs=1).model_dump(mode="json")
+    recipe.write_text(yaml.safe_dump(values), encoding="utf-8")
+    command = ("train", recipe, "--fold", 1, "--out", tmp_path / "run")
+
+    def stopped(*_: object, **__: object) -> None:
+        signal.raise_signal(signal.SIGTERM)
+        pytest.fail("it went on")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "_score", stopped)
+        assert au(*command).code == 130
+    assert (tmp_path / "run" / STATE).is_file()
+    assert au(*command).code == 0
