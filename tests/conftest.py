@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import torch
 from actionunits.cli import main
 from builders import write_synfacs
 from command import Au, Said
+from network import ASKED
 
 # Files of this name have no doctests; looked for there, two of them in one run would clash.
 collect_ignore_glob = ["*conftest.py"]
@@ -33,6 +35,15 @@ def seed() -> int:
 def _seeded(seed: int) -> None:
     """Whatever ran before, a test draws the same."""
     torch.manual_seed(seed)
+
+
+@pytest.fixture(autouse=True)
+def _no_network() -> Iterator[None]:
+    """Whatever a test does, it asks nobody but this machine."""
+    yield
+    asked = ASKED[:]
+    ASKED.clear()
+    assert not asked, f"the network was asked for {asked}"
 
 
 @pytest.fixture(scope="session")

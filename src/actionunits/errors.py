@@ -16,6 +16,9 @@ class UserError(Exception):
     The message says what was expected, what was found and what to do, and names the file.
     """
 
+    code = 2
+    """With which the command ends."""
+
 
 class MediaError(UserError):
     """A picture, video or camera cannot be read."""

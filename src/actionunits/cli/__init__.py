@@ -49,11 +49,13 @@ def version(
 def main() -> None:
     """Run the command; a user's mistake is one line on standard error and exit code 2."""
     from actionunits.errors import UserError
+    from actionunits.processes import ending_like_ctrl_c
 
     try:
-        app()
+        with ending_like_ctrl_c():
+            app()
     except UserError as error:
-        _stop(str(error), 2)
+        _stop(str(error), error.code)
     except ExceptionGroup as group:
         for each in group.exceptions:
             typer.echo(f"au: {each}", err=True)

@@ -89,6 +89,10 @@ def prepare(
     images: Annotated[
         Path | None, typer.Option(help="fec: folder of the downloads; inside OUT without it.")
     ] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(help="fec: a host of a private network that may be asked for pictures."),
+    ] = None,
 ) -> None:
     """Align all faces and write them with their labels. Interrupted, the same command goes on."""
     from actionunits import datasets
@@ -97,7 +101,14 @@ def prepare(
         from actionunits.datasets.fec_faces import prepare_fec
         from actionunits.detect.finder import close_look
 
-        made = prepare_fec(root, out, images=images, template=template, look=close_look())
+        made = prepare_fec(
+            root,
+            out,
+            images=images,
+            template=template,
+            hosts=allow_host or (),
+            look=close_look(),
+        )
         for line in made.lines():
             typer.echo(line)
         return

@@ -1,11 +1,11 @@
 """Prepared data sets: aligned faces with their labels, as ``au data prepare`` writes them.
 
 A folder holds a Parquet file for each sequence, its shard, and ``prepared.json``, which lists them
-and says what they are. Pages of a shard carry checksums, which are compared whenever they are read.
+and says what they are. A shard carries its checksum, which is compared before anything is read, and
+those of its pages, which are compared again with every page.
 The description is written last: a folder without it is not finished.
 """
 
-import json
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from actionunits import seals
 from actionunits.aus import AUSet
 from actionunits.data.table import POINTS, Coding, FrameTable, ParquetStore
 from actionunits.errors import DataError, counted
@@ -161,7 +162,7 @@ def read_manifest(name: str, root: Path) -> Manifest:
     """
     file = root / MANIFEST
     try:
-        values = json.loads(file.read_text("utf-8"))
+        values = seals.read_json(file)
     except OSError:
         unfinished = root.is_dir() and any(read_shard(f) for f in root.glob("[!.]*.parquet"))
         raise DataError(
@@ -199,17 +200,18 @@ def read_shard(file: Path) -> Shard | None:
     """What a shard says of itself; None where it is missing, damaged or something else."""
     try:
         return Shard.model_validate_json((pq.read_metadata(file).metadata or {})[METADATA])
-    except (OSError, pa.ArrowInvalid, KeyError, ValidationError):
+    except (OSError, pa.ArrowException, KeyError, ValidationError):
         return None
 
 
 def is_whole(file: Path) -> bool:
-    """Whether all that a shard holds is as it was written, by the checksum of each of its pages."""
+    """Whether a shard is as it was written, by its checksum and those of its pages."""
     try:
         with pq.ParquetFile(file, page_checksum_verification=True) as stored:
-            return all(len(stored.read_row_group(g)) for g in range(stored.num_row_groups))
+            pages = all(len(stored.read_row_group(g)) for g in range(stored.num_row_groups))
     except (OSError, pa.ArrowException):
         return False
+    return pages and seals.is_whole_parquet(file)
 
 
 def _read(file: Path, manifest: Manifest, labels: list[str]) -> pa.Table:

@@ -1,6 +1,7 @@
 """Every data set becomes a `FrameTable`: labels, landmarks and references to aligned faces."""
 
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -12,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
+from actionunits import seals
 from actionunits.aus import AUSet
 from actionunits.data.people import NOBODY_KNOWS, named
 from actionunits.errors import DataError, counted
@@ -71,10 +73,21 @@ class ParquetStore:
 
     A row group is read when one of its pictures is first wanted, and those last wanted are kept,
     encoded as they are: about 2 GB of photographs in groups of 16. Only the paths are pickled.
+
+    Raises:
+        DataError: a file is damaged, by its checksum; all are read for that, once.
     """
 
     def __init__(self, files: Iterable[Path | str]) -> None:
-        self.__setstate__([str(file) for file in files])
+        paths = [Path(file) for file in files]
+        with ThreadPoolExecutor() as threads:  # sums leave the interpreter to others
+            for file, whole in zip(paths, threads.map(seals.is_whole_parquet, paths), strict=True):
+                if not whole:
+                    raise DataError(
+                        f"{file}: damaged: it is not what its checksum says; make it anew by the "
+                        "command that wrote it"
+                    )
+        self.__setstate__([str(path) for path in paths])
 
     def __getstate__(self) -> list[str]:
         return self._files

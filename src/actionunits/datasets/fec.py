@@ -16,6 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from actionunits import seals
 from actionunits.data.table import ParquetStore
 from actionunits.data.triplets import TripletTable
 from actionunits.errors import DataError
@@ -145,6 +146,11 @@ def read(root: Path | None) -> tuple[TripletTable, TripletTable]:
         raise DataError(
             f"{file}: expected triplets of the {len(images)} faces beside it in version {VERSION}, "
             f"found {card.get('faces')} in version {card.get('version')}; run "
+            f"`au data prepare fec ROOT {root}` again"
+        )
+    if not seals.is_whole_parquet(file):
+        raise DataError(
+            f"{file}: damaged: it is not what its checksum says; run "
             f"`au data prepare fec ROOT {root}` again"
         )
     rows = table.to_pandas()

@@ -2,7 +2,7 @@
 
 A checkpoint is a folder with ``model.safetensors`` and ``card.json``, and the card holds the
 checksum of the weights, so that the two cannot be mixed up. The state of an unfinished run is one
-safetensors file: tensors, and everything else as JSON in its header.
+safetensors file: tensors, everything else as JSON in its header, and its own checksum there.
 """
 
 import hashlib
@@ -12,16 +12,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from actionunits import seals
 from actionunits.aus import AUSet
 from actionunits.data.people import UNKNOWN
 from actionunits.data.table import Coding
 from actionunits.errors import CheckpointError, RecipeError
-from actionunits.files import atomic
+from actionunits.files import atomic, writing
 from actionunits.learn.recipe import Recipe
 from actionunits.models import registry
 from actionunits.nn.backbone import check_fit
@@ -103,8 +104,8 @@ def save(model: nn.Module, card: Card, folder: Path | str, dtype: Storage = "flo
     (folder / CARD).unlink(missing_ok=True)
     _write(folder / WEIGHTS, tensors, {})
     card = card.model_copy(update={"dtype": dtype, "sha256": _sha256(folder / WEIGHTS)})
-    with atomic(folder / CARD) as file:
-        file.write_text(card.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    with writing(folder / CARD), atomic(folder / CARD) as file:
+        seals.write_json(file, card.model_dump(mode="json"))
     return card
 
 
@@ -119,12 +120,12 @@ def read_card(path: Path | str) -> Card:
     """
     file = _folder(Path(path)) / CARD
     try:
-        return Card.model_validate_json(file.read_text(encoding="utf-8"))
+        return Card.model_validate(seals.read_json(file))
     except OSError:
         raise CheckpointError(
             f"{path}: expected a checkpoint, a folder with {WEIGHTS} and {CARD}; found no {CARD}"
         ) from None
-    except (ValidationError, UnicodeDecodeError) as error:
+    except ValueError as error:
         first = str(error).splitlines()[0]
         raise CheckpointError(f"{file}: not a card that this version can read: {first}") from None
 
@@ -200,6 +201,7 @@ def save_state(
         "groups": json.dumps(state["param_groups"]),
         "numbers": json.dumps(numbers),
         "progress": json.dumps(dict(progress)),
+        seals.KEY: seals.BLANK,
     }
     _write(file, tensors, header)
 
@@ -210,7 +212,7 @@ def load_state(file: Path, model: nn.Module, optimiser: torch.optim.Optimizer) -
     Raises:
         CheckpointError: the file is damaged or belongs to another model.
     """
-    tensors, header = _read(file)
+    tensors, header = _read_state(file)
     weights = {n.removeprefix("model."): t for n, t in tensors.items() if n.startswith("model.")}
     load_weights(model, weights, file)
     try:
@@ -226,6 +228,22 @@ def load_state(file: Path, model: nn.Module, optimiser: torch.optim.Optimizer) -
     except (KeyError, ValueError) as error:
         raise CheckpointError(f"{file}: not the state of this run: {error}") from None
     return progress
+
+
+def check_state(file: Path) -> None:
+    """Look whether a state is as it was written.
+
+    Raises:
+        CheckpointError: it is damaged.
+    """
+    _read_state(file)
+
+
+def _read_state(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    tensors, header = _read(file)
+    if not seals.is_whole(file, header.get(seals.KEY)):
+        raise CheckpointError(f"{file}: damaged: it is not what its checksum says")
+    return tensors, header
 
 
 def _adopt(optimiser: torch.optim.Optimizer) -> None:
@@ -247,9 +265,13 @@ def _folder(path: Path) -> Path:
 
 def _write(file: Path, tensors: Mapping[str, Tensor], header: dict[str, str]) -> None:
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    with atomic(file) as temporary:
-        save_file(plain, temporary, header)
-        temporary.chmod(0o644)  # the library makes files that only their owner reads
+    with writing(file), atomic(file) as temporary:
+        try:
+            save_file(plain, temporary, header)
+        except SafetensorError as error:  # what the library makes of a full disk
+            raise OSError(str(error)) from error
+        if seals.KEY in header:
+            seals.seal(temporary)
 
 
 def _read(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -7,6 +7,7 @@ that was stopped anywhere goes on as if nothing had happened. What a run writes 
 import itertools
 import math
 from collections.abc import Iterator
+from contextlib import ExitStack
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -26,6 +27,7 @@ from actionunits.datasets.people import share_people
 from actionunits.device import enough_memory
 from actionunits.errors import RecipeError, counted
 from actionunits.faces import templates
+from actionunits.files import alone
 from actionunits.learn import checkpoint
 from actionunits.learn.checkpoint import Card
 from actionunits.learn.recipe import GroupSpec, OptimiserSpec, Recipe, ScheduleSpec
@@ -36,6 +38,7 @@ from actionunits.learn.task import Rows, Samples
 from actionunits.learn.tasks import TASKS
 from actionunits.models import registry
 from actionunits.nn.convolution import SmallMaps
+from actionunits.processes import follow_parent
 from actionunits.types import AUModel
 
 
@@ -65,13 +68,29 @@ def train(
         DataError: the data cannot be read.
         TrainingError: the loss is no longer a number, or the run was stopped (Ctrl-C).
         BatchTooLargeError: for the batch; the message says which to try.
+        UserError: another process trains in `out`, or it cannot be written.
     """
     registry.check(recipe.model.name, recipe.model.params)
     accelerator = Accelerator(
         cpu=not torch.accelerator.is_available(), gradient_accumulation_steps=recipe.accumulate
     )
-    if is_finished(Path(out), recipe, fold, resume, accelerator):
-        return read_result(Path(out))
+    with ExitStack() as stack:
+        if accelerator.is_main_process:
+            stack.enter_context(alone(out))
+        if is_finished(Path(out), recipe, fold, resume, accelerator):
+            return read_result(Path(out))
+        return _train(recipe, fold, Path(out), accelerator, show, save_every)
+
+
+def _train(
+    recipe: Recipe,
+    fold: int | None,
+    out: Path,
+    accelerator: Accelerator,
+    show: bool,
+    save_every: int,
+) -> Result:
+    """Begin a run or go on with it; nobody else writes into its folder."""
     task = TASKS[registry.task_of(recipe.model.name)]
     rows = task.read(recipe, fold)
     torch.manual_seed(recipe.seed)
@@ -86,7 +105,7 @@ def train(
     optimiser = _optimiser(recipe.optimiser, model)
     net, stepper = accelerator.prepare(model.to(memory_format=torch.channels_last), optimiser)
     run = Run(
-        Path(out),
+        out,
         recipe,
         fold,
         task,
@@ -293,6 +312,7 @@ class _Feed:
             collate_fn=collate,
             num_workers=recipe.data.workers,
             pin_memory=self._accelerator.device.type == "cuda",
+            worker_init_fn=follow_parent,
         )
         return (place(batch, self._accelerator.device) for batch in loader)
 
