@@ -17,8 +17,8 @@ from actionunits import media
 from actionunits.datasets.prepare import prepare, reasons
 from actionunits.datasets.raw import RawTable
 from actionunits.errors import DataError
+from clips import write_video
 from rawtables import AUS, SIDE, own_landmarks, picture, raw_table, with_labels
-from test_media import write_video
 
 
 def test_lost_frames_are_listed_and_the_rest_is_prepared(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from actionunits.detect import plots
 from actionunits.detect.tables import Rows
 from actionunits.errors import UserError
 from actionunits.types import Face, Frame, Reading
-from test_media import write_video
+from clips import write_video
 
 
 def reading(size=(360, 640), faces=1, source="a.png", number=0, seconds=0.0, level=3.0):

@@ -24,8 +24,8 @@ from actionunits.faces.templates import list_templates
 from actionunits.learn import checkpoint
 from actionunits.types import InputSpec, Output
 from beside import PHOTOS, photos
+from clips import write_video
 from runs import make, tiny_recipe
-from test_media import write_video
 
 
 class Shade(nn.Module):

@@ -9,6 +9,7 @@ from PIL import Image
 
 from actionunits import media
 from actionunits.errors import MediaError
+from clips import collect, write_video
 
 RED, BLUE = (200, 30, 30), (30, 30, 200)
 
@@ -22,36 +23,6 @@ def halves(width=40, height=30):
 
 def near(pixel, colour, tolerance=12):
     return np.abs(np.asarray(pixel, int) - colour).max() <= tolerance
-
-
-def write_video(path, times, size=(64, 48), rotation=None, shades=None, codec="libx264", **options):
-    """Video with a frame at each time; frame i is grey of shade i * 10, or as given."""
-    clock = Fraction(1, 1000)
-    with av.open(path, "w", options=options) as container:
-        stream = container.add_stream(codec, rate=1000)
-        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
-        stream.codec_context.time_base = stream.time_base = clock
-        stream.options = {"bf": "0", "g": "4"}
-        if rotation is not None:
-            stream.set_display_rotation(rotation)
-        for i, time in enumerate(times):
-            image = np.full((size[1], size[0], 3), i * 10 % 250, np.uint8)
-            frame = av.VideoFrame.from_ndarray(image if shades is None else shades[i], "rgb24")
-            frame.pts, frame.time_base = round(time / clock), clock
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-    return path
-
-
-def collect(path, threads=0):
-    """Frames, and the error after them or None."""
-    seen = []
-    try:
-        for frame in media.frames(path, threads):
-            seen.append(frame)
-    except MediaError as error:
-        return seen, str(error)
-    return seen, None
 
 
 def save(tmp_path, image, name="picture.png", **options):
@@ -122,11 +93,29 @@ def test_transparency_is_laid_on_white(tmp_path):
     assert read[0, 5].tolist() == [255, 255, 255]
 
 
-def test_of_an_animation_the_first_picture(tmp_path):
-    red, blue = Image.new("RGB", (8, 8), RED), Image.new("RGB", (8, 8), BLUE)
-    path = save(tmp_path, red, "moving.gif", save_all=True, append_images=[blue])
-    (frame,) = media.frames(path)
-    assert near(frame.image[0, 0], RED)
+@pytest.mark.parametrize("name", ["moving.gif", "moving.webp", "moving.png", "moving.avif"])
+def test_animation_is_a_video_with_its_own_times(tmp_path, name):
+    red, *rest = (Image.new("RGB", (16, 16), colour) for colour in (RED, BLUE, RED))
+    path = save(tmp_path, red, name, save_all=True, append_images=rest, duration=[200, 50, 300])
+    seen, error = collect(path)
+    assert error is None
+    assert not media.is_still(str(path))
+    assert [frame.number for frame in seen] == [0, 1, 2]
+    assert [round(frame.seconds, 3) for frame in seen] == [0, 0.2, 0.25]
+    for frame, colour in zip(seen, (RED, BLUE, RED), strict=True):
+        assert near(frame.image[8, 8], colour, 30)
+
+
+def test_pages_are_stills(tmp_path):
+    pages = [Image.new("RGB", (8 + i, 8), colour) for i, colour in enumerate((RED, BLUE))]
+    path = save(tmp_path, pages[0], "pages.tif", save_all=True, append_images=pages[1:])
+    assert media.is_still(str(path))
+    seen = list(media.frames(path))
+    assert [(f.image.shape, f.number, f.seconds) for f in seen] == [
+        ((8, 8, 3), 0, 0),
+        ((8, 9, 3), 1, 0),
+    ]
+    assert near(seen[1].image[4, 4], BLUE)
 
 
 def test_truncated_picture_is_named(tmp_path):

@@ -1,0 +1,132 @@
+"""What a video says it holds, against what came out of it: a loss that nobody notices is the worst.
+
+Each container tells in its own way. MP4 and AVI list their frames; Matroska, FLV and others break
+their own rules where bytes are missing, which FFmpeg says in its log and then passes over;
+Windows Media says how large its file is; all but transport streams say how long they are.
+"""
+
+import os
+import statistics
+from collections import deque
+from typing import Any
+
+import av
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+_AT_LEAST = 0.5  # seconds, by which containers are wrong about their length
+_STEPS = 3  # so many, if longer
+_PAUSE = 5  # usual steps that a video of a steady rate does not skip
+_UNEVEN = 0.05  # share of other steps in such a video
+_FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")  # of Windows Media
+_SIZE_AT = 40  # bytes into them
+_HEADER = 1 << 16
+_OWN_COUNT = "mov,mp4,m4a,3gp,3g2,mj2"
+_BY_STEPS = {"asf", "flv", "mpeg", "mpegts", "mxf", "nut", "rm"}
+"""Containers that nothing but the times of their frames tells holes of."""
+
+
+class Account:
+    """Told of all that is read of a video, tells what is missing."""
+
+    def __init__(self, container: InputContainer, stream: VideoStream, name: str) -> None:
+        self._container, self._stream = container, stream
+        self._format = container.format.name
+        self._listed = len(stream.index_entries)
+        self._is_cut = self._format == "asf" and _is_cut(name)
+        self._packets = self._damaged = 0
+        self._reached = 0.0
+        self._steps: deque[float] = deque(maxlen=300)
+        self._uneven = self._pauses = self._shown = 0
+        self._last: float | None = None
+
+    def packet(self, packet: "Packet[Any]") -> None:
+        """A packet of any stream came."""
+        time = packet.pts if packet.pts is not None else packet.dts
+        if time is not None and packet.time_base:
+            end = float((time + (packet.duration or 0)) * packet.time_base)
+            self._reached = max(self._reached, end)
+        if packet.stream_index == self._stream.index:
+            self._packets += 1
+
+    def damage(self) -> None:
+        """Something is known to be broken."""
+        self._damaged += 1
+
+    def log(self, lines: list[tuple[int, str, str]]) -> None:
+        """FFmpeg said this while it read, as (level, who, what)."""
+        self._damaged += any(who == self._format for _, who, _ in lines)
+
+    def frame(self, seconds: float) -> None:
+        """A frame came, shown then."""
+        if self._last is not None and seconds > self._last:
+            step = seconds - self._last
+            usual = statistics.median(self._steps) if self._steps else step
+            self._pauses += step > _PAUSE * usual
+            self._uneven += usual / 4 < abs(step - usual) <= (_PAUSE - 1) * usual
+            self._steps.append(step)
+        self._last = seconds
+        self._shown += 1
+
+    def frames(self) -> int:
+        """Frames that the file says it holds, 0 where it does not tell."""
+        listed = max(self._listed, len(self._stream.index_entries))
+        if self._format == _OWN_COUNT:
+            return listed
+        if self._format == "avi" and listed >= self._stream.frames:
+            return sum(1 for entry in self._stream.index_entries if entry.size)
+        return self._stream.frames
+
+    def seconds(self) -> float:
+        """How long the pictures go on by what the file says, 0 where it does not tell."""
+        return promised(self._container, self._stream)
+
+    def is_short(self) -> bool:
+        """Whether anything is missing or broken; asked when the file has been read to its end."""
+        if self._damaged or self._is_cut or self._packets < self.frames():
+            return True
+        if self._format in _BY_STEPS and self._pauses and self._is_steady():
+            return True
+        # The list of an MP4 is exact, and a transport stream is as long as its file.
+        if self._format in {_OWN_COUNT, "mpegts", "mpeg"} and not self._is_fragmented():
+            return False
+        duration, start = self._container.duration, self._container.start_time or 0
+        if duration is None:
+            return False
+        usual = statistics.median(self._steps) if self._steps else 0
+        slack = max(_AT_LEAST, _STEPS * usual)
+        return self._reached + slack < (start + duration) / av.time_base
+
+    def _is_steady(self) -> bool:
+        return self._uneven <= _UNEVEN * self._shown
+
+    def _is_fragmented(self) -> bool:
+        return self._format == _OWN_COUNT and not self._stream.frames
+
+
+def promised(container: InputContainer, stream: VideoStream) -> float:
+    """Seconds that a file says its pictures go on, 0 where it does not tell."""
+    if stream.duration is not None and stream.time_base is not None:
+        return float(stream.duration * stream.time_base)
+    if "DURATION" in stream.metadata:  # of Matroska, which has no field for it
+        return _seconds(stream.metadata["DURATION"])
+    return (container.duration or 0) / av.time_base
+
+
+def _seconds(clock: str) -> float:
+    """Seconds of "00:01:02.5", 0 where it is none."""
+    try:
+        hours, minutes, seconds = map(float, clock.split(":"))
+    except ValueError:
+        return 0.0
+    return hours * 3600 + minutes * 60 + seconds
+
+
+def _is_cut(name: str) -> bool:
+    """Whether a Windows Media file is shorter than it says."""
+    with open(name, "rb") as file:
+        start = file.read(_HEADER)
+        place = start.find(_FILE_PROPERTIES) + _SIZE_AT
+        said = int.from_bytes(start[place : place + 8], "little")
+        return place >= _SIZE_AT and said > os.fstat(file.fileno()).st_size

@@ -1,0 +1,314 @@
+"""Videos and cameras through PyAV (FFmpeg).
+
+These functions decode in the process that calls them; `actionunits.media` calls them in another.
+"""
+
+import logging
+import platform
+import struct
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
+from fractions import Fraction
+from typing import Any
+
+import av
+import av.filter
+import numpy as np
+from av.container import InputContainer
+from av.logging import Capture
+from av.packet import Packet
+from av.stream import Disposition
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from actionunits.errors import MediaError, counted
+from actionunits.media.account import Account, promised
+from actionunits.media.numbers import Numbers
+from actionunits.media.pictures import LARGEST
+from actionunits.media.sources import is_camera
+
+Decoded = tuple[NDArray[np.uint8], int, float, str]
+"""Upright RGB picture, number, seconds and doubt; see `actionunits.types.Frame`."""
+
+_SEALED = {"protocol_whitelist": "none", "max_pixels": str(LARGEST)}
+"""A video is read from its own file: what it names, on the disk or the network, is not opened."""
+_BROKEN = (av.FFmpegError, ArithmeticError, MemoryError, ValueError)  # of damaged packets
+_HOPELESS = 100  # packets in a row, from the first on, that do not decode
+_OBLONG = 8  # times as wide as high, or as high as wide, pixels are at most
+_TURNED = 6  # number of the side data that say how a frame is turned
+_SIDE_DATA = 48  # kinds of side data, more than there are
+
+_log = logging.getLogger(__name__)
+
+
+def frames(name: str, threads: int) -> Generator[Decoded, None, None]:
+    """Frames of a video or camera in the order in which they are shown; their times never fall.
+
+    Args:
+        name: a file, or "camera:NUMBER".
+        threads: of the decoder; 0 lets it choose.
+
+    Raises:
+        MediaError: the source cannot be read, or there should have been more; then at the end.
+    """
+    with opened(name) as (container, stream):
+        stream.thread_type = "AUTO"
+        stream.codec_context.thread_count = threads
+        stream.codec_context.options = {"max_pixels": str(LARGEST)}
+        yield from _Reading(name, container, stream).frames()
+
+
+def duration(name: str) -> float:
+    """Seconds that a video promises; 0 where nobody knows.
+
+    Raises:
+        MediaError: it cannot be opened.
+    """
+    with opened(name) as (container, stream):
+        return promised(container, stream)
+
+
+def count(name: str) -> int:
+    """Frames that a video says it holds; its first one is decoded, the others are not.
+
+    Raises:
+        MediaError: it cannot be opened, holds no pictures, or none of its first ones decodes.
+    """
+    with closing(frames(name, 1)) as shown:
+        next(shown)
+    with opened(name) as (container, stream):
+        # Matroska and its like do not tell: their packets are counted, which reads the file.
+        return stream.frames or sum(1 for packet in container.demux(stream) if packet.size)
+
+
+class _Reading:
+    """One reading of a video, from its first frame to what is missing at its end."""
+
+    def __init__(self, name: str, container: InputContainer, stream: VideoStream) -> None:
+        self._name, self._container, self._stream = name, container, stream
+        self._numbers = Numbers(container, stream)
+        self._account = Account(container, stream, name)
+        self._origin = None if container.start_time is None else container.start_time / av.time_base
+        self._count, self._seconds, self._step = 0, 0.0, 0.0
+        self._clock, self._lead = 0, 0.0  # which clock it is, and seconds before it began
+        self._turns: dict[int, tuple[int, ...]] = {}
+
+    def frames(self) -> Iterator[Decoded]:
+        for picture in self._pictures():
+            number, doubt = self._numbers.place(picture)
+            seconds = self._time(picture, number)
+            try:
+                image = self._upright(picture)
+            except _BROKEN:  # such as memory that is short for a size that damage made up
+                self._account.damage()
+                continue
+            self._account.frame(seconds)
+            if picture.is_corrupt:
+                self._account.damage()
+            self._count += 1
+            yield image, number, seconds, doubt
+        if not self._count:
+            raise MediaError(
+                f"{self._name}: the video holds no frame that can be decoded; get a whole copy"
+            )
+        if self._account.is_short():
+            raise self._loss()
+
+    def _pictures(self) -> Iterator[VideoFrame]:
+        """All that decodes, of the packets in their order."""
+        refused = 0
+        for packet in self._packets():
+            pictures: list[VideoFrame] = []
+            try:
+                pictures = packet.decode()
+            except _BROKEN:
+                self._account.damage()
+                self._numbers.complain(packet.pts)
+                refused += 1
+            if refused > _HOPELESS and not self._count:
+                return  # not worth reading gigabytes
+            yield from pictures
+
+    def _packets(self) -> Iterator["Packet[VideoStream]"]:
+        """Packets of the pictures; those of the sound only tell how far the file goes."""
+        packets: Iterator[Any] = self._container.demux()
+        while True:
+            packet, lines = None, []
+            try:
+                # Only the thread that reads logs here: decoders have theirs, and are kept quiet.
+                av.logging.set_level(av.logging.ERROR)
+                with Capture() as lines:
+                    packet = next(packets, None)
+            except _BROKEN:
+                self._account.damage()
+                self._numbers.complain(None)
+            finally:
+                av.logging.set_level(None)
+            self._account.log(lines)
+            if packet is None:
+                return
+            if packet.size:
+                self._account.packet(packet)
+            if packet.stream_index != self._stream.index:
+                continue
+            if packet.is_corrupt or (packet.size and self._numbers.expect(packet)):
+                self._account.damage()
+            yield packet
+
+    def _time(self, picture: VideoFrame, number: int) -> float:
+        """Seconds from the start of the source; a clock that starts anew goes on from there."""
+        ticks = self._numbers.ticks(picture, number)
+        if ticks is None or picture.time_base is None:
+            # Raw streams carry no times; their rate is all there is.
+            seconds = number / float(self._stream.guessed_rate or 25)
+        else:
+            seconds = float(ticks * picture.time_base)
+            self._origin = seconds if self._origin is None else self._origin
+            seconds -= self._origin
+        if self._clock < self._numbers.clock:
+            self._clock = self._numbers.clock
+            self._lead = self._seconds + self._step - seconds
+            _log.warning(
+                "%s: its clock starts anew after frame %d, as where two videos were joined; times "
+                "go on from %.2f s",
+                *(self._name, number, self._seconds),
+            )
+        seconds = max(seconds + self._lead, self._seconds)
+        self._step, self._seconds = seconds - self._seconds, seconds
+        return seconds
+
+    def _loss(self) -> MediaError:
+        frames, seconds = self._account.frames(), self._account.seconds()
+        of_frames = f" of {frames:,}" if frames > self._count else ""
+        of_seconds = f" of {seconds:.2f} s" if seconds else ""
+        noun = counted(frames if of_frames else self._count, "frame").partition(" ")[2]
+        return MediaError(
+            f"{self._name}: the video is damaged or breaks off: {self._count:,}{of_frames} {noun} "
+            f"up to {self._seconds:.2f} s{of_seconds} could be decoded and are kept; "
+            "get a whole copy"
+        )
+
+    def _upright(self, picture: VideoFrame) -> NDArray[np.uint8]:
+        """RGB with square pixels, turned and mirrored as the display matrix says."""
+        aspect = self._stream.sample_aspect_ratio or Fraction(1)
+        if not 1 / _OBLONG <= aspect <= _OBLONG:
+            aspect = Fraction(1)
+        width = max(round(picture.width * aspect), 1)
+        if width * picture.height > LARGEST:
+            raise ValueError("too large")
+        image: NDArray[Any] = picture.to_ndarray(format="rgb24", width=width)
+        if picture.rotation not in self._turns:
+            self._turns[picture.rotation] = _turn(picture)
+        a, b, c, d = self._turns[picture.rotation]
+        # Row vectors: (x, y) goes to (a x + c y, b x + d y), up to a shift.
+        if abs(b) > abs(a):
+            image, a, d = image.swapaxes(0, 1), c, b
+        return np.ascontiguousarray(image[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])
+
+
+def _turn(picture: VideoFrame) -> tuple[int, ...]:
+    """Display matrix of a frame without its shift, 16.16 fixed point.
+
+    PyAV 18 crashes where it lists side data with names of their own (colour profiles), and fails
+    on kinds it does not know (EXIF): all but the matrix are taken away first.
+    """
+    graph = av.filter.Graph()
+    steps = [
+        graph.add_buffer(
+            width=picture.width,
+            height=picture.height,
+            format=picture.format,
+            time_base=picture.time_base or Fraction(1),
+        ),
+        *(
+            graph.add("sidedata", f"mode=delete:type={kind}")
+            for kind in range(_SIDE_DATA)
+            if kind != _TURNED
+        ),
+        graph.add("buffersink"),
+    ]
+    graph.link_nodes(*steps).configure()
+    graph.push(picture)
+    bare: Any = graph.pull()
+    matrix = bare.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return 1, 0, 0, 1
+    a, b, _, c, d, *_ = struct.unpack("=9i", bytes(matrix))
+    return a, b, c, d
+
+
+@contextmanager
+def opened(name: str) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """A video or camera and the stream of its pictures.
+
+    Raises:
+        MediaError: it cannot be opened, has no pictures, or none that FFmpeg can decode.
+    """
+    if is_camera(name):
+        with _camera(name) as container:
+            yield container, _stream(name, container)
+        return
+    try:
+        # A file and not its name, which FFmpeg might take for a protocol, and which need not be
+        # text.
+        file = open(name, "rb")  # noqa: SIM115
+    except OSError as error:
+        raise MediaError(f"{name}: cannot be opened ({_reason(error)}); check the path") from error
+    with file, _container(name, file) as container:
+        yield container, _stream(name, container)
+
+
+def _container(name: str, file: Any) -> InputContainer:
+    try:
+        container: InputContainer = av.open(file, "r", metadata_errors="ignore", options=_SEALED)
+    except _BROKEN as error:
+        raise MediaError(
+            f"{name}: neither a picture nor a video that can be read ({_reason(error)}); "
+            "get a whole copy or convert it to MP4 or PNG"
+        ) from error
+    return container
+
+
+def _stream(name: str, container: InputContainer) -> VideoStream:
+    """The first stream of pictures that is not the cover of a record."""
+    streams = [
+        stream
+        for stream in container.streams.video
+        if not stream.disposition & Disposition.attached_pic
+    ]
+    if not streams:
+        raise MediaError(f"{name}: no pictures in it, only sound; name a video or a picture")
+    codec = streams[0].codec_context
+    if codec is None:
+        raise MediaError(
+            f"{name}: its pictures are stored in a way that FFmpeg here cannot decode; "
+            "convert it to MP4"
+        )
+    if codec.width * codec.height > LARGEST:
+        raise MediaError(
+            f"{name}: frames of at most {LARGEST // 10**6} megapixels were expected; this video "
+            f"claims {codec.width} x {codec.height} pixels. Scale it down"
+        )
+    return streams[0]
+
+
+def _camera(name: str) -> InputContainer:
+    number = name.removeprefix("camera:")
+    file, driver = {
+        "Linux": (f"/dev/video{number}", "v4l2"),
+        "Darwin": (number, "avfoundation"),
+        "Windows": (number, "vfwcap"),
+    }.get(platform.system(), (number, "v4l2"))
+    options = {"framerate": "30"} if driver == "avfoundation" else {}
+    try:
+        return av.open(file, format=driver, options=options)
+    except (*_BROKEN, OSError) as error:
+        raise MediaError(
+            f"{name}: this camera cannot be opened ({_reason(error)}); check that it is plugged in "
+            "and that no other program uses it"
+        ) from error
+
+
+def _reason(error: BaseException) -> str:
+    return getattr(error, "strerror", None) or str(error)
