@@ -15,6 +15,8 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
+from actionunits.media.sources import is_camera
+
 _AT_LEAST = 0.5  # seconds, by which containers are wrong about their length
 _STEPS = 3  # so many, if longer
 _PAUSE = 5  # usual steps that a video of a steady rate does not skip
@@ -22,8 +24,10 @@ _UNEVEN = 0.05  # share of other steps in such a video
 _FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")  # of Windows Media
 _SIZE_AT = 40  # bytes into them
 _HEADER = 1 << 16
+_TRANSPORT_PACKETS = (188, 192, 204)  # bytes, bare, with a time, with a checksum
+_NEAR = 2  # packets
 _OWN_COUNT = "mov,mp4,m4a,3gp,3g2,mj2"
-_BY_STEPS = {"asf", "flv", "mpeg", "mpegts", "mxf", "nut", "rm"}
+_BY_STEPS = {"asf", "mpeg", "mxf", "nut", "rm"}
 """Containers that nothing but the times of their frames tells holes of."""
 
 
@@ -34,8 +38,10 @@ class Account:
         self._container, self._stream = container, stream
         self._format = container.format.name
         self._listed = len(stream.index_entries)
-        self._is_cut = self._format == "asf" and _is_cut(name)
+        self._is_cut = _is_cut(name, self._format)
         self._packets = self._damaged = 0
+        self._corrupt: list[int] = []  # packets by their numbers, as all below
+        self._joints: list[int] = []
         self._reached = 0.0
         self._steps: deque[float] = deque(maxlen=300)
         self._uneven = self._pauses = self._shown = 0
@@ -53,6 +59,14 @@ class Account:
     def damage(self) -> None:
         """Something is known to be broken."""
         self._damaged += 1
+
+    def corrupt(self) -> None:
+        """The last packet is not whole."""
+        self._corrupt.append(self._packets)
+
+    def joint(self) -> None:
+        """The last packet is the first of another video; what counts packets is upset there."""
+        self._joints.append(self._packets)
 
     def log(self, lines: list[tuple[int, str, str]]) -> None:
         """FFmpeg said this while it read, as (level, who, what)."""
@@ -84,7 +98,8 @@ class Account:
 
     def is_short(self) -> bool:
         """Whether anything is missing or broken; asked when the file has been read to its end."""
-        if self._damaged or self._is_cut or self._packets < self.frames():
+        torn = [n for n in self._corrupt if not any(abs(n - j) <= _NEAR for j in self._joints)]
+        if torn or self._damaged or self._is_cut or self._packets < self.frames():
             return True
         if self._format in _BY_STEPS and self._pauses and self._is_steady():
             return True
@@ -96,7 +111,8 @@ class Account:
             return False
         usual = statistics.median(self._steps) if self._steps else 0
         slack = max(_AT_LEAST, _STEPS * usual)
-        return self._reached + slack < (start + duration) / av.time_base
+        # Some count their duration from the first picture and some from 0.
+        return self._reached + slack < (min(start, 0) + duration) / av.time_base
 
     def _is_steady(self) -> bool:
         return self._uneven <= _UNEVEN * self._shown
@@ -107,15 +123,18 @@ class Account:
 
 def promised(container: InputContainer, stream: VideoStream) -> float:
     """Seconds that a file says its pictures go on, 0 where it does not tell."""
-    if stream.duration is not None and stream.time_base is not None:
-        return float(stream.duration * stream.time_base)
-    if "DURATION" in stream.metadata:  # of Matroska, which has no field for it
-        return _seconds(stream.metadata["DURATION"])
-    return (container.duration or 0) / av.time_base
+    if stream.time_base is not None:
+        if container.format.name == "avi":  # FFmpeg makes it as short as the file
+            return float(stream.frames * stream.time_base)
+        if stream.duration is not None:
+            return float(stream.duration * stream.time_base)
+    end = _seconds(stream.metadata.get("DURATION", "")) or (container.duration or 0) / av.time_base
+    is_absolute = container.format.name == "matroska,webm"
+    return end - (container.start_time or 0) / av.time_base if is_absolute else end
 
 
 def _seconds(clock: str) -> float:
-    """Seconds of "00:01:02.5", 0 where it is none."""
+    """Seconds of "00:01:02.5", as in a tag of Matroska; 0 where it is none."""
     try:
         hours, minutes, seconds = map(float, clock.split(":"))
     except ValueError:
@@ -123,10 +142,16 @@ def _seconds(clock: str) -> float:
     return hours * 3600 + minutes * 60 + seconds
 
 
-def _is_cut(name: str) -> bool:
-    """Whether a Windows Media file is shorter than it says."""
+def _is_cut(name: str, kind: str) -> bool:
+    """Whether a file is not as long as its container must be."""
+    if is_camera(name):
+        return False
+    size = os.stat(name).st_size
+    if kind == "mpegts":
+        return all(size % length for length in _TRANSPORT_PACKETS)
+    if kind != "asf":
+        return False
     with open(name, "rb") as file:
         start = file.read(_HEADER)
-        place = start.find(_FILE_PROPERTIES) + _SIZE_AT
-        said = int.from_bytes(start[place : place + 8], "little")
-        return place >= _SIZE_AT and said > os.fstat(file.fileno()).st_size
+    place = start.find(_FILE_PROPERTIES) + _SIZE_AT
+    return place >= _SIZE_AT and int.from_bytes(start[place : place + 8], "little") > size

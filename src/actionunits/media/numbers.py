@@ -43,6 +43,8 @@ class Numbers:
         self._restarts = Flags.ts_discont in Flags(container.format.flags)
         self._entering: Stamp = _BEGINNING  # of the last packet that went in, by its storage
         self._clocks = [0, 0]  # that have begun, of the packets and of the frames
+        self.has_restarted = False
+        """Whether a clock started anew with the last packet."""
 
     def expect(self, packet: "Packet[VideoStream]") -> bool:
         """Take note of a packet that goes to the decoder; return whether some before it are lost.
@@ -91,8 +93,8 @@ class Numbers:
         time = packet.pts if packet.dts is None else packet.dts
         if time is None:
             return
-        if self._restarts and (self._clocks[0], time) < self._entering:
-            self._clocks[0] += 1
+        self.has_restarted = self._restarts and (self._clocks[0], time) < self._entering
+        self._clocks[0] += self.has_restarted
         self._entering = (self._clocks[0], time)
 
     def _stamp(self, picture: VideoFrame) -> Stamp | None:

@@ -152,8 +152,12 @@ class _Reading:
                 self._account.packet(packet)
             if packet.stream_index != self._stream.index:
                 continue
-            if packet.is_corrupt or (packet.size and self._numbers.expect(packet)):
+            if packet.size and self._numbers.expect(packet):
                 self._account.damage()
+            if packet.is_corrupt:
+                self._account.corrupt()
+            if self._numbers.has_restarted:
+                self._account.joint()
             yield packet
 
     def _time(self, picture: VideoFrame, number: int) -> float:
@@ -172,7 +176,7 @@ class _Reading:
             _log.warning(
                 "%s: its clock starts anew after frame %d, as where two videos were joined; times "
                 "go on from %.2f s",
-                *(self._name, number, self._seconds),
+                *(self._name, number, self._seconds + self._step),
             )
         seconds = max(seconds + self._lead, self._seconds)
         self._step, self._seconds = seconds - self._seconds, seconds
@@ -181,7 +185,7 @@ class _Reading:
     def _loss(self) -> MediaError:
         frames, seconds = self._account.frames(), self._account.seconds()
         of_frames = f" of {frames:,}" if frames > self._count else ""
-        of_seconds = f" of {seconds:.2f} s" if seconds else ""
+        of_seconds = f" of {seconds:.2f} s" if seconds > self._seconds else ""
         noun = counted(frames if of_frames else self._count, "frame").partition(" ")[2]
         return MediaError(
             f"{self._name}: the video is damaged or breaks off: {self._count:,}{of_frames} {noun} "
