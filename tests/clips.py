@@ -1,4 +1,4 @@
-"""Videos that tests write and read: importable from any test."""
+"""Pictures and videos that tests write and read: importable from any test."""
 
 from fractions import Fraction
 
@@ -7,6 +7,24 @@ import numpy as np
 
 from actionunits import media
 from actionunits.errors import MediaError
+
+RED, BLUE = (200, 30, 30), (30, 30, 200)
+
+
+def halves(width=40, height=30):
+    """Picture whose left half is red and whose right half is blue."""
+    image = np.full((height, width, 3), BLUE, np.uint8)
+    image[:, : width // 2] = RED
+    return image
+
+
+def near(pixel, colour, tolerance=12):
+    return np.abs(np.asarray(pixel, int) - colour).max() <= tolerance
+
+
+def save(tmp_path, image, name="picture.png", **options):
+    image.save(tmp_path / name, **options)
+    return tmp_path / name
 
 
 def write_video(path, times, size=(64, 48), rotation=None, shades=None, codec="libx264", **options):

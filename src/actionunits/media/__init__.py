@@ -107,7 +107,7 @@ def count_frames(file: str) -> int:
 
 def duration(source: str) -> float:
     """Seconds that a video promises; 0 for a picture, a camera, and where nobody knows."""
-    if is_camera(source):
+    if is_camera(source) or is_still(source):
         return 0.0
     try:
         return float(_one(decode.duration, source))
