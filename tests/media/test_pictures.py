@@ -1,8 +1,12 @@
 """Pictures: every kind upright and RGB, clear errors."""
 
+import struct
+import zlib
+
 import numpy as np
+import pillow_heif
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin, TiffImagePlugin
 
 from actionunits import media
 from actionunits.errors import MediaError
@@ -117,3 +121,90 @@ def test_rubbish_is_named(tmp_path, name):
     (tmp_path / name).write_bytes(b"" if name.startswith("empty") else bytes(range(256)) * 20)
     with pytest.raises(MediaError, match=name):
         next(media.frames(tmp_path / name))
+
+
+@pytest.mark.parametrize("tile", [0, 64])
+def test_picture_of_a_phone_is_whole_and_upright(tmp_path, monkeypatch, tile):
+    monkeypatch.setattr(pillow_heif.options, "GRID_TILE_SIZE", tile)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # stored lying on its side
+    image = halves(192, 128)
+    image[:32] = 250
+    stored = Image.fromarray(np.ascontiguousarray(np.rot90(image)))
+    options = {"exif": exif.tobytes(), "quality": 90}
+    path = save(tmp_path, stored, "phone.heic", **options)
+    assert (b"grid" in path.read_bytes()) == bool(tile)
+    assert media.is_still(str(path))
+    read = media.read_image(path)
+    assert read.shape == image.shape
+    assert np.abs(read.astype(int) - image).mean() < 6
+    assert media.sources([tmp_path], pytest.fail) == [str(path)]
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+@pytest.mark.parametrize("name", ["deep.png", "deep.tif"])
+def test_white_is_found_where_numbers_are_of_fewer_bits(tmp_path, caplog, name, bits):
+    ramp = np.linspace(0, 2**bits - 1, 256).astype(np.uint16)[None].repeat(4, 0)
+    read = media.read_image(save(tmp_path, Image.fromarray(ramp), name))
+    assert np.abs(read[0, :, 0].astype(int) - np.arange(256)).max() <= 1
+    assert ("is taken for white" in caplog.text) == (bits < 16)
+
+
+@pytest.mark.parametrize(
+    ("kind", "top"),
+    [(np.int32, 255), (np.int32, 4095), (np.float32, 1), (np.float32, 255), (np.float32, 65535)],
+)
+def test_wide_numbers_are_scaled(tmp_path, kind, top):
+    ramp = np.linspace(0, top, 256).astype(kind)[None].repeat(4, 0)
+    read = media.read_image(save(tmp_path, Image.fromarray(ramp), "wide.tif"))
+    assert np.abs(read[0, :, 0].astype(int) - np.arange(256)).max() <= 1
+
+
+def test_white_that_the_file_names_is_believed(tmp_path):
+    dark = np.full((4, 4), 1000, np.uint16)
+    said = TiffImagePlugin.ImageFileDirectory_v2()
+    said[281] = 4095  # MaxSampleValue
+    path = save(tmp_path, Image.fromarray(dark), "dark.tif", tiffinfo=said)
+    assert media.read_image(path)[0, 0, 0] == round(1000 / 4095 * 255)
+    path = save(tmp_path, Image.fromarray(dark), "dark.png")
+    chunk = b"sBIT" + bytes([12])
+    chunk = struct.pack(">I", 1) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    data = path.read_bytes()
+    path.write_bytes(data[:33] + chunk + data[33:])
+    assert media.read_image(path)[0, 0, 0] == round(1000 / 4095 * 255)
+
+
+@pytest.mark.parametrize("name", ["photo.jpg", "photo"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"%!PS\n{} loop\n",
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n{} loop\n",
+        b"\x01\x00\x00\x00" + bytes(36) + b" EMF" + bytes(100),
+        b"\xd7\xcd\xc6\x9a" + bytes(100),
+    ],
+    ids=["ps", "eps", "emf", "wmf"],
+)
+def test_what_others_would_have_to_draw_is_refused(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    seen, error = collect(tmp_path / name)
+    assert not seen
+    assert str(tmp_path / name) in error
+    assert "convert" in error
+
+
+@pytest.mark.parametrize("name", ["bomb.png", "bomb.gif", "bomb.tif", "bomb.bmp"])
+def test_size_is_refused_before_it_takes_memory(tmp_path, name):
+    path = save(tmp_path, Image.new("1", (16000, 16000)), name)
+    assert path.stat().st_size < 1 << 26
+    seen, error = collect(path)
+    assert not seen
+    assert "at most 134 megapixels was expected; this one claims" in error
+
+
+def test_text_beside_a_picture_is_no_traceback(tmp_path):
+    info = PngImagePlugin.PngInfo()
+    info.add_text("long", "x" * (PngImagePlugin.MAX_TEXT_CHUNK + 1), zip=True)
+    path = save(tmp_path, Image.fromarray(halves()), pnginfo=info)
+    seen, error = collect(path)
+    assert len(seen) == 1 if error is None else "picture.png" in error

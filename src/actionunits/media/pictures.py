@@ -104,7 +104,8 @@ def _animation(name: str, image: Image.Image) -> Iterator[tuple[NDArray[np.uint8
 def _decoded(name: str, image: Image.Image) -> NDArray[np.uint8]:
     _check_size(name, image)
     image.load()
-    return np.array(_rgb(tones.eight_bit(name, ImageOps.exif_transpose(image))))
+    upright = ImageOps.exif_transpose(image)  # which forgets what the file says of its numbers
+    return np.array(_rgb(tones.eight_bit(name, upright, tones.white(name, image))))
 
 
 def _rgb(image: Image.Image) -> Image.Image:

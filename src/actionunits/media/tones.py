@@ -12,25 +12,28 @@ _MAXIMA = (341, 281)  # TIFF's SMaxSampleValue and MaxSampleValue
 _log = logging.getLogger(__name__)
 
 
-def eight_bit(name: str, image: Image.Image) -> Image.Image:
+def eight_bit(name: str, image: Image.Image, said: float) -> Image.Image:
     """The same picture with 8 bits a colour.
 
-    White is what the file says it is (sBIT of PNG, MaxSampleValue of TIFF); else the largest number
-    of the fewest bits that hold all the numbers in it. For floats it is 1 if none is much above.
-    Where that is not all that the format could hold, it is logged.
+    Where white is not all that the format could hold, it is logged.
+
+    Args:
+        name: of the file.
+        image: of any kind.
+        said: which number is white. If 0, it is the largest one of the fewest bits that hold all
+            the numbers in the picture, and for floats 1 if none is much above.
     """
     if image.mode != "F" and not image.mode.startswith("I"):
         return image
     values = np.nan_to_num(np.asarray(image).astype(np.float64), posinf=0, neginf=0)
-    said = _said(name, image)
-    white = said or _found(values, is_float=image.mode == "F")
+    top = said or _found(values, is_float=image.mode == "F")
     usual = (1, 255) if image.mode == "F" else (65535,)
-    if white not in usual:
+    if top not in usual:
         _log.warning(
             "%s: its numbers go up to %g; %g is taken for white, as %s",
-            *(name, values.max(), white, "the file says" if said else "the fewest bits allow"),
+            *(name, values.max(), top, "the file says" if said else "the fewest bits allow"),
         )
-    return Image.fromarray((values * (255 / white)).round().clip(0, 255).astype(np.uint8))
+    return Image.fromarray((values * (255 / top)).round().clip(0, 255).astype(np.uint8))
 
 
 def _found(values: NDArray[np.float64], *, is_float: bool) -> float:
@@ -40,8 +43,8 @@ def _found(values: NDArray[np.float64], *, is_float: bool) -> float:
     return next((2**bits - 1 for bits in _DEPTHS if top <= 2**bits - 1), top)
 
 
-def _said(name: str, image: Image.Image) -> float:
-    """White by the file, 0 where it does not tell."""
+def white(name: str, image: Image.Image) -> float:
+    """Number that is white by sBIT of PNG or MaxSampleValue of TIFF; 0 where they do not tell."""
     bits = _significant_bits(name) if image.format == "PNG" else 0
     if bits:
         return float(2**bits - 1)

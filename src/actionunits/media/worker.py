@@ -137,7 +137,7 @@ class _Worker:
         self._number += 1
         self._is_between_calls = False
         try:
-            self._send([self._number, function, args, PATIENCE])
+            self._send([self._number, function, args, PATIENCE, os.getcwd()])
         except OSError:
             raise LostError(self._fate()) from None
         try:
@@ -227,7 +227,8 @@ def serve() -> None:
     # The handler finds the pipe in its own right: only this thread logs.
     logging.getLogger("actionunits").addHandler(_Handler(answers))
     while True:
-        number, function, args, patience = asked.get()
+        number, function, args, patience, folder = asked.get()
+        os.chdir(folder)  # names are often relative
         is_unwanted = functools.partial(unwanted.__contains__, number)
         _answer(answers, function, args, patience, is_unwanted)
 
