@@ -117,12 +117,8 @@ def check(name: str) -> None:
         state = os.stat(name)
     except (OSError, ValueError) as error:
         raise MediaError(f"{name}: {_why(error)}; check the path") from error
-    kind = stat.S_IFMT(state.st_mode)
-    if kind != stat.S_IFREG:
-        raise MediaError(
-            f"{name}: a file was expected, but this is {_KINDS.get(kind, 'a folder')}; name a "
-            "picture or video that is stored, or a camera by its number"
-        )
+    if not stat.S_ISREG(state.st_mode):
+        raise _no_file(name, state.st_mode)
     if not state.st_size:
         raise MediaError(f"{name}: the file is empty; get a whole copy")
     try:
@@ -132,6 +128,13 @@ def check(name: str) -> None:
         raise MediaError(
             f"{name}: cannot be opened ({_why(error)}); allow it to be read"
         ) from error
+
+
+def _no_file(name: str, mode: int) -> MediaError:
+    return MediaError(
+        f"{name}: a file was expected, but this is {_KINDS.get(stat.S_IFMT(mode), 'a folder')}; "
+        "name a picture or video that is stored, or a camera by its number"
+    )
 
 
 def _why(error: Exception) -> str:
@@ -189,13 +192,14 @@ def _is_media(file: Path, folder: Path, report: Report) -> bool:
     if file.suffix.lower() not in IMAGES | VIDEOS:
         return False
     try:
-        is_file = stat.S_ISREG(os.stat(name).st_mode)
+        mode = os.stat(name).st_mode
     except OSError as error:
         report(MediaError(f"{name}: {_why(error)} where this link points to; mend or remove it"))
         return False
-    if not is_file:
-        report(MediaError(f"{name}: a file was expected, but it is none; remove it"))
-    return is_file
+    if not stat.S_ISREG(mode):
+        report(_no_file(str(name), mode))
+        return False
+    return True
 
 
 def _without_drawn(files: list[Path], folder: Path) -> list[Path]:

@@ -31,7 +31,7 @@ from actionunits.media.sources import is_camera
 Decoded = tuple[NDArray[np.uint8], int, float, str]
 """Upright RGB picture, number, seconds and doubt; see `actionunits.types.Frame`."""
 
-_SEALED = {"protocol_whitelist": "none", "max_pixels": str(LARGEST)}
+_SEALED = {"protocol_whitelist": "none"}
 """A video is read from its own file: what it names, on the disk or the network, is not opened."""
 _BROKEN = (av.FFmpegError, ArithmeticError, MemoryError, ValueError)  # of damaged packets
 _HOPELESS = 100  # packets in a row, from the first on, that do not decode
