@@ -84,7 +84,7 @@ def test_reasons_are_counted_with_their_first_frame(tmp_path: Path) -> None:
     manifest = run(raw, tmp_path / "out")
     assert reasons(manifest.lost) == [
         ("no such file", 3, "S1/T1/3"),
-        ("not a picture that Pillow knows; convert it to PNG", 1, "S1/T1/1"),
+        ("not a picture of a kind that is read here; convert it to PNG", 1, "S1/T1/1"),
     ]
 
 

@@ -105,6 +105,23 @@ def test_what_is_missing_is_counted(tmp_path, suffix):
     assert "s of 2.40 s" in error
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_last_frames_come_out_where_sound_is_stored_first(tmp_path, threads):
+    whole, path = write(tmp_path / "whole.mp4", "libx264", sound="aac"), tmp_path / "sound.mp4"
+    with av.open(str(whole)) as source, av.open(str(path), "w") as target:
+        kinds = ("audio", "video")
+        streams = {
+            kind: target.add_stream_from_template(getattr(source.streams, kind)[0])
+            for kind in kinds
+        }
+        for packet in source.demux():
+            if packet.dts is not None:
+                packet.stream = streams[packet.stream.type]
+                target.mux(packet)
+    seen, error = collect(path, threads)
+    assert (len(seen), error) == (COUNT, None)
+
+
 PAUSE = np.r_[np.arange(30) / 30, 3 + np.arange(31) / 30]
 UNEVEN = np.cumsum(np.random.default_rng(0).choice([0.02, 0.035, 0.09, 0.4], 60))
 

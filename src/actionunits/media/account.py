@@ -53,7 +53,7 @@ class Account:
         if time is not None and packet.time_base:
             end = float((time + (packet.duration or 0)) * packet.time_base)
             self._reached = max(self._reached, end)
-        if packet.stream_index == self._stream.index:
+        if packet.stream.index == self._stream.index:
             self._packets += 1
 
     def damage(self) -> None:

@@ -150,7 +150,7 @@ class _Reading:
                 return
             if packet.size:
                 self._account.packet(packet)
-            if packet.stream_index != self._stream.index:
+            if packet.stream.index != self._stream.index:
                 continue
             if packet.size and self._numbers.expect(packet):
                 self._account.damage()
