@@ -95,6 +95,13 @@ def test_hole_in_the_middle_is_said(tmp_path, suffix, codec, sound):
     assert [a.seconds for a in seen] == sorted(a.seconds for a in seen)
 
 
+def test_what_is_missing_is_said_of_every_file(tmp_path):
+    data = write(tmp_path / "clip.webm", "libvpx").read_bytes()
+    for name in ("a.webm", "b.webm", "c.webm"):
+        (tmp_path / name).write_bytes(data[: len(data) * 2 // 3])
+        assert f"{name}: the video is damaged or breaks off" in collect(tmp_path / name)[1]
+
+
 @pytest.mark.parametrize("suffix", ["avi", "mp4"])
 def test_what_is_missing_is_counted(tmp_path, suffix):
     path = write(tmp_path / f"clip.{suffix}", "mjpeg", **MOVABLE.get(suffix, {}))

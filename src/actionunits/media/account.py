@@ -11,10 +11,9 @@ from collections import deque
 from typing import Any
 
 import av
-from av.container import InputContainer
 from av.packet import Packet
-from av.video.stream import VideoStream
 
+from actionunits.media.opening import Line, Opened
 from actionunits.media.sources import is_camera
 
 _AT_LEAST = 0.5  # seconds, by which containers are wrong about their length
@@ -27,6 +26,8 @@ _HEADER = 1 << 16
 _TRANSPORT_PACKETS = (188, 192, 204)  # bytes, bare, with a time, with a checksum
 _NEAR = 2  # packets
 _OWN_COUNT = "mov,mp4,m4a,3gp,3g2,mj2"
+_LISTS = {_OWN_COUNT, "avi"}
+"""Containers whose lists tell more than what FFmpeg complains of when it opens them."""
 _BY_STEPS = {"asf", "mpeg", "mxf", "nut", "rm"}
 """Containers that nothing but the times of their frames tells holes of."""
 
@@ -34,10 +35,11 @@ _BY_STEPS = {"asf", "mpeg", "mxf", "nut", "rm"}
 class Account:
     """Told of all that is read of a video, tells what is missing."""
 
-    def __init__(self, container: InputContainer, stream: VideoStream, name: str) -> None:
-        self._container, self._stream = container, stream
-        self._format = container.format.name
-        self._listed = len(stream.index_entries)
+    def __init__(self, name: str, video: Opened) -> None:
+        self._video = video
+        self._container, self._stream, said = video
+        self._format = self._container.format.name
+        self._listed = len(self._stream.index_entries)
         self._is_cut = _is_cut(name, self._format)
         self._packets = self._damaged = 0
         self._corrupt: list[int] = []  # packets by their numbers, as all below
@@ -46,6 +48,8 @@ class Account:
         self._steps: deque[float] = deque(maxlen=300)
         self._uneven = self._pauses = self._shown = 0
         self._last: float | None = None
+        if self._format not in _LISTS:
+            self.log(said)
 
     def packet(self, packet: "Packet[Any]") -> None:
         """A packet of any stream came."""
@@ -68,8 +72,8 @@ class Account:
         """The last packet is the first of another video; what counts packets is upset there."""
         self._joints.append(self._packets)
 
-    def log(self, lines: list[tuple[int, str, str]]) -> None:
-        """FFmpeg said this while it read, as (level, who, what)."""
+    def log(self, lines: list[Line]) -> None:
+        """FFmpeg said this of what it read."""
         self._damaged += any(who == self._format for _, who, _ in lines)
 
     def frame(self, seconds: float) -> None:
@@ -90,11 +94,13 @@ class Account:
             return listed
         if self._format == "avi" and listed >= self._stream.frames:
             return sum(1 for entry in self._stream.index_entries if entry.size)
+        if self._format == "mxf" and self._stream.duration:
+            return self._stream.duration  # in pictures, at a steady rate
         return self._stream.frames
 
     def seconds(self) -> float:
         """How long the pictures go on by what the file says, 0 where it does not tell."""
-        return promised(self._container, self._stream)
+        return promised(self._video)
 
     def is_short(self) -> bool:
         """Whether anything is missing or broken; asked when the file has been read to its end."""
@@ -121,8 +127,9 @@ class Account:
         return self._format == _OWN_COUNT and not self._stream.frames
 
 
-def promised(container: InputContainer, stream: VideoStream) -> float:
+def promised(video: Opened) -> float:
     """Seconds that a file says its pictures go on, 0 where it does not tell."""
+    container, stream, _ = video
     if stream.time_base is not None:
         if container.format.name == "avi":  # FFmpeg makes it as short as the file
             return float(stream.frames * stream.time_base)

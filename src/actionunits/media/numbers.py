@@ -3,11 +3,12 @@
 import heapq
 import math
 
-from av.container import InputContainer
 from av.format import Flags
 from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
+
+from actionunits.media.opening import Opened
 
 _AVI_HEADER = 8  # bytes before each packet, its name and size
 _REORDERED = 16  # frames that H.264 and its like store out of order at most
@@ -26,7 +27,8 @@ class Numbers:
     order in which frames are stored, and a list of where that is.
     """
 
-    def __init__(self, container: InputContainer, stream: VideoStream) -> None:
+    def __init__(self, video: Opened) -> None:
+        container, stream, _ = video
         is_avi = container.format.name == "avi"
         filled = [entry.pos for entry in stream.index_entries if entry.size] if is_avi else []
         self._places = {place + _AVI_HEADER: number for number, place in enumerate(filled)}

@@ -4,20 +4,16 @@ These functions decode in the process that calls them; `actionunits.media` calls
 """
 
 import logging
-import platform
 import struct
 from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from fractions import Fraction
 from typing import Any
 
 import av
 import av.filter
 import numpy as np
-from av.container import InputContainer
-from av.logging import Capture
 from av.packet import Packet
-from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
@@ -25,15 +21,12 @@ from numpy.typing import NDArray
 from actionunits.errors import MediaError, counted
 from actionunits.media.account import Account, promised
 from actionunits.media.numbers import Numbers
+from actionunits.media.opening import BROKEN, Opened, listening, opened
 from actionunits.media.pictures import LARGEST
-from actionunits.media.sources import is_camera
 
 Decoded = tuple[NDArray[np.uint8], int, float, str]
 """Upright RGB picture, number, seconds and doubt; see `actionunits.types.Frame`."""
 
-_SEALED = {"protocol_whitelist": "none"}
-"""A video is read from its own file: what it names, on the disk or the network, is not opened."""
-_BROKEN = (av.FFmpegError, ArithmeticError, MemoryError, ValueError)  # of damaged packets
 _HOPELESS = 100  # packets in a row, from the first on, that do not decode
 _OBLONG = 8  # times as wide as high, or as high as wide, pixels are at most
 _TURNED = 6  # number of the side data that say how a frame is turned
@@ -52,11 +45,11 @@ def frames(name: str, threads: int) -> Generator[Decoded, None, None]:
     Raises:
         MediaError: the source cannot be read, or there should have been more; then at the end.
     """
-    with opened(name) as (container, stream):
-        stream.thread_type = "AUTO"
-        stream.codec_context.thread_count = threads
-        stream.codec_context.options = {"max_pixels": str(LARGEST)}
-        yield from _Reading(name, container, stream).frames()
+    with opened(name) as video:
+        video.stream.thread_type = "AUTO"
+        video.stream.codec_context.thread_count = threads
+        video.stream.codec_context.options = {"max_pixels": str(LARGEST)}
+        yield from _Reading(name, video).frames()
 
 
 def duration(name: str) -> float:
@@ -65,8 +58,8 @@ def duration(name: str) -> float:
     Raises:
         MediaError: it cannot be opened.
     """
-    with opened(name) as (container, stream):
-        return promised(container, stream)
+    with opened(name) as video:
+        return promised(video)
 
 
 def count(name: str) -> int:
@@ -77,19 +70,20 @@ def count(name: str) -> int:
     """
     with closing(frames(name, 1)) as shown:
         next(shown)
-    with opened(name) as (container, stream):
+    with opened(name) as video:
         # Matroska and its like do not tell: their packets are counted, which reads the file.
-        return stream.frames or sum(1 for packet in container.demux(stream) if packet.size)
+        packets = _Reading(name, video).packets()
+        return video.stream.frames or sum(1 for packet in packets if packet.size)
 
 
 class _Reading:
     """One reading of a video, from its first frame to what is missing at its end."""
 
-    def __init__(self, name: str, container: InputContainer, stream: VideoStream) -> None:
-        self._name, self._container, self._stream = name, container, stream
-        self._numbers = Numbers(container, stream)
-        self._account = Account(container, stream, name)
-        self._origin = None if container.start_time is None else container.start_time / av.time_base
+    def __init__(self, name: str, video: Opened) -> None:
+        self._name, self._container, self._stream = name, video.container, video.stream
+        self._numbers, self._account = Numbers(video), Account(name, video)
+        start = video.container.start_time
+        self._origin = None if start is None else start / av.time_base
         self._count, self._seconds, self._step = 0, 0.0, 0.0
         self._clock, self._lead = 0, 0.0  # which clock it is, and seconds before it began
         self._turns: dict[int, tuple[int, ...]] = {}
@@ -100,7 +94,7 @@ class _Reading:
             seconds = self._time(picture, number)
             try:
                 image = self._upright(picture)
-            except _BROKEN:  # such as memory that is short for a size that damage made up
+            except BROKEN:  # such as memory that is short for a size that damage made up
                 self._account.damage()
                 continue
             self._account.frame(seconds)
@@ -118,11 +112,11 @@ class _Reading:
     def _pictures(self) -> Iterator[VideoFrame]:
         """All that decodes, of the packets in their order."""
         refused = 0
-        for packet in self._packets():
+        for packet in self.packets():
             pictures: list[VideoFrame] = []
             try:
                 pictures = packet.decode()
-            except _BROKEN:
+            except BROKEN:
                 self._account.damage()
                 self._numbers.complain(packet.pts)
                 refused += 1
@@ -130,22 +124,18 @@ class _Reading:
                 return  # not worth reading gigabytes
             yield from pictures
 
-    def _packets(self) -> Iterator["Packet[VideoStream]"]:
+    def packets(self) -> Iterator["Packet[VideoStream]"]:
         """Packets of the pictures; those of the sound only tell how far the file goes."""
         packets: Iterator[Any] = self._container.demux()
         while True:
-            packet, lines = None, []
-            try:
-                # Only the thread that reads logs here: decoders have theirs, and are kept quiet.
-                av.logging.set_level(av.logging.ERROR)
-                with Capture() as lines:
+            packet = None
+            with listening() as said:
+                try:
                     packet = next(packets, None)
-            except _BROKEN:
-                self._account.damage()
-                self._numbers.complain(None)
-            finally:
-                av.logging.set_level(None)
-            self._account.log(lines)
+                except BROKEN:
+                    self._account.damage()
+                    self._numbers.complain(None)
+            self._account.log(said)
             if packet is None:
                 return
             if packet.size:
@@ -240,79 +230,3 @@ def _turn(picture: VideoFrame) -> tuple[int, ...]:
         return 1, 0, 0, 1
     a, b, _, c, d, *_ = struct.unpack("=9i", bytes(matrix))
     return a, b, c, d
-
-
-@contextmanager
-def opened(name: str) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """A video or camera and the stream of its pictures.
-
-    Raises:
-        MediaError: it cannot be opened, has no pictures, or none that FFmpeg can decode.
-    """
-    if is_camera(name):
-        with _camera(name) as container:
-            yield container, _stream(name, container)
-        return
-    try:
-        # A file and not its name, which FFmpeg might take for a protocol, and which need not be
-        # text.
-        file = open(name, "rb")  # noqa: SIM115
-    except OSError as error:
-        raise MediaError(f"{name}: cannot be opened ({_reason(error)}); check the path") from error
-    with file, _container(name, file) as container:
-        yield container, _stream(name, container)
-
-
-def _container(name: str, file: Any) -> InputContainer:
-    try:
-        container: InputContainer = av.open(file, "r", metadata_errors="ignore", options=_SEALED)
-    except _BROKEN as error:
-        raise MediaError(
-            f"{name}: neither a picture nor a video that can be read ({_reason(error)}); "
-            "get a whole copy or convert it to MP4 or PNG"
-        ) from error
-    return container
-
-
-def _stream(name: str, container: InputContainer) -> VideoStream:
-    """The first stream of pictures that is not the cover of a record."""
-    streams = [
-        stream
-        for stream in container.streams.video
-        if not stream.disposition & Disposition.attached_pic
-    ]
-    if not streams:
-        raise MediaError(f"{name}: no pictures in it, only sound; name a video or a picture")
-    codec = streams[0].codec_context
-    if codec is None:
-        raise MediaError(
-            f"{name}: its pictures are stored in a way that FFmpeg here cannot decode; "
-            "convert it to MP4"
-        )
-    if codec.width * codec.height > LARGEST:
-        raise MediaError(
-            f"{name}: frames of at most {LARGEST // 10**6} megapixels were expected; this video "
-            f"claims {codec.width} x {codec.height} pixels. Scale it down"
-        )
-    return streams[0]
-
-
-def _camera(name: str) -> InputContainer:
-    number = name.removeprefix("camera:")
-    file, driver = {
-        "Linux": (f"/dev/video{number}", "v4l2"),
-        "Darwin": (number, "avfoundation"),
-        "Windows": (number, "vfwcap"),
-    }.get(platform.system(), (number, "v4l2"))
-    options = {"framerate": "30"} if driver == "avfoundation" else {}
-    try:
-        return av.open(file, format=driver, options=options)
-    except (*_BROKEN, OSError) as error:
-        raise MediaError(
-            f"{name}: this camera cannot be opened ({_reason(error)}); check that it is plugged in "
-            "and that no other program uses it"
-        ) from error
-
-
-def _reason(error: BaseException) -> str:
-    return getattr(error, "strerror", None) or str(error)
