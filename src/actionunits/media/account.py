@@ -23,6 +23,7 @@ _UNEVEN = 0.05  # share of other steps in such a video
 _FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")  # of Windows Media
 _SIZE_AT = 40  # bytes into them
 _HEADER = 1 << 16
+_FLV_HEADER = 11  # bytes of a tag
 _TRANSPORT_PACKETS = (188, 192, 204)  # bytes, bare, with a time, with a checksum
 _NEAR = 2  # packets
 _OWN_COUNT = "mov,mp4,m4a,3gp,3g2,mj2"
@@ -150,15 +151,21 @@ def _seconds(clock: str) -> float:
 
 
 def _is_cut(name: str, kind: str) -> bool:
-    """Whether a file is not as long as its container must be."""
+    """Whether a file does not end where its container must."""
     if is_camera(name):
         return False
-    size = os.stat(name).st_size
-    if kind == "mpegts":
-        return all(size % length for length in _TRANSPORT_PACKETS)
-    if kind != "asf":
-        return False
     with open(name, "rb") as file:
-        start = file.read(_HEADER)
-    place = start.find(_FILE_PROPERTIES) + _SIZE_AT
-    return place >= _SIZE_AT and int.from_bytes(start[place : place + 8], "little") > size
+        size = file.seek(0, os.SEEK_END)
+        if kind == "mpegts":
+            return all(size % length for length in _TRANSPORT_PACKETS)
+        if kind == "flv":  # the last bytes say how long the last tag is, which says it too
+            file.seek(size - 4)
+            tag = int.from_bytes(file.read(4))
+            file.seek(max(size - 4 - tag, 0))
+            return tag != _FLV_HEADER + int.from_bytes(file.read(4)[1:])
+        if kind == "asf":
+            file.seek(0)
+            start = file.read(_HEADER)
+            place = start.find(_FILE_PROPERTIES) + _SIZE_AT
+            return place >= _SIZE_AT and int.from_bytes(start[place : place + 8], "little") > size
+    return False
