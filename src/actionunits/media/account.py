@@ -20,13 +20,22 @@ _AT_LEAST = 0.5  # seconds, by which containers are wrong about their length
 _STEPS = 3  # so many, if longer
 _PAUSE = 5  # usual steps that a video of a steady rate does not skip
 _UNEVEN = 0.05  # share of other steps in such a video
+_OWN_COUNT = "mov,mp4,m4a,3gp,3g2,mj2"
+_PLAIN = {
+    *("av1", "dvvideo", "ffv1", "flv1", "h264", "hevc", "huffyuv", "libdav1d", "mjpeg", "png"),
+    *("prores", "rv10", "rv20", "rv30", "rv40", "vp9", "wmv1", "wmv2"),
+}
+_ONE_EACH = {
+    **dict.fromkeys((_OWN_COUNT, "asf", "avi", "flv", "matroska,webm", "rm"), _PLAIN),
+    "mxf": _PLAIN | {"mpeg2video"},
+}
+"""Where a packet is a frame: elsewhere it may be half of one (fields), or none that is shown."""
 _FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")  # of Windows Media
 _SIZE_AT = 40  # bytes into them
 _HEADER = 1 << 16
 _FLV_HEADER = 11  # bytes of a tag
 _TRANSPORT_PACKETS = (188, 192, 204)  # bytes, bare, with a time, with a checksum
 _NEAR = 2  # packets
-_OWN_COUNT = "mov,mp4,m4a,3gp,3g2,mj2"
 _LISTS = {_OWN_COUNT, "avi"}
 """Containers whose lists tell more than what FFmpeg complains of when it opens them."""
 _BY_STEPS = {"asf", "mpeg", "mxf", "nut", "rm"}
@@ -103,8 +112,14 @@ class Account:
         """How long the pictures go on by what the file says, 0 where it does not tell."""
         return promised(self._video)
 
-    def is_short(self) -> bool:
-        """Whether anything is missing or broken; asked when the file has been read to its end."""
+    def is_short(self, swallowed: int) -> bool:
+        """Whether anything is missing or broken; asked when the file has been read to its end.
+
+        Args:
+            swallowed: packets of which the decoder made nothing, see `Numbers`.
+        """
+        if swallowed > 0 and self._stream.codec_context.name in _ONE_EACH.get(self._format, ()):
+            return True
         torn = [n for n in self._corrupt if not any(abs(n - j) <= _NEAR for j in self._joints)]
         if torn or self._damaged or self._is_cut or self._packets < self.frames():
             return True

@@ -39,6 +39,8 @@ class Numbers:
         self._waiting: list[Stamp] = []  # heap of the times of packets that have not come out
         self._before = 0  # packets with times before those
         self._next, self._last = 0, _BEGINNING
+        self._shown = self._going_in = 0
+        self._leading: int | None = None  # packets before the first frame, which need what was cut
         self._timed, self._damaged = True, False
         self._uncounted = False  # nobody knows how many frames are lost
         self._broken: Stamp | None = None  # time of damage that later frames may build on
@@ -54,6 +56,7 @@ class Numbers:
         They were passed over where an AVI file is damaged between its pictures.
         """
         self._enter(packet)
+        self._going_in += not packet.is_discard
         if packet.pts is not None and not packet.is_discard:
             heapq.heappush(self._waiting, (self._clocks[0], packet.pts))
         if self._unsure and packet.dts is not None:
@@ -74,12 +77,18 @@ class Numbers:
         """Number of the next frame that comes out, from 0, and why not to rely on it, if so."""
         stamp = self._stamp(picture)
         rank, number = self._rank(stamp), self._next
+        self._leading = rank or 0 if self._leading is None else self._leading
+        self._shown += 1
         if not self._damaged:
             self._timed &= rank == number
         elif self._timed and rank is not None:
             number = max(number, rank)
         self._next = number + 1
         return number, self._doubt(picture, stamp, rank == number)
+
+    def swallowed(self) -> int:
+        """Packets that went in and did not come out, when all has; not those before the first."""
+        return self._going_in - (self._leading or 0) - self._shown
 
     def ticks(self, picture: VideoFrame, number: int) -> int | None:
         """When a frame is shown by the clock of its stream, None where nothing tells."""

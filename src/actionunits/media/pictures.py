@@ -92,6 +92,8 @@ def _is_moving(image: Any) -> bool:
 
 def _animation(name: str, image: Image.Image) -> Iterator[tuple[NDArray[np.uint8], float]]:
     seconds = 0.0
+    # Counting those of a GIF would read it all, and it ends where they end.
+    expected = 0 if image.format == "GIF" else getattr(image, "n_frames", 0)
     for page in ImageSequence.Iterator(image):
         shown = _decoded(name, page)
         if page.info.get("default_image") and page.tell() == 0:
@@ -99,6 +101,8 @@ def _animation(name: str, image: Image.Image) -> Iterator[tuple[NDArray[np.uint8
         yield shown, seconds
         milliseconds = page.info.get("duration") or 0
         seconds += milliseconds / 1000 if milliseconds > 10 else _UNSAID
+    if image.tell() + 1 < expected:
+        raise EOFError(f"{image.tell() + 1} of {expected} pictures")
 
 
 def _decoded(name: str, image: Image.Image) -> NDArray[np.uint8]:

@@ -106,7 +106,7 @@ class _Reading:
             raise MediaError(
                 f"{self._name}: the video holds no frame that can be decoded; get a whole copy"
             )
-        if self._account.is_short():
+        if self._account.is_short(self._numbers.swallowed()):
             raise self._loss()
 
     def _pictures(self) -> Iterator[VideoFrame]:
