@@ -94,6 +94,28 @@ def test_overlay_pictures_go_into_the_folder(tmp_path):
         assert image.size == plots.overlay(reading(), ALL).shape[1::-1]
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("moving.gif", ["moving_au.mp4"]), ("pages.tif", ["pages_au-2.jpg", "pages_au.jpg"])],
+)
+def test_animation_is_drawn_as_a_video_and_pages_one_by_one(tmp_path, name, expected):
+    pages = [Image.new("RGB", (90, 60), shade) for shade in ("red", "blue")]
+    pages[0].save(tmp_path / name, save_all=True, append_images=pages[1:], duration=200)
+    source = str(tmp_path / name)
+    with plots.overlay_writer(tmp_path / "out", [source], ALL) as file:
+        for frame in media.frames(source):
+            shown = reading((60, 90))
+            file.add(shown._replace(frame=frame))
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == expected
+
+
+@pytest.mark.parametrize("name", ["one.heic", "one.apng"])
+def test_pictures_that_are_only_read_are_not_drawn(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="change the suffix"):
+        plots.overlay_writer(name, ["a.png"], ALL)
+
+
 def test_interrupted_overlay_video_leaves_nothing_behind(tmp_path):
     source = str(write_video(tmp_path / "clip.mp4", [0, 0.1]))
     with (  # noqa: PT012
