@@ -1,5 +1,6 @@
 """What is missing in a video is said, and what is whole is not called damaged."""
 
+import re
 from fractions import Fraction
 
 import av
@@ -93,6 +94,19 @@ def test_hole_in_the_middle_is_said(tmp_path, suffix, codec, sound):
     assert len(seen) < COUNT
     assert "is damaged or breaks off" in error
     assert [a.seconds for a in seen] == sorted(a.seconds for a in seen)
+
+
+def test_fragment_that_is_torn_is_said(tmp_path):
+    options = {"movflags": "frag_keyframe+empty_moov", "frag_duration": "500000"}
+    path = write(tmp_path / "live.mp4", "mjpeg", **options)
+    assert collect(path)[1] is None
+    data = bytearray(path.read_bytes())
+    third = [place.start() for place in re.finditer(b"moof", data)][2]
+    data[third - 4 : third + 4] = bytes(8)
+    path.write_bytes(data)
+    seen, error = collect(path)
+    assert 0 < len(seen) < COUNT
+    assert "is damaged or breaks off" in error
 
 
 def test_what_is_missing_is_said_of_every_file(tmp_path):

@@ -208,3 +208,29 @@ def test_text_beside_a_picture_is_no_traceback(tmp_path):
     path = save(tmp_path, Image.fromarray(halves()), pnginfo=info)
     seen, error = collect(path)
     assert len(seen) == 1 if error is None else "picture.png" in error
+
+
+@pytest.mark.parametrize("bits", [8, 12, 16])
+def test_white_of_colours_is_found(tmp_path, bits):
+    ramp = np.linspace(0, 2**bits - 1, 256)[None, :, None].repeat(4, 0).repeat(3, 2)
+    ramp[..., 1] /= 2
+    lines = b"".join(b"\0" + line.tobytes() for line in ramp.astype(">u2"))
+    chunks = [
+        (b"IHDR", struct.pack(">IIBBBBB", 256, 4, 16, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(lines)),
+        (b"IEND", b""),
+    ]
+    path = tmp_path / "deep.png"
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + b"".join(
+            struct.pack(">I", len(content))
+            + kind
+            + content
+            + struct.pack(">I", zlib.crc32(kind + content))
+            for kind, content in chunks
+        )
+    )
+    read = media.read_image(path)[0].astype(int)
+    assert np.abs(read[:, 0] - np.arange(256)).max() <= 1
+    assert np.abs(read[:, 1] - np.arange(256) / 2).max() <= 1

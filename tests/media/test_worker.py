@@ -1,6 +1,7 @@
 """Decoders run in another process: what happens to them costs the one source."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -51,6 +52,17 @@ def test_trouble_costs_one_source_and_keeps_its_frames(tmp_path, monkeypatch, tr
 
 def test_what_libraries_print_does_not_come_between():
     assert len(list(worker.stream(troubled.prints))) == 2
+
+
+def test_folder_that_one_works_in_may_change_or_go(tmp_path, monkeypatch):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        save(tmp_path / name, Image.fromarray(halves()), f"{name}.png")
+        assert collect(f"{name}.png")[1] is None
+    if sys.platform != "win32":
+        shutil.rmtree(tmp_path / "b")
+        assert collect(tmp_path / "a" / "a.png")[1] is None
 
 
 def test_process_is_kept_for_the_next_source():

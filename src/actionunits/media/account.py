@@ -8,7 +8,7 @@ Windows Media says how large its file is; all but transport streams say how long
 import os
 import statistics
 from collections import deque
-from typing import Any
+from typing import Any, BinaryIO
 
 import av
 from av.packet import Packet
@@ -178,9 +178,32 @@ def _is_cut(name: str, kind: str) -> bool:
             tag = int.from_bytes(file.read(4))
             file.seek(max(size - 4 - tag, 0))
             return tag != _FLV_HEADER + int.from_bytes(file.read(4)[1:])
+        if kind == _OWN_COUNT:
+            return _is_torn(file, size)
         if kind == "asf":
             file.seek(0)
             start = file.read(_HEADER)
             place = start.find(_FILE_PROPERTIES) + _SIZE_AT
             return place >= _SIZE_AT and int.from_bytes(start[place : place + 8], "little") > size
     return False
+
+
+def _is_torn(file: BinaryIO, size: int) -> bool:
+    """Whether the boxes of a fragmented MP4 do not follow each other to its end.
+
+    One in a single piece may have anything behind it; its list tells what is missing.
+    """
+    place, is_fragmented = 0, False
+    while place < size:
+        file.seek(place)
+        head = file.read(16)
+        length, kind = int.from_bytes(head[:4]), head[4:8]
+        if length == 0 and kind == b"mdat":  # up to the end
+            return False
+        if length == 1:
+            length = int.from_bytes(head[8:])
+        if length < len(kind) + 4 or not kind.isalnum():
+            break
+        is_fragmented |= kind == b"moof"
+        place += length
+    return is_fragmented and place != size

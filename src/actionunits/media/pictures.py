@@ -107,9 +107,10 @@ def _animation(name: str, image: Image.Image) -> Iterator[tuple[NDArray[np.uint8
 
 def _decoded(name: str, image: Image.Image) -> NDArray[np.uint8]:
     _check_size(name, image)
-    image.load()
-    upright = ImageOps.exif_transpose(image)  # which forgets what the file says of its numbers
-    return np.array(_rgb(tones.eight_bit(name, upright, tones.white(name, image))))
+    white = tones.white(name, image)
+    if tones.holds_16_bit_colours(image):
+        image = tones.brightened(name, image, white)
+    return np.array(_rgb(tones.eight_bit(name, ImageOps.exif_transpose(image), white)))
 
 
 def _rgb(image: Image.Image) -> Image.Image:

@@ -1,12 +1,17 @@
 """Pictures of more than 8 bits a colour: which number in them is white."""
 
 import logging
+from itertools import islice
+from typing import Any
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 _DEPTHS = (8, 10, 12, 14, 16, 24, 32)  # bits of what cameras and programs store
+_HALF_BRIGHT = 128
+_ORIENTATION = 0x0112  # in EXIF
 _MAXIMA = (341, 281)  # TIFF's SMaxSampleValue and MaxSampleValue
 
 _log = logging.getLogger(__name__)
@@ -26,9 +31,32 @@ def eight_bit(name: str, image: Image.Image, said: float) -> Image.Image:
     if image.mode != "F" and not image.mode.startswith("I"):
         return image
     values = np.nan_to_num(np.asarray(image).astype(np.float64), posinf=0, neginf=0)
-    top = said or _found(values, is_float=image.mode == "F")
-    usual = (1, 255) if image.mode == "F" else (65535,)
-    if top not in usual:
+    return _scaled(name, values, said, is_float=image.mode == "F")
+
+
+def holds_16_bit_colours(image: Any) -> bool:
+    """Whether the file has more of its colours than Pillow gives; asked before it is decoded."""
+    return any("RGB;16" in str(tile.args) for tile in image.tile)
+
+
+def brightened(name: str, image: Image.Image, said: float) -> Image.Image:
+    """The same picture, of 16-bit colours, read anew if nothing in it is even half bright.
+
+    Pillow keeps the upper 8 bits, in which those of a camera of 12 bits are all but black.
+    """
+    if np.asarray(image).max() >= _HALF_BRIGHT or image.tell():
+        return image
+    with open(name, "rb") as file, av.open(file, "r") as container:
+        (frame,) = islice(container.decode(video=0), 1)
+        values = frame.to_ndarray(format="rgb48le").astype(np.float64)
+    bright = _scaled(name, values, said, is_float=False)
+    bright.getexif()[_ORIENTATION] = image.getexif().get(_ORIENTATION, 1)
+    return bright
+
+
+def _scaled(name: str, values: NDArray[np.float64], said: float, *, is_float: bool) -> Image.Image:
+    top = said or _found(values, is_float=is_float)
+    if top not in ((1, 255) if is_float else (65535,)):
         _log.warning(
             "%s: its numbers go up to %g; %g is taken for white, as %s",
             *(name, values.max(), top, "the file says" if said else "the fewest bits allow"),

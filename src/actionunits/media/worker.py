@@ -21,6 +21,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Generator, Iterator
 from importlib import import_module
 from typing import Any, BinaryIO
@@ -43,7 +44,7 @@ _START = (
     "serve()"
 )
 _PIPE_BYTES = 1 << 20  # where the system lets one choose
-_HUNG = 1  # exit code of `faulthandler`; a crash has another
+_HUNG = 1  # exit code of `faulthandler`, and of Python when it fails to start
 
 
 class LostError(Exception):
@@ -125,7 +126,7 @@ class _Worker:
         assert self._process.stdout is not None
         self._asks, self._answers = self._process.stdin, self._process.stdout
         _widen(self._answers)
-        self._number = 0
+        self._number, self._since = 0, time.monotonic()
         self._is_between_calls = True
         with contextlib.suppress(OSError):  # one that died at once is noticed at the first call
             self._send(sys.path)
@@ -136,8 +137,9 @@ class _Worker:
     def call(self, function: str, args: tuple[Any, ...]) -> Generator[Item, None, None]:
         self._number += 1
         self._is_between_calls = False
+        message = [self._number, function, args, PATIENCE, _folder()]
         try:
-            self._send([self._number, function, args, PATIENCE, os.getcwd()])
+            self._send(message)
         except OSError:
             raise LostError(self._fate()) from None
         try:
@@ -152,6 +154,7 @@ class _Worker:
 
     def _next(self) -> Item | None:
         """The next item, or None at the end; `_is_between_calls` is then set."""
+        self._since = time.monotonic()
         while True:
             line = self._answers.readline()
             if not line.endswith(b"\n"):
@@ -182,7 +185,7 @@ class _Worker:
 
     def _fate(self) -> str:
         code = self._process.wait()
-        if code == _HUNG:
+        if code == _HUNG and time.monotonic() - self._since >= PATIENCE / 2:
             return f"made no progress for {PATIENCE:g} s and was ended"
         with contextlib.suppress(ValueError):
             return f"crashed ({signal.Signals(-code).name})"
@@ -203,6 +206,14 @@ class _Worker:
         for pipe in (self._asks, self._answers):
             with contextlib.suppress(OSError):
                 pipe.close()
+
+
+def _folder() -> str:
+    """The folder that one works in; any, where it is gone."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return os.sep
 
 
 def _widen(pipe: Any) -> None:
@@ -228,7 +239,8 @@ def serve() -> None:
     logging.getLogger("actionunits").addHandler(_Handler(answers))
     while True:
         number, function, args, patience, folder = asked.get()
-        os.chdir(folder)  # names are often relative
+        with contextlib.suppress(OSError):  # names are often relative
+            os.chdir(folder)
         is_unwanted = functools.partial(unwanted.__contains__, number)
         _answer(answers, function, args, patience, is_unwanted)
 
