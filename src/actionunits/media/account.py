@@ -18,15 +18,16 @@ from actionunits.media.sources import is_camera
 
 _AT_LEAST = 0.5  # seconds, by which containers are wrong about their length
 _STEPS = 3  # so many, if longer
+_ASTRAY = 4  # times as late as the file is long
 _PAUSE = 5  # usual steps that a video of a steady rate does not skip
 _UNEVEN = 0.05  # share of other steps in such a video
-_OWN_COUNT = "mov,mp4,m4a,3gp,3g2,mj2"
+_MP4 = "mov,mp4,m4a,3gp,3g2,mj2"
 _PLAIN = {
     *("av1", "dvvideo", "ffv1", "flv1", "h264", "hevc", "huffyuv", "libdav1d", "mjpeg", "png"),
     *("prores", "rv10", "rv20", "rv30", "rv40", "vp9", "wmv1", "wmv2"),
 }
 _ONE_EACH = {
-    **dict.fromkeys((_OWN_COUNT, "asf", "avi", "flv", "matroska,webm", "rm"), _PLAIN),
+    **dict.fromkeys((_MP4, "asf", "avi", "flv", "matroska,webm", "rm"), _PLAIN),
     "mxf": _PLAIN | {"mpeg2video"},
 }
 """Where a packet is a frame: elsewhere it may be half of one (fields), or none that is shown."""
@@ -36,7 +37,7 @@ _HEADER = 1 << 16
 _FLV_HEADER = 11  # bytes of a tag
 _TRANSPORT_PACKETS = (188, 192, 204)  # bytes, bare, with a time, with a checksum
 _NEAR = 2  # packets
-_LISTS = {_OWN_COUNT, "avi"}
+_LISTS = {_MP4, "avi"}
 """Containers whose lists tell more than what FFmpeg complains of when it opens them."""
 _BY_STEPS = {"asf", "mpeg", "mxf", "nut", "rm"}
 """Containers that nothing but the times of their frames tells holes of."""
@@ -100,7 +101,7 @@ class Account:
     def frames(self) -> int:
         """Frames that the file says it holds, 0 where it does not tell."""
         listed = max(self._listed, len(self._stream.index_entries))
-        if self._format == _OWN_COUNT:
+        if self._format == _MP4:
             return listed
         if self._format == "avi" and listed >= self._stream.frames:
             return sum(1 for entry in self._stream.index_entries if entry.size)
@@ -118,15 +119,37 @@ class Account:
         Args:
             swallowed: packets of which the decoder made nothing, see `Numbers`.
         """
-        if swallowed > 0 and self._stream.codec_context.name in _ONE_EACH.get(self._format, ()):
-            return True
-        torn = [n for n in self._corrupt if not any(abs(n - j) <= _NEAR for j in self._joints)]
-        if torn or self._damaged or self._is_cut or self._packets < self.frames():
-            return True
-        if self._format in _BY_STEPS and self._pauses and self._is_steady():
-            return True
+        is_one_each = self._stream.codec_context.name in _ONE_EACH.get(self._format, ())
+        return bool(
+            self._damaged
+            or self._is_cut
+            or self._packets < self.frames()
+            or (swallowed > 0 and is_one_each)
+            or self._is_torn()
+            or self._has_holes()
+            or self._is_astray()
+            or self._ends_early()
+        )
+
+    def _is_torn(self) -> bool:
+        """Whether packets are, other than by where two videos were joined."""
+        return any(
+            all(abs(packet - joint) > _NEAR for joint in self._joints) for packet in self._corrupt
+        )
+
+    def _has_holes(self) -> bool:
+        """Whether a video of a steady rate skips some time, in containers that tell only so."""
+        is_steady = self._uneven <= _UNEVEN * self._shown
+        return self._format in _BY_STEPS and self._pauses > 0 and is_steady
+
+    def _is_astray(self) -> bool:
+        """Whether frames are much later than the file is long: then their times are damaged."""
+        seconds = 0 if self._joints else self.seconds()
+        return seconds > 0 and (self._last or 0) > _ASTRAY * (seconds + 1)
+
+    def _ends_early(self) -> bool:
         # The list of an MP4 is exact, and a transport stream is as long as its file.
-        if self._format in {_OWN_COUNT, "mpegts", "mpeg"} and not self._is_fragmented():
+        if self._format in {_MP4, "mpegts", "mpeg"} and not self._is_fragmented():
             return False
         duration, start = self._container.duration, self._container.start_time or 0
         if duration is None:
@@ -136,11 +159,8 @@ class Account:
         # Some count their duration from the first picture and some from 0.
         return self._reached + slack < (min(start, 0) + duration) / av.time_base
 
-    def _is_steady(self) -> bool:
-        return self._uneven <= _UNEVEN * self._shown
-
     def _is_fragmented(self) -> bool:
-        return self._format == _OWN_COUNT and not self._stream.frames
+        return self._format == _MP4 and not self._stream.frames
 
 
 def promised(video: Opened) -> float:
@@ -178,8 +198,8 @@ def _is_cut(name: str, kind: str) -> bool:
             tag = int.from_bytes(file.read(4))
             file.seek(max(size - 4 - tag, 0))
             return tag != _FLV_HEADER + int.from_bytes(file.read(4)[1:])
-        if kind == _OWN_COUNT:
-            return _is_torn(file, size)
+        if kind == _MP4:
+            return _has_torn_boxes(file, size)
         if kind == "asf":
             file.seek(0)
             start = file.read(_HEADER)
@@ -188,7 +208,7 @@ def _is_cut(name: str, kind: str) -> bool:
     return False
 
 
-def _is_torn(file: BinaryIO, size: int) -> bool:
+def _has_torn_boxes(file: BinaryIO, size: int) -> bool:
     """Whether the boxes of a fragmented MP4 do not follow each other to its end.
 
     One in a single piece may have anything behind it; its list tells what is missing.
