@@ -18,7 +18,7 @@ ROOMS = [  # from the top: a file imports from its own room and from those furth
     {"datasets"},
     {"models", "data", "synth"},  # side by side: they do not know each other
     {"faces", "weights"},
-    {"nn"},
+    {"nn", "media"},  # side by side
     {
         "aus",
         "types",
@@ -29,7 +29,6 @@ ROOMS = [  # from the top: a file imports from its own room and from those furth
         "seals",
         "device",
         "losses",
-        "media",
         "plugins",
     },  # loose
 ]

@@ -215,11 +215,11 @@ def test_videos_are_opened(tmp_path: Path) -> None:
     assert (found.subjects, found.frames, found.coded) == (1, 2, [2])
     said = {each.what: (each.frames, each.reason) for each in found.excluded}
     assert said["S1/1"][0] == said["S2/2"][0] == 2
-    assert "1.avi: neither a picture nor a video" in said["S1/1"][1]
+    assert "1.avi: the file is empty" in said["S1/1"][1]
     assert "3.avi: the video ends before these labels, it has 2 frames" in said["S3/3"][1]
     assert "left out: 5 frames" in printed(found)
     (tmp_path / "3.avi").write_bytes(b"")
-    with pytest.raises(DataError, match="no frame of csv can be used.*1.avi: neither"):
+    with pytest.raises(DataError, match="no frame of csv can be used.*1.avi: the file is empty"):
         check(datasets.read_raw("csv", file))
 
 

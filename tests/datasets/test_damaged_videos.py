@@ -14,8 +14,8 @@ from preparing import run
 
 from actionunits import media
 from actionunits.datasets.raw import RawTable
+from clips import collect
 from rawtables import AUS, SIDE, own_landmarks, with_labels
-from test_media import collect
 
 COUNT, GROUP, BROKEN = 48, 12, 20
 KINDS = {

@@ -10,7 +10,7 @@ from actionunits.detect import plots
 from actionunits.detect.tables import Rows
 from actionunits.errors import UserError
 from actionunits.types import Face, Frame, Reading
-from test_media import write_video
+from clips import write_video
 
 
 def reading(size=(360, 640), faces=1, source="a.png", number=0, seconds=0.0, level=3.0):
@@ -92,6 +92,28 @@ def test_overlay_pictures_go_into_the_folder(tmp_path):
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a_au.jpg", "b_au.jpg"]
     with Image.open(tmp_path / "out" / "a_au.jpg") as image:
         assert image.size == plots.overlay(reading(), ALL).shape[1::-1]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("moving.gif", ["moving_au.mp4"]), ("pages.tif", ["pages_au-2.jpg", "pages_au.jpg"])],
+)
+def test_animation_is_drawn_as_a_video_and_pages_one_by_one(tmp_path, name, expected):
+    pages = [Image.new("RGB", (90, 60), shade) for shade in ("red", "blue")]
+    pages[0].save(tmp_path / name, save_all=True, append_images=pages[1:], duration=200)
+    source = str(tmp_path / name)
+    with plots.overlay_writer(tmp_path / "out", [source], ALL) as file:
+        for frame in media.frames(source):
+            shown = reading((60, 90))
+            file.add(shown._replace(frame=frame))
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == expected
+
+
+@pytest.mark.parametrize("name", ["one.heic", "one.apng"])
+def test_pictures_that_are_only_read_are_not_drawn(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="change the suffix"):
+        plots.overlay_writer(name, ["a.png"], ALL)
 
 
 def test_interrupted_overlay_video_leaves_nothing_behind(tmp_path):

@@ -50,6 +50,9 @@ def detect(
     without a face has a row with success 0. `--add embedding` adds the columns e0, e1, ...: the
     features that the model's last layer reads, on average over the AUs where each has its own.
     """
+    from actionunits import media
+
+    media.warm_up()  # while the libraries and the model load
     from actionunits.detect.predict import load
     from actionunits.errors import UserError
     from actionunits.faces.detect import detector as build

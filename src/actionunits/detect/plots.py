@@ -27,6 +27,7 @@ _PANEL, _TRACK, _TEXT, _FAINT = "#14181d", "#2b323b", "#f2f5f7", "#8b96a3"
 _ROW = 16  # pixels, the least height of a panel row that can be read
 _ENLARGED = 2048  # pixels, the width to which small frames are enlarged at most
 _COLUMNS = len(_COLOURS)  # faces that the panel shows side by side
+_WRITTEN = media.IMAGES - {".apng", ".heic", ".heif", ".hif"}  # the others are only read
 _CLOCK = Fraction(1, 60_000)  # seconds per tick of an overlay video; MPEG-4 allows 1/65535
 
 
@@ -143,9 +144,10 @@ def overlay_writer(out: Path | str, sources: Sequence[str], aus: AUSet) -> Write
     else:
         paths = dict.fromkeys(sources, out)
     for source, path in paths.items():
-        kinds = media.IMAGES if media.is_still(source) else media.VIDEOS
+        is_still = media.is_still(source)
+        kinds = _WRITTEN if is_still else media.VIDEOS
         if path.suffix.lower() not in kinds:
-            kind = "picture, such as .png" if kinds is media.IMAGES else "video, such as .mp4"
+            kind = "picture, such as .png" if is_still else "video, such as .mp4"
             raise UserError(f"{path}: the overlay of {source} is a {kind}; change the suffix")
         if path.resolve() in {Path(s).resolve() for s in sources}:
             raise UserError(f"{path}: the overlay would take the place of an input; rename it")
@@ -157,7 +159,7 @@ def overlay_writer(out: Path | str, sources: Sequence[str], aus: AUSet) -> Write
 
 
 class _Picture:
-    """Writer of one annotated picture."""
+    """Writer of one annotated picture; of further pages of a source beside it (``NAME_au-2``)."""
 
     def __init__(self, path: Path, aus: AUSet) -> None:
         self._path, self._aus = path, aus
@@ -169,7 +171,10 @@ class _Picture:
         """Nothing is open between frames."""
 
     def add(self, reading: Reading) -> None:
-        with writing(self._path), atomic(self._path) as temporary:
+        path = self._path
+        if reading.frame.number:
+            path = path.with_stem(f"{path.stem}-{reading.frame.number + 1}")
+        with writing(path), atomic(path) as temporary:
             Image.fromarray(overlay(reading, self._aus)).save(temporary, quality=92)
 
 

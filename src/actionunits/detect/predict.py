@@ -192,7 +192,7 @@ class Predictor:
                 found = self._detector(chunk.frames, self._sides[chunk.still])
                 faces = []
                 for frame, detections in zip(chunk.frames, found, strict=True):
-                    if frame.source != source:
+                    if chunk.still or frame.source != source:  # pages show people anew
                         source, tracker = frame.source, Tracker()
                     faces.append(_faces(frame, detections, tracker))
                 crops = [self._crops(*pair) for pair in zip(chunk.frames, faces, strict=True)]
