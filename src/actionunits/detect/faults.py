@@ -25,7 +25,7 @@ class Faults:
     def __init__(self, report: Report) -> None:
         """Start without faults."""
         self.report = report
-        self._ended: set[str] = set()
+        self._ended: dict[str, int] = {}  # number of the first frame that is not wanted, by source
         self._noted: set[tuple[str, str]] = set()
 
     def has_ended(self, source: str) -> bool:
@@ -39,8 +39,8 @@ class Faults:
         self.report(told)
 
     def end(self, source: str, error: Exception, frame: Frame | None = None) -> None:
-        """Report what a source raised; nothing more is wanted of it."""
-        self._ended.add(source)
+        """Report what a source raised; from there on nothing is wanted of it."""
+        self._ended[source] = 0 if frame is None else frame.number
         self.tell(source, error, frame)
 
     def note(self, frame: Frame, what: str) -> None:
@@ -72,7 +72,7 @@ class Faults:
         positions: Sequence[int],
         work: Callable[[Sequence[int]], Sequence[_T]],
     ) -> list[tuple[int, _T]]:
-        wanted = [at for at in positions if not self.has_ended(frames[at].source)]
+        wanted = [at for at in positions if self._wants(frames[at])]
         if not wanted:
             return []
         try:
@@ -83,6 +83,10 @@ class Faults:
                 self.end(frame.source, error, frame)
                 return []
         return [pair for at in wanted for pair in self._each(frames, [at], work)]
+
+    def _wants(self, frame: Frame) -> bool:
+        end = self._ended.get(frame.source)
+        return end is None or frame.number < end
 
     def through(self, source: str, results: Iterator[_T]) -> Generator[_T, None, bool]:
         """Hand on the results of a source; return whether they came to their end."""

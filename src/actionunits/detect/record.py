@@ -62,9 +62,7 @@ class Record:
         """
         try:
             lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-            header, *rest = [json.loads(line) for line in lines if line.endswith("\n")] or [
-                settings
-            ]
+            header, *rest = [json.loads(line) for line in lines if line.endswith("\n")]
             held = [Held(**each) for each in rest]
             record = cls(path, settings, held)
             other = [
