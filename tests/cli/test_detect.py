@@ -49,6 +49,7 @@ class Whole(Aligned):
 
 
 Set = Callable[..., None]
+BOXES = [("a.mp4", 1), ("a.mp4", 31), ("d.png", 1), ("e.mp4", 1)]
 
 
 @pytest.fixture
@@ -219,6 +220,24 @@ def test_what_cannot_be_is_refused_before_anything_is_read(
     assert said.code == 2
     assert says in said.err
     assert Path("boxes.csv").read_text() == text
+
+
+def test_boxes_of_other_files_are_named_at_the_end(
+    au: Au, happens: Set, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ",".join(f"x_{i},y_{i}" for i in range(5))
+    lines = [f"{name},{frame},0,0,8,8,{'1,2,' * 4}3,4" for name, frame in BOXES]
+    Path("boxes.csv").write_text("\n".join([f"source,frame,x,y,width,height,{names}", *lines]))
+    monkeypatch.setattr(
+        predict,
+        "load",
+        lambda *_, detector, **__: Predictor(Gray(), AUS, [0.5, 0.5], detector=detector),
+    )
+    said = au("detect", "in", "--boxes", "boxes.csv", "--out", "o.csv")
+    assert said.code == 0
+    assert "au: warning: boxes.csv: has boxes of e.mp4, which is not among the inputs" in said.err
+    assert "has a box of frame 31 of" in said.err
+    assert pd.read_csv("o.csv")["success"].sum() == 2
 
 
 def test_weights_are_no_place_for_tables(au: Au, happens: Set) -> None:

@@ -43,7 +43,7 @@ def settings(model: str | Path, faces: str | Path, columns: Sequence[str]) -> Se
     boxes = faces.read_bytes() if isinstance(faces, Path) else None
     return {
         "weights": hashlib.sha256(card.encode()).hexdigest(),
-        "faces": str(faces) if boxes is None else hashlib.sha256(boxes).hexdigest(),
+        "detector or boxes": str(faces) if boxes is None else hashlib.sha256(boxes).hexdigest(),
         "columns": list(columns),
     }
 
