@@ -13,7 +13,7 @@ LONGEST = 255
 _LIKE_CODE = re.compile(r"\\(?=x[0-9a-f]{2}|u[0-9a-f]{4})")
 _CODE = re.compile(r"\\x([0-9a-f]{2})|\\u([0-9a-f]{4})")
 _FORMULA = ("=", "+", "-", "@")  # what spreadsheets take for a formula begins with one
-_UNWANTED = re.compile(rf"{_CODE.pattern}|[:\\]")
+_UNWANTED = re.compile(rf'{_CODE.pattern}|[<>:"|?*\\]')
 
 
 def escaped(name: str) -> str:
@@ -40,7 +40,7 @@ def unescaped(text: str) -> str:
 
 
 def plain(name: str) -> str:
-    r"""Name of a file without what other systems, or a terminal, would choke on.
+    r"""Name of a file without what Windows, or a terminal, would choke on.
 
     >>> plain("10:30 caf\udce9")
     '10_30 caf_'

@@ -28,7 +28,9 @@ def test_what_is_a_folder(tmp_path: Path) -> None:
         [unicodedata.normalize(form, "é.jpg") for form in ("NFC", "NFD")],
         ["caf\udce9.jpg", "caf\udce8.jpg", "caf\x1b.jpg"],
         ["y" * 300 + ".jpg", "y" * 301 + ".jpg"],
-        ["../a.jpg", "in/a.jpg", "camera:0"],
+        ["../a.jpg", "in/a.jpg", "camera:0", "camera0.mp4"],
+        ["a.jpg", "../x/a.jpg"],
+        ['a"?.jpg', "a<|.jpg"],
     ],
 )
 def test_no_two_inputs_share_an_output(tmp_path: Path, names: list[str]) -> None:

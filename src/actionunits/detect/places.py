@@ -33,24 +33,27 @@ def destinations(
     Returns:
         Paths by input, no two alike, also where a system does not tell ``A`` from ``a``. Inputs
         that differ only in their suffix keep it in the name; those that would still clash have a
-        digest of their path in it, and so have names that are too long. Colons, backslashes and
-        what cannot be printed become ``_``.
+        digest of their path in it, and so have names that are too long. Colons and others that
+        Windows does not allow in a name, and what cannot be printed, become ``_``.
     """
     trees = {source: _tree(source) for source in sources}
     files = [tree[:-1] for source, tree in trees.items() if not media.is_camera(source)]
     root = len(os.path.commonprefix(files))
-    rank = dict.fromkeys(trees, 0)
+    names = {source: _names(source, trees[source]) for source in sources}
     while True:
         paths = {
-            source: folder / _place(tree, len(tree) > 1 and root, rank[source], ending(source))
+            source: folder.joinpath(
+                *(fitted(plain(part), "") for part in tree[root:-1]),
+                fitted(plain(names[source][0]), ending(source), _SPARE),
+            )
             for source, tree in trees.items()
         }
         taken = Counter(map(_alike, paths.values()))
-        clashing = [s for s, path in paths.items() if taken[_alike(path)] > 1 and rank[s] < 2]
+        clashing = [s for s in paths if taken[_alike(paths[s])] > 1 and len(names[s]) > 1]
         if not clashing:
             return paths
         for source in clashing:
-            rank[source] += 1
+            del names[source][0]
 
 
 def _tree(source: str) -> tuple[str, ...]:
@@ -61,11 +64,12 @@ def _tree(source: str) -> tuple[str, ...]:
     return (re.sub(r"\W", "", drive) or "root", *parts)
 
 
-def _place(tree: tuple[str, ...], root: int, rank: int, ending: str) -> Path:
-    """Output below the folders that all inputs share; the higher the rank, the more in its name."""
-    *folders, file = tree[root:]
-    stem = (Path(file).stem, file, f"{file}-{digest('/'.join(tree))}")[rank]
-    return Path(*(fitted(plain(f), "") for f in folders), fitted(plain(stem), ending, _SPARE))
+def _names(source: str, tree: tuple[str, ...]) -> list[str]:
+    """What its output may be called; the later, the surer that no other is called so."""
+    file = tree[-1]
+    # the same file in two spellings is two inputs
+    digests = [digest("/".join(tree)), digest(source)]
+    return [Path(file).stem, file, *(f"{file}-{each}" for each in digests)]
 
 
 def _alike(path: Path) -> str:

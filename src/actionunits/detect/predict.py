@@ -30,7 +30,7 @@ from actionunits.detect import tables
 from actionunits.detect.chunks import Chunk, PathLike, chunks, listed
 from actionunits.detect.faults import Faults, Report
 from actionunits.detect.reader import Read, Reader, reader
-from actionunits.errors import UserError
+from actionunits.errors import UserError, printable
 from actionunits.faces import align, templates
 from actionunits.faces.centerface import CenterFace
 from actionunits.faces.detections import Detections, Detector
@@ -126,7 +126,7 @@ class Predictor:
         if problems and not len(rows):
             raise problems[0]
         for problem in problems:
-            _log.warning("%s", problem)
+            _log.warning("%s", printable(str(problem)))
         return rows.table()
 
     def readings(

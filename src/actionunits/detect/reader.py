@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from actionunits.device import fast_dtype
+from actionunits.errors import printable
 from actionunits.models import registry
 from actionunits.types import AUModel, ClipModel, Face, Frame, InputSpec, Output
 
@@ -298,7 +299,7 @@ class _ClipReader:
             _log.warning(
                 "%s: has %.3g frames a second; the model was trained on %.3g, so that motion looks "
                 "%.2g times as fast to it",
-                *(source, 1 / self._clock.apart(), self._fps, off),
+                *(printable(source), 1 / self._clock.apart(), self._fps, off),
             )
 
     def _end(self, run: _Run, track: int) -> None:

@@ -13,7 +13,7 @@ from actionunits.faces.align import TEMPLATE, FloatArray
 from actionunits.faces.centerface import CenterFace
 from actionunits.faces.detections import Detections
 from actionunits.lists import decoded, numbers, separator
-from actionunits.names import listed, unescaped
+from actionunits.names import escaped, listed
 from actionunits.types import Frame
 
 _BOX = ["x", "y", "width", "height"]
@@ -64,7 +64,7 @@ class BoxesFile:
         rows: dict[tuple[tuple[str, ...], int], list[FloatArray]] = {}
         named = zip(table["source"], table["frame"], table[columns].to_numpy(float), strict=True)
         for source, frame, row in named:
-            rows.setdefault((Path(unescaped(source)).parts, int(frame)), []).append(row)
+            rows.setdefault((Path(source).parts, int(frame)), []).append(row)
         self._faces = {key: np.stack(faces) for key, faces in rows.items()}
         self._last: dict[tuple[str, ...], int] = {}  # frame of each source that has boxes
         for source, frame in rows:
@@ -111,8 +111,8 @@ class BoxesFile:
 
     def _key(self, source: str) -> tuple[str, ...] | None:
         """By what name the file calls a source; None if it does not."""
-        parts = Path(source).parts
-        ends = (parts[start:] for start in range(len(parts)))
+        written = (Path(source).parts, Path(escaped(source)).parts)
+        ends = (parts[start:] for parts in written for start in range(len(parts)))
         return next((end for end in ends if end in self._last), None)
 
     def _rows(self, frame: Frame) -> FloatArray:
