@@ -216,6 +216,19 @@ def test_a_link_keeps_leading_to_its_table(tmp_path: Path, sources: list[str]) -
     assert len(pd.read_csv(tmp_path / "disk" / "real.csv")) > 20
 
 
+@pytest.mark.parametrize("out", ["o.csv", "many"])
+def test_what_a_camera_has_shown_is_not_dropped(tmp_path: Path, out: str) -> None:
+    job = Job(["camera:0"], AUS, mode="resume")
+    table = outputs.table(tmp_path / out, job)
+    table.__enter__()
+    for reading in readings("camera:0", 5):
+        table.add(reading)
+    table.__exit__(MemoryError, MemoryError(), None)
+    with pytest.raises(UserError, match=r"\.csv\.part: holds what a camera has shown"):
+        outputs.table(tmp_path / out, job)
+    outputs.table(tmp_path / out, Job(["camera:0"], AUS, mode="overwrite"))
+
+
 # Folders of tables
 
 

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol, Self
 
+from actionunits import media
 from actionunits.aus import AUSet
 from actionunits.detect import writers
 from actionunits.detect.places import destinations, is_folder
@@ -158,6 +159,8 @@ class _Table:
         # After a power cut the record may know of more than has reached the disk.
         held = [each for each in known.held.values() if each.end <= size]
         self._record = Record(record, settings, held)
+        if goes_on and any(media.is_camera(s) and not self.holds(s) for s in job.sources):
+            raise _seen_once(self._part)
         self._table = writers.TableFile(
             path,
             job.aus,
@@ -196,8 +199,12 @@ class _Tables:
         self._job = job
         known = Record.read if job.mode != "overwrite" else partial(_outlasting, job.sources)
         self._record = known(folder / _RECORD, job.settings)
+        paths = destinations(job.sources, folder, _ending)
+        for unfinished in (writers.part(paths[s]) for s in job.sources if media.is_camera(s)):
+            if job.mode != "overwrite" and unfinished.exists():
+                raise _seen_once(unfinished)
         self._files = writers.PerInput(
-            destinations(job.sources, folder, _ending),
+            paths,
             lambda path: writers.TableFile(path, job.aus, job.embedding),
             job.problems,
             self._note,
@@ -229,6 +236,13 @@ def _record(path: Path) -> Path:
     """The record of a table while it is not whole."""
     unfinished = writers.part(path)
     return unfinished.with_name(fitted(unfinished.name, ".jsonl"))
+
+
+def _seen_once(unfinished: Path) -> UserError:
+    return UserError(
+        f"{unfinished}: holds what a camera has shown, which cannot be read again; rename it to keep "
+        "it, it is CSV, or begin anew with --overwrite"
+    )
 
 
 def _ending(source: str) -> str:
