@@ -136,8 +136,9 @@ def _read(
     )
     stopped = run.run(predictor, todo, everything, job.problems, add)
     errors.print(summary.line())
-    for name in everything.complete & files.keys():
-        errors.print(f"written: {printable(name)}", soft_wrap=True)
+    for name in files:
+        if name in everything.complete:
+            errors.print(f"written: {printable(name)}", soft_wrap=True)
     return stopped
 
 

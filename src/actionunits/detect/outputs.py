@@ -240,8 +240,8 @@ def _record(path: Path) -> Path:
 
 def _seen_once(unfinished: Path) -> UserError:
     return UserError(
-        f"{unfinished}: holds what a camera has shown, which cannot be read again; rename it to keep "
-        "it, it is CSV, or begin anew with --overwrite"
+        f"{unfinished}: holds what a camera has shown, which cannot be read again; rename it, a "
+        "CSV file, to keep it, or begin anew with --overwrite"
     )
 
 
