@@ -24,6 +24,8 @@ ROOMS = [  # from the top: a file imports from its own room and from those furth
         "types",
         "errors",
         "files",
+        "names",
+        "lists",
         "processes",
         "privacy",
         "seals",

@@ -1,5 +1,13 @@
 """What a user can do wrong, in one sentence; the command line prints it without a traceback."""
 
+import re
+
+# Control characters, line separators, marks that turn the direction of text, and what stands for
+# bytes of a file name that is not UTF-8.
+_UNPRINTABLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
 
 def counted(number: int, noun: str) -> str:
     """A number of things, for messages.
@@ -10,6 +18,22 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
+def printable(text: str) -> str:
+    r"""Text in one line that does nothing to a terminal, a table or a log.
+
+    Characters that would are written as ``\xHH`` or ``\uHHHH``, as Python writes them.
+
+    >>> print(printable("a\x1b[31m\r\udce9.jpg"))
+    a\x1b[31m\x0d\udce9.jpg
+    """
+    return _UNPRINTABLE.sub(lambda found: _code(found[0]), text)
+
+
+def _code(character: str) -> str:
+    number = ord(character)
+    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}"
+
+
 class UserError(Exception):
     """Base of all errors that the user can put right.
 
@@ -18,6 +42,8 @@ class UserError(Exception):
 
     code = 2
     """With which the command ends."""
+    source: str | None = None
+    """The picture, video or camera that could not be read, where it is of one."""
 
 
 class MediaError(UserError):
