@@ -1,5 +1,7 @@
 """What a user can do wrong, in one sentence; the command line prints it without a traceback."""
 
+import reprlib
+
 
 def counted(number: int, noun: str) -> str:
     """A number of things, for messages.
@@ -8,6 +10,19 @@ def counted(number: int, noun: str) -> str:
     ('1 frame', '1,200 frames')
     """
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def brief(value: object) -> str:
+    """A value that somebody gave, for messages, however large it is.
+
+    >>> brief("x" * 1000)
+    "'xxxxxxxxxxxxxxxxxxxxxxxxxxxx...xxxxxxxxxxxxxxxxxxxxxxxxxxxxx'"
+    """
+    return _BRIEF.repr(value)
+
+
+_BRIEF = reprlib.Repr()
+_BRIEF.maxstring = _BRIEF.maxother = _BRIEF.maxlong = 62
 
 
 class UserError(Exception):

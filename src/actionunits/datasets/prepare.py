@@ -150,7 +150,7 @@ def _write_all(
     pending: dict[Future[None], Job] = {}
     with (
         Progress(
-            TextColumn(raw.name),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),

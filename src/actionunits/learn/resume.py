@@ -3,13 +3,12 @@
 from pathlib import Path
 
 import pandas as pd
-import yaml
 from accelerate import Accelerator
 from pydantic import ValidationError
 
 from actionunits.errors import RecipeError
 from actionunits.files import atomic
-from actionunits.learn import checkpoint
+from actionunits.learn import checkpoint, plain
 from actionunits.learn.recipe import Recipe, load_recipe
 from actionunits.learn.report import read_report
 from actionunits.learn.run import CHECKPOINT, LAST, LOG, RECIPE, REPORT, STATE, Result
@@ -106,8 +105,7 @@ def _no_further(out: Path, recipe: Recipe) -> str:
 
 def _write_recipe(out: Path, recipe: Recipe) -> None:
     with atomic(out / RECIPE) as file:
-        values = recipe.model_dump(mode="json")
-        file.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+        file.write_text(plain.write(recipe.model_dump(mode="json")), encoding="utf-8")
 
 
 def _differences(one: Recipe, other: Recipe) -> list[str]:

@@ -116,7 +116,9 @@ class Run:
         self._bar = progress.Progress(
             progress.TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
             progress.BarColumn(bar_width=20),
-            progress.TextColumn("{task.fields[terms]}  {task.fields[speed]:.0f} images/s"),
+            progress.TextColumn(
+                "{task.fields[terms]}  {task.fields[speed]:.0f} images/s", markup=False
+            ),
             progress.TimeRemainingColumn(),
             console=Console(stderr=True),  # standard output is the report's
             disable=not (show and accelerator.is_main_process),
