@@ -2,6 +2,8 @@
 
 import reprlib
 
+from pydantic import ValidationError
+
 
 def counted(number: int, noun: str) -> str:
     """A number of things, for messages.
@@ -19,6 +21,13 @@ def brief(value: object) -> str:
     "'xxxxxxxxxxxxxxxxxxxxxxxxxxxx...xxxxxxxxxxxxxxxxxxxxxxxxxxxxx'"
     """
     return _BRIEF.repr(value)
+
+
+def first_fault(error: ValidationError) -> str:
+    """The first of what pydantic found wrong with a value, and where in it."""
+    first = error.errors()[0]
+    where = ".".join(map(str, first["loc"]))
+    return f"{where}{': ' if where else ''}{first['msg']}"
 
 
 _BRIEF = reprlib.Repr()

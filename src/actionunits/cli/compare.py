@@ -34,13 +34,13 @@ def compare(
     ] = None,
 ) -> None:
     """Put runs beside what their papers print, and beside the first run; say what is not alike."""
-    from actionunits.files import atomic
+    from actionunits.files import atomic, writing
     from actionunits.papers.compare import compare as beside
     from actionunits.papers.compare.show import grids
 
     comparison = beside(runs, metric.value)
     if csv is not None:
-        with atomic(csv) as file:
+        with writing(csv), atomic(csv) as file:
             comparison.to_frame().to_csv(file, index=False)
     if json:
         import json as encoder

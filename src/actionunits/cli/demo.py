@@ -9,7 +9,7 @@ from av.video.stream import VideoStream
 
 from actionunits import datasets
 from actionunits.data.dataset import Faces
-from actionunits.files import atomic
+from actionunits.files import atomic, writing
 
 _SUBJECT, _TASK = "S003", "T4"  # blinks, a smile, raised brows
 _ROOM, _GRAY = 64, 110  # pixels around the aligned face, so that it has to be found
@@ -18,7 +18,7 @@ _ROOM, _GRAY = 64, 110  # pixels around the aligned face, so that it has to be f
 def photograph(folder: Path) -> Path:
     """Write the portrait of Eileen Collins (NASA, public domain) that comes with scikit-image."""
     path = folder / "astronaut.png"
-    with atomic(path) as temporary:
+    with writing(path), atomic(path) as temporary:
         temporary.write_bytes((resources.files("skimage") / "data" / "astronaut.png").read_bytes())
     return path
 

@@ -17,7 +17,7 @@ from rich.table import Table
 from actionunits.aus import AUSet
 from actionunits.data.splits import FOLDS
 from actionunits.errors import counted
-from actionunits.files import atomic
+from actionunits.files import atomic, writing
 from actionunits.learn.evaluate import evaluate
 from actionunits.learn.grid import AU_NAMES, MEAN, SCALE, Grid, ends, printed, rounded
 from actionunits.learn.metrics import F1, interval, resample
@@ -173,7 +173,7 @@ def crossval(
     report = _together([result.report for result in results])
     if torch.distributed.is_initialized() and torch.distributed.get_rank() > 0:
         return report
-    with atomic(out / REPORT) as file:
+    with writing(out / REPORT), atomic(out / REPORT) as file:
         file.write_text(report.to_json(), encoding="utf-8")
     if isinstance(report, CrossReport):
         write_tables(report, out)
@@ -217,9 +217,9 @@ def write_tables(report: CrossReport, out: Path) -> None:
     """
     grid = report.to_grid()
     for suffix, text in ((".md", grid.to_markdown()), (".tex", grid.to_latex())):
-        with atomic(out / f"{TABLE}{suffix}") as file:
+        with writing(out / f"{TABLE}{suffix}"), atomic(out / f"{TABLE}{suffix}") as file:
             file.write_text(text, encoding="utf-8")
-    with atomic(out / f"{TABLE}.csv") as file:
+    with writing(out / f"{TABLE}.csv"), atomic(out / f"{TABLE}.csv") as file:
         first = report.folds[0]
         labels = {"coding": first.coding, "occurs_from": first.occurs_from}
         report.to_frame().assign(**labels).to_csv(file)

@@ -16,7 +16,7 @@ from actionunits import weights
 from actionunits.errors import UserError
 from actionunits.faces.align import template
 from actionunits.faces.templates import target
-from actionunits.files import atomic
+from actionunits.files import atomic, writing
 from actionunits.learn import checkpoint
 from actionunits.learn.checkpoint import Card
 from actionunits.models import registry
@@ -89,7 +89,7 @@ def export(name_or_path: str | Path, out: Path | str, *, embedding: bool = False
     program = _trace(deployed, example, str(name_or_path))
     for key, value in _metadata(card).items():
         program.model.metadata_props[key] = value
-    with atomic(out) as file:
+    with writing(out), atomic(out) as file:
         program.save(file)
         _compare(deployed, file, card.spec)
     return out

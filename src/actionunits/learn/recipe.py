@@ -23,6 +23,7 @@ Chance = Annotated[float, Field(ge=0, le=1)]
 NotNegative = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 _MOST = 2**31 - 1
+Rule = Literal["last", "inner", "best_on_test"]
 Count = Annotated[int, Field(ge=1, le=_MOST)]
 _Variants = TypeAdapter(dict[str, dict[str, Any]], config=ConfigDict(strict=True))
 
@@ -147,7 +148,7 @@ class SelectionSpec(_Section):
     test fold, as most published numbers; reports say so.
     """
 
-    rule: Literal["last", "inner", "best_on_test"] = "last"
+    rule: Rule = "last"
     metric: Literal["f1", "auc", "accuracy", "icc", "triplet_accuracy"] = "f1"
     """Mean over the AUs of this score decides."""
     share: Share = 0.0
@@ -211,11 +212,7 @@ def ablations(name_or_path: str | Path) -> dict[str, dict[str, Any]]:
 
 
 def list_ablations(name_or_path: str | Path) -> list[str]:
-    """Names of the variants that a recipe file offers, in its order.
-
-    Raises:
-        RecipeError: there is no such recipe, or its file is not a YAML mapping.
-    """
+    """Names of the variants that a recipe file offers, in its order; raises as `ablations`."""
     return list(ablations(name_or_path))
 
 

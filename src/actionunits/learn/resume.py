@@ -7,7 +7,7 @@ from accelerate import Accelerator
 from pydantic import ValidationError
 
 from actionunits.errors import RecipeError
-from actionunits.files import atomic
+from actionunits.files import atomic, writing
 from actionunits.learn import checkpoint, plain
 from actionunits.learn.recipe import Recipe, load_recipe
 from actionunits.learn.report import read_report
@@ -67,8 +67,12 @@ def read_result(out: Path) -> Result:
         return Result(out / CHECKPOINT, None)
     try:
         return Result(out / CHECKPOINT, read_report(file.read_text("utf-8")))
-    except ValidationError:
-        raise RecipeError(f"{file}: damaged; start the run afresh") from None
+    except OSError as error:
+        raise RecipeError(f"{file}: cannot be read: {error.strerror}") from error
+    except (ValidationError, UnicodeDecodeError):
+        raise RecipeError(
+            f"{file}: damaged; copy it again, or delete it, and au evaluate scores the run"
+        ) from None
 
 
 def _is_longer(earlier: Recipe, recipe: Recipe) -> bool:
@@ -104,7 +108,7 @@ def _no_further(out: Path, recipe: Recipe) -> str:
 
 
 def _write_recipe(out: Path, recipe: Recipe) -> None:
-    with atomic(out / RECIPE) as file:
+    with writing(out / RECIPE), atomic(out / RECIPE) as file:
         file.write_text(plain.write(recipe.model_dump(mode="json")), encoding="utf-8")
 
 

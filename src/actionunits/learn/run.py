@@ -29,7 +29,7 @@ from torch import Tensor, nn
 
 from actionunits.data.people import all_known
 from actionunits.errors import RecipeError, UserError
-from actionunits.files import atomic
+from actionunits.files import atomic, writing
 from actionunits.learn import checkpoint
 from actionunits.learn.checkpoint import Card
 from actionunits.learn.recipe import Recipe
@@ -159,10 +159,7 @@ class Run:
         loss = total.item()
         if not math.isfinite(loss):
             values = ", ".join(f"{name} {value.item():.3g}" for name, value in terms.items())
-            raise TrainingError(
-                f"the loss is {loss} in epoch {at.epoch + 1}, pass {at.step + 1} ({values}): try a "
-                f"lower optimiser.lr or clip_norm=1; the last good state is in {self.out}"
-            )
+            raise TrainingError(self._diverged(f"the loss is {loss} ({values})"))
         for name, value in {"loss": loss, **{n: t.item() for n, t in terms.items()}}.items():
             at.sums[name] = at.sums.get(name, 0.0) + value
         at.step += 1
@@ -193,6 +190,7 @@ class Run:
 
     def end_epoch(self) -> None:
         """Watch the score if the recipe chooses by it, keep the weights if it is the best, log."""
+        self._check_weights()
         at, selection = self.at, self.recipe.selection
         self._agree_on_buffers()
         group = self.optimiser.param_groups[0]
@@ -210,7 +208,7 @@ class Run:
         at.log.append(line)
         at.epoch, at.step, at.sums = at.epoch + 1, 0, {}
         if self.accelerator.is_main_process:
-            with atomic(self.out / LOG) as file:
+            with writing(self.out / LOG), atomic(self.out / LOG) as file:
                 pd.DataFrame(at.log).to_csv(file, index=False)
         # the checkpoint is written before the state that counts it: a crash between repeats it
         self._save_state()
@@ -240,7 +238,7 @@ class Run:
         self._save_checkpoint(epoch, thresholds, means)
         if self.accelerator.is_main_process:
             if report is not None:
-                with atomic(self.out / REPORT) as file:
+                with writing(self.out / REPORT), atomic(self.out / REPORT) as file:
                     file.write_text(report.to_json(), encoding="utf-8")
             (self.out / STATE).replace(self.out / LAST)
         self.accelerator.wait_for_everyone()
@@ -264,7 +262,26 @@ class Run:
         recipe = self.recipe
         return Settings(recipe.selection.rule, recipe.batch, recipe.precision, resamples)
 
+    def _check_weights(self) -> None:
+        """Never let weights that are no numbers take the place of the last good ones.
+
+        Raises:
+            TrainingError: there are such.
+        """
+        for name, tensor in self.model.state_dict().items():
+            if not tensor.isfinite().all():
+                raise TrainingError(self._diverged(f"{name} is no longer finite"))
+
+    def _diverged(self, what: str) -> str:
+        at, mean = self.at, self.at.sums.get("loss", math.nan) / max(self.at.step, 1)
+        return (
+            f"{what} in epoch {at.epoch + 1}, after pass {at.step} of {self.passes} (mean loss "
+            f"{mean:.3g}): try a lower optimiser.lr or clip_norm=1, with another --out or --fresh; "
+            f"the last good state is in {self.out}"
+        )
+
     def _save_state(self) -> None:
+        self._check_weights()
         self._unsaved = 0
         if self.accelerator.is_main_process:
             checkpoint.save_state(self.out / STATE, self.model, self.optimiser, asdict(self.at))
