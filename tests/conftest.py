@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from actionunits.cli import main
+from actionunits.cli.boundary import FAULT, TRACEBACK
 from builders import write_synfacs
 from command import Au, Said
 from network import ASKED
@@ -54,7 +55,8 @@ def synfacs_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def au(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Au:
-    """Run the command in this process."""
+    """Run the command in this process; a fault of ours fails the test and shows its traceback."""
+    monkeypatch.setenv(TRACEBACK, "1")
 
     def run(*arguments: object) -> Said:
         monkeypatch.setattr(sys, "argv", ["au", *map(str, arguments)])
@@ -62,6 +64,8 @@ def au(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Au
             main()
         code = stop.value.code
         assert code is None or isinstance(code, int)
-        return Said(code or 0, *capfd.readouterr())
+        said = Said(code or 0, *capfd.readouterr())
+        assert said.code != FAULT, said.err
+        return said
 
     return run

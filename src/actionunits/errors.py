@@ -1,6 +1,9 @@
 """What a user can do wrong, in one sentence; the command line prints it without a traceback."""
 
 import re
+import reprlib
+
+from pydantic import ValidationError
 
 # Control characters, line separators, marks that turn the direction of text, and what stands for
 # bytes of a file name that is not UTF-8.
@@ -32,6 +35,26 @@ def printable(text: str) -> str:
 def _code(character: str) -> str:
     number = ord(character)
     return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}"
+
+
+def brief(value: object) -> str:
+    """A value that somebody gave, for messages, however large it is.
+
+    >>> brief("x" * 1000)
+    "'xxxxxxxxxxxxxxxxxxxxxxxxxxxx...xxxxxxxxxxxxxxxxxxxxxxxxxxxxx'"
+    """
+    return _BRIEF.repr(value)
+
+
+def first_fault(error: ValidationError) -> str:
+    """The first of what pydantic found wrong with a value, and where in it."""
+    first = error.errors()[0]
+    where = ".".join(map(str, first["loc"]))
+    return f"{where}{': ' if where else ''}{first['msg']}"
+
+
+_BRIEF = reprlib.Repr()
+_BRIEF.maxstring = _BRIEF.maxother = _BRIEF.maxlong = 62
 
 
 class UserError(Exception):

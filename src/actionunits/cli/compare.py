@@ -55,13 +55,12 @@ def compare(
 
 def show(comparison: "Comparison") -> None:
     """Print tables, and below each what to read with it."""
-    from rich.console import Console
-
+    from actionunits.cli.terminal import terminal
     from actionunits.papers.compare.show import grids
 
-    console = Console()
+    console = terminal()
     for grid in grids(comparison):
         console.print(grid.to_table())
         for line in grid.lines:
-            console.print(line, highlight=False, markup=False)
+            console.print(line)
         console.print()

@@ -39,9 +39,9 @@ def check(
     if json:
         typer.echo(found.to_json(), nl=False)
         return
-    from rich.console import Console
+    from actionunits.cli.terminal import terminal
 
-    Console().print(found.to_table())
+    terminal().print(found.to_table())
 
 
 @app.command()

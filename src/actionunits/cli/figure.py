@@ -222,15 +222,14 @@ def _choice(
 
 def _write(out: Path, draw: "Callable[[Report], Figure]") -> None:
     """Draw and write; at the end raise what was left out, the rest being drawn."""
-    from rich.console import Console
-
+    from actionunits.cli.terminal import terminal
     from actionunits.papers.figures import layout
 
     layout.check(out)
     problems: list[UserError] = []
-    console = Console(stderr=True)
+    console = terminal(error=True)
     with console.status("drawing"):
         layout.save(draw(problems.append), out)
-    console.print(f"written: {out}", highlight=False)
+    console.print(f"written: {out}", soft_wrap=True)
     if problems:
         raise ExceptionGroup(f"things left out of the figure: {len(problems)}", problems)

@@ -145,8 +145,9 @@ def recipes(
         typer.echo(encoder.dumps(listed, indent=1))
         return
     from rich import box
-    from rich.console import Console
     from rich.table import Table
+
+    from actionunits.cli.terminal import terminal
 
     if recipe is None:
         table = Table("recipe", "about", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
@@ -159,7 +160,7 @@ def recipes(
         table = Table("--ablation", "changes", title=about, box=box.SIMPLE_HEAD)
         for name, changes in ablations(recipe).items():
             table.add_row(name, ", ".join(f"{key}={value}" for key, value in changes.items()))
-    Console().print(table)
+    terminal().print(table)
 
 
 def _folder(recipe: str, ablation: str | None, fold: int | None) -> Path:
@@ -173,11 +174,11 @@ def _folds(recipe: str, ablation: str | None) -> Path:
 
 
 def _print(report: "AnyReport | CrossReport", json: bool) -> None:
-    from rich.console import Console
+    from actionunits.cli.terminal import terminal
 
     if os.environ.get("RANK", "0") != "0":  # of several processes the first speaks for all
         return
     if json:
         typer.echo(report.to_json(), nl=False)
     else:
-        Console().print(report.to_table())
+        terminal().print(report.to_table())

@@ -152,7 +152,7 @@ def _write_all(
     pending: dict[Future[None], Job] = {}
     with (
         Progress(
-            TextColumn(raw.name),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),

@@ -4,13 +4,12 @@ import json
 from pathlib import Path
 
 import pandas as pd
-import yaml
 from accelerate import Accelerator
 
 from actionunits import seals
 from actionunits.errors import CheckpointError, RecipeError
 from actionunits.files import atomic, writing
-from actionunits.learn import checkpoint
+from actionunits.learn import checkpoint, plain
 from actionunits.learn.recipe import Recipe, load_recipe
 from actionunits.learn.report import read_report
 from actionunits.learn.run import (
@@ -80,8 +79,12 @@ def read_result(out: Path) -> Result:
         return Result(out / CHECKPOINT, None)
     try:
         return Result(out / CHECKPOINT, read_report(json.dumps(seals.read_json(file))))
-    except ValueError:
-        raise RecipeError(f"{file}: damaged; start the run afresh") from None
+    except OSError as error:
+        raise RecipeError(f"{file}: cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError):
+        raise RecipeError(
+            f"{file}: damaged; copy it again, or delete it, and au evaluate scores the run"
+        ) from None
 
 
 def _is_longer(earlier: Recipe, recipe: Recipe) -> bool:
@@ -126,8 +129,7 @@ def _no_further(out: Path, recipe: Recipe) -> str:
 
 def _write_recipe(out: Path, recipe: Recipe) -> None:
     with writing(out / RECIPE), atomic(out / RECIPE) as file:
-        values = recipe.model_dump(mode="json")
-        file.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+        file.write_text(plain.write(recipe.model_dump(mode="json")), encoding="utf-8")
 
 
 def _differences(one: Recipe, other: Recipe) -> list[str]:

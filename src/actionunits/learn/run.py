@@ -125,7 +125,9 @@ class Run:
         self._bar = progress.Progress(
             progress.TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
             progress.BarColumn(bar_width=20),
-            progress.TextColumn("{task.fields[terms]}  {task.fields[speed]:.0f} images/s"),
+            progress.TextColumn(
+                "{task.fields[terms]}  {task.fields[speed]:.0f} images/s", markup=False
+            ),
             progress.TimeRemainingColumn(),
             console=Console(stderr=True),  # standard output is the report's
             disable=not (show and accelerator.is_main_process),
@@ -167,10 +169,7 @@ class Run:
         loss = total.item()
         if not math.isfinite(loss):
             values = ", ".join(f"{name} {value.item():.3g}" for name, value in terms.items())
-            raise TrainingError(
-                f"the loss is {loss} in epoch {at.epoch + 1}, pass {at.step + 1} ({values}): try a "
-                f"lower optimiser.lr or clip_norm=1; the last good state is in {self.out}"
-            )
+            raise TrainingError(self._diverged(f"the loss is {loss} ({values})"))
         for name, value in {"loss": loss, **{n: t.item() for n, t in terms.items()}}.items():
             at.sums[name] = at.sums.get(name, 0.0) + value
         at.step += 1
@@ -201,6 +200,7 @@ class Run:
 
     def end_epoch(self) -> None:
         """Watch the score if the recipe chooses by it, keep the weights if it is the best, log."""
+        self._check_weights()
         at, selection = self.at, self.recipe.selection
         self._agree_on_buffers()
         group = self.optimiser.param_groups[0]
@@ -281,7 +281,26 @@ class Run:
         recipe = self.recipe
         return Settings(recipe.selection.rule, recipe.batch, recipe.precision, resamples)
 
+    def _check_weights(self) -> None:
+        """Never let weights that are no numbers take the place of the last good ones.
+
+        Raises:
+            TrainingError: there are such.
+        """
+        for name, tensor in self.model.state_dict().items():
+            if not tensor.isfinite().all():
+                raise TrainingError(self._diverged(f"{name} is no longer finite"))
+
+    def _diverged(self, what: str) -> str:
+        at, mean = self.at, self.at.sums.get("loss", math.nan) / max(self.at.step, 1)
+        return (
+            f"{what} in epoch {at.epoch + 1}, after pass {at.step} of {self.passes} (mean loss "
+            f"{mean:.3g}): try a lower optimiser.lr or clip_norm=1, with another --out or --fresh; "
+            f"the last good state is in {self.out}"
+        )
+
     def _save_state(self) -> None:
+        self._check_weights()
         self._unsaved = 0
         if self.accelerator.is_main_process:
             checkpoint.save_state(self.out / STATE, self.model, self.optimiser, asdict(self.at))

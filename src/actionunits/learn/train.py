@@ -7,7 +7,7 @@ that was stopped anywhere goes on as if nothing had happened. What a run writes 
 import itertools
 import math
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -118,7 +118,8 @@ def _train(
         len(feed),
         show,
     )
-    with enough_memory(recipe.batch, _smaller(recipe, accelerator.num_processes)), run:
+    smaller = _smaller(recipe, accelerator.num_processes)
+    with enough_memory(recipe.batch, smaller), _enough_to_normalise(recipe), run:
         at = run.at
         while at.epoch < recipe.epochs and not run.gave_up():
             net.train()
@@ -235,6 +236,25 @@ def _smaller(recipe: Recipe, processes: int) -> str:
         passes = recipe.accumulate * math.ceil(recipe.batch / smaller)
         advice = f"--set batch={smaller} --set accumulate={passes}, as many samples a step"
     return f"start afresh (--fresh, or another --out) with {advice}{cache}"
+
+
+@contextmanager
+def _enough_to_normalise(recipe: Recipe) -> Iterator[None]:
+    """Say in one sentence that a batch is too small for a norm over it.
+
+    Raises:
+        RecipeError: a norm has a single value of a channel.
+    """
+    try:
+        yield
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):  # as PyTorch's batch norm says it
+            raise
+        raise RecipeError(
+            f"batch: {recipe.batch} is too small for the batch norms of {recipe.model.name}, which "
+            "see a single value of a channel: start afresh (--fresh, or another --out) with at "
+            "least two samples a process (--set batch=2), or larger pictures (model.params)"
+        ) from error
 
 
 def _path(source: str, fold: int | None) -> str:

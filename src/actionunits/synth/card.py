@@ -139,7 +139,7 @@ def card_json(card: CorpusCard) -> dict[str, Any]:
 
 def print_card(card: CorpusCard, console: Console | None = None) -> None:
     """Print the card as tables that fit 100 columns."""
-    console = console or Console()
+    console = console or Console(markup=False)
     console.print(_summary(card.summary))
     console.print(_rates(card.rates))
     for name in ("BP4D", "DISFA"):
