@@ -1,5 +1,6 @@
 """The terminal, or whatever stands in its place: it may break, which costs nothing else."""
 
+import io
 import os
 import sys
 from contextlib import suppress
@@ -15,10 +16,10 @@ class Stream:
         broken: why it takes no more, None while it does.
     """
 
-    def __init__(self, stream: TextIO) -> None:
-        """Wrap a stream."""
-        self._stream = stream
-        self.broken: OSError | None = None
+    def __init__(self, stream: TextIO | None) -> None:
+        """Wrap a stream; Python has None in place of one that was closed from the start."""
+        self.broken: OSError | None = BrokenPipeError() if stream is None else None
+        self._stream = io.StringIO() if stream is None else stream
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)

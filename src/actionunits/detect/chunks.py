@@ -3,7 +3,7 @@
 import os
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -75,14 +75,16 @@ def chunks(paths: Iterable[PathLike], faults: Faults) -> Generator[Chunk, None, 
         paths: pictures, videos, folders, cameras.
         faults: is told of what cannot be decoded, and says of which source no more is wanted.
     """
-    with (
-        closing(_chunks(paths, faults)) as decoded,
-        ThreadPoolExecutor(1, thread_name_prefix="decode") as pool,
-    ):
-        coming = pool.submit(next, decoded, None)
-        while (chunk := coming.result()) is not None:
+    decoded = _chunks(paths, faults)
+    try:
+        with ThreadPoolExecutor(1, thread_name_prefix="decode") as pool:
             coming = pool.submit(next, decoded, None)
-            yield chunk
+            while (chunk := coming.result()) is not None:
+                coming = pool.submit(next, decoded, None)
+                yield chunk
+    finally:
+        with suppress(ValueError):  # it is still decoding: the user has not waited for that
+            decoded.close()
 
 
 def _chunks(paths: Iterable[PathLike], faults: Faults) -> Generator[Chunk, None, None]:

@@ -134,7 +134,7 @@ class Predictor:
         paths: Iterable[PathLike] | PathLike,
         report: Report,
         add: Sequence[str] = (),
-    ) -> Iterator[Reading]:
+    ) -> Generator[Reading, None, None]:
         """Read frame after frame, in order, at constant memory.
 
         Args:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -91,9 +92,10 @@ def run(
     try:
         with outputs:
             try:
-                for reading in predictor.readings(sources, problems.append, add):
-                    outputs.add(reading)
-                    last = reading.frame._replace(image=reading.frame.image[:0])
+                with closing(predictor.readings(sources, problems.append, add)) as readings:
+                    for reading in readings:
+                        outputs.add(reading)
+                        last = reading.frame._replace(image=reading.frame.image[:0])
             except KeyboardInterrupt:
                 if last is None or last.source != sources[-1] or not media.is_camera(last.source):
                     raise
