@@ -222,3 +222,16 @@ def test_a_folder_has_one_writer_at_a_time(tmp_path: Path) -> None:
     with alone(out):
         pass
     assert names(out) == {"a"}
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_written_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def acquire(lock: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(files.FileLock, "acquire", acquire)
+    with alone(tmp_path / "out"):
+        (tmp_path / "out" / "a").touch()
+    assert names(tmp_path / "out") == {"a"}

@@ -25,6 +25,7 @@ _PRIVATE = re.compile(r"\.au-([0-9a-f]{8})-(\d+)-([0-9a-f]{8})-")  # host, proce
 _TOKEN = secrets.token_hex(4)  # an earlier process may have had the number of this one
 _LONGEST = 64  # bytes of a suffix; what is longer names no format, and would not fit
 _FULL = {errno.ENOSPC, errno.EDQUOT}
+_NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP}
 
 
 @contextmanager
@@ -89,13 +90,14 @@ def folder(path: Path | str) -> Path:
 def alone(path: Path | str) -> Iterator[None]:
     """Make a folder, and keep other processes from writing into it until the block ends.
 
-    The lock dies with its process, whatever ends that.
+    The lock dies with its process, whatever ends that. Where the file system knows no locks, as
+    some of clusters do, nobody is kept out.
 
     Raises:
         UserError: another process writes into it, or it cannot be made or written.
     """
     path = folder(path)
-    lock = FileLock(path / _LOCK, blocking=False)
+    lock = FileLock(path / _LOCK, blocking=False, fallback_to_soft=False)
     try:
         lock.acquire()
     except Timeout:
@@ -104,7 +106,8 @@ def alone(path: Path | str) -> Iterator[None]:
             "another folder"
         ) from None
     except OSError as error:
-        raise _cannot_write(path, error) from error
+        if error.errno not in _NO_LOCKS:
+            raise _cannot_write(path, error) from error
     try:
         yield
     finally:
