@@ -234,3 +234,27 @@ def test_white_of_colours_is_found(tmp_path, bits):
     read = media.read_image(path)[0].astype(int)
     assert np.abs(read[:, 0] - np.arange(256)).max() <= 1
     assert np.abs(read[:, 1] - np.arange(256) / 2).max() <= 1
+
+
+@pytest.mark.parametrize("name", ["pages.tif", "moving.gif", "moving.png"])
+def test_pages_before_the_damage_are_kept(tmp_path, name):
+    rng = np.random.default_rng(0)
+    pages = [Image.fromarray(rng.integers(0, 255, (32, 32, 3), np.uint8)) for _ in range(4)]
+    path = save(tmp_path, pages[0], name, save_all=True, append_images=pages[1:])
+    assert len(collect(path)[0]) == 4
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) * 3 // 5])
+    seen, error = collect(path)
+    assert 0 < len(seen) < 4
+    assert f"{name}: the picture is truncated or damaged" in error
+
+
+def test_smaller_copies_in_a_file_are_no_pages(tmp_path):
+    small = TiffImagePlugin.ImageFileDirectory_v2()
+    small[254] = 1  # NewSubfileType: a reduced copy of another page
+    with TiffImagePlugin.AppendingTiffWriter(str(tmp_path / "pyramid.tif"), True) as file:
+        for size, said in ((32, {}), (16, small), (32, {})):
+            Image.new("RGB", (size, size), RED).save(file, "TIFF", tiffinfo=said)
+            file.newFrame()
+    seen = list(media.frames(tmp_path / "pyramid.tif"))
+    assert [(frame.number, frame.image.shape[0]) for frame in seen] == [(0, 32), (1, 32)]

@@ -12,6 +12,7 @@ from PIL import Image, ImageCms
 
 from actionunits import media
 from actionunits.errors import MediaError
+from actionunits.media import videos
 from clips import collect, halves, near, save, write_video
 
 
@@ -214,3 +215,12 @@ def test_cover_of_a_record_is_no_video(tmp_path):
         container.mux(sound.encode(frame))
         container.mux(sound.encode(None))
     assert "only sound" in collect(tmp_path / "song.m4a")[1]
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv", "clip.ts"])
+@pytest.mark.parametrize("now_and_then", [2, 500])
+def test_frames_are_counted(tmp_path, monkeypatch, name, now_and_then):
+    path = write_video(tmp_path / name, np.arange(7) / 20)
+    assert media.count_frames(str(path)) == 7
+    monkeypatch.setattr(videos, "_NOW_AND_THEN", now_and_then)
+    assert list(videos.count(str(path)))[-1] == 7

@@ -143,6 +143,6 @@ def _ask(
 
 
 def _one(function: Callable[..., Iterator[Item]], name: str) -> Any:
-    """The only value of the only item."""
-    (((value,), _),) = _ask(function, name)
+    """The only value of the last item."""
+    *_, ((value,), _) = _ask(function, name)
     return value

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 import av
 from av.packet import Packet
 
+from actionunits.media.numbers import MP4
 from actionunits.media.opening import Line, Opened
 from actionunits.media.sources import is_camera
 
@@ -21,23 +22,13 @@ _STEPS = 3  # so many, if longer
 _ASTRAY = 4  # times as late as the file is long
 _PAUSE = 5  # usual steps that a video of a steady rate does not skip
 _UNEVEN = 0.05  # share of other steps in such a video
-_MP4 = "mov,mp4,m4a,3gp,3g2,mj2"
-_PLAIN = {
-    *("av1", "dvvideo", "ffv1", "flv1", "h264", "hevc", "huffyuv", "libdav1d", "mjpeg", "png"),
-    *("prores", "rv10", "rv20", "rv30", "rv40", "vp9", "wmv1", "wmv2"),
-}
-_ONE_EACH = {
-    **dict.fromkeys((_MP4, "asf", "avi", "flv", "matroska,webm", "rm"), _PLAIN),
-    "mxf": _PLAIN | {"mpeg2video"},
-}
-"""Where a packet is a frame: elsewhere it may be half of one (fields), or none that is shown."""
 _FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")  # of Windows Media
 _SIZE_AT = 40  # bytes into them
 _HEADER = 1 << 16
 _FLV_HEADER = 11  # bytes of a tag
 _TRANSPORT_PACKETS = (188, 192, 204)  # bytes, bare, with a time, with a checksum
 _NEAR = 2  # packets
-_LISTS = {_MP4, "avi"}
+_LISTS = {MP4, "avi"}
 """Containers whose lists tell more than what FFmpeg complains of when it opens them."""
 _BY_STEPS = {"asf", "mpeg", "mxf", "nut", "rm"}
 """Containers that nothing but the times of their frames tells holes of."""
@@ -101,7 +92,7 @@ class Account:
     def frames(self) -> int:
         """Frames that the file says it holds, 0 where it does not tell."""
         listed = max(self._listed, len(self._stream.index_entries))
-        if self._format == _MP4:
+        if self._format == MP4:
             return listed
         if self._format == "avi" and listed >= self._stream.frames:
             return sum(1 for entry in self._stream.index_entries if entry.size)
@@ -119,12 +110,11 @@ class Account:
         Args:
             swallowed: packets of which the decoder made nothing, see `Numbers`.
         """
-        is_one_each = self._stream.codec_context.name in _ONE_EACH.get(self._format, ())
         return bool(
             self._damaged
             or self._is_cut
             or self._packets < self.frames()
-            or (swallowed > 0 and is_one_each)
+            or swallowed
             or self._is_torn()
             or self._has_holes()
             or self._is_astray()
@@ -149,7 +139,7 @@ class Account:
 
     def _ends_early(self) -> bool:
         # The list of an MP4 is exact, and a transport stream is as long as its file.
-        if self._format in {_MP4, "mpegts", "mpeg"} and not self._is_fragmented():
+        if self._format in {MP4, "mpegts", "mpeg"} and not self._is_fragmented():
             return False
         duration, start = self._container.duration, self._container.start_time or 0
         if duration is None:
@@ -160,7 +150,7 @@ class Account:
         return self._reached + slack < (min(start, 0) + duration) / av.time_base
 
     def _is_fragmented(self) -> bool:
-        return self._format == _MP4 and not self._stream.frames
+        return self._format == MP4 and not self._stream.frames
 
 
 def promised(video: Opened) -> float:
@@ -198,7 +188,7 @@ def _is_cut(name: str, kind: str) -> bool:
             tag = int.from_bytes(file.read(4))
             file.seek(max(size - 4 - tag, 0))
             return tag != _FLV_HEADER + int.from_bytes(file.read(4)[1:])
-        if kind == _MP4:
+        if kind == MP4:
             return _has_torn_boxes(file, size)
         if kind == "asf":
             file.seek(0)

@@ -40,8 +40,9 @@ def duration(name: str) -> Iterator[Item]:
 
 
 def count(name: str) -> Iterator[Item]:
-    """Frames that a video says it holds."""
-    yield [videos.count(name)], None
+    """Frames that a video says it holds; the last item tells."""
+    for number in videos.count(name):
+        yield [number], None
 
 
 def _is_picture(name: str) -> bool:

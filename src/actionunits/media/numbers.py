@@ -10,6 +10,17 @@ from av.video.stream import VideoStream
 
 from actionunits.media.opening import Opened
 
+MP4 = "mov,mp4,m4a,3gp,3g2,mj2"
+"""FFmpeg's name for it and its like."""
+_PLAIN = {
+    *("av1", "dvvideo", "ffv1", "flv1", "h264", "hevc", "huffyuv", "libdav1d", "mjpeg", "png"),
+    *("prores", "rv10", "rv20", "rv30", "rv40", "vp9", "wmv1", "wmv2"),
+}
+_ONE_EACH = {
+    **dict.fromkeys((MP4, "asf", "avi", "flv", "matroska,webm", "rm"), _PLAIN),
+    "mxf": _PLAIN | {"mpeg2video"},
+}
+"""Where a packet is a frame: elsewhere it may be half of one (fields), or none that is shown."""
 _AVI_HEADER = 8  # bytes before each packet, its name and size
 _REORDERED = 16  # frames that H.264 and its like store out of order at most
 
@@ -40,6 +51,8 @@ class Numbers:
         self._before = 0  # packets with times before those
         self._next, self._last = 0, _BEGINNING
         self._shown = self._going_in = 0
+        plain = _ONE_EACH.get(container.format.name, ())
+        self._is_one_each = stream.codec_context.name in plain
         self._leading: int | None = None  # packets before the first frame, which need what was cut
         self._timed, self._damaged = True, False
         self._uncounted = False  # nobody knows how many frames are lost
@@ -77,8 +90,9 @@ class Numbers:
         """Number of the next frame that comes out, from 0, and why not to rely on it, if so."""
         stamp = self._stamp(picture)
         rank, number = self._rank(stamp), self._next
-        self._leading = rank or 0 if self._leading is None else self._leading
         self._shown += 1
+        if self._is_one_each and not self._unsure and rank is not None and rank > number:
+            self._swallow(stamp)
         if not self._damaged:
             self._timed &= rank == number
         elif self._timed and rank is not None:
@@ -87,8 +101,12 @@ class Numbers:
         return number, self._doubt(picture, stamp, rank == number)
 
     def swallowed(self) -> int:
-        """Packets that went in and did not come out, when all has; not those before the first."""
-        return self._going_in - (self._leading or 0) - self._shown
+        """Packets that went in and did not come out, when all has; not those before the first.
+
+        0 where that is no sign of damage.
+        """
+        lost = self._going_in - (self._leading or 0) - self._shown
+        return max(lost, 0) if self._is_one_each else 0
 
     def ticks(self, picture: VideoFrame, number: int) -> int | None:
         """When a frame is shown by the clock of its stream, None where nothing tells."""
@@ -124,7 +142,13 @@ class Numbers:
         while self._waiting and self._waiting[0] < stamp:
             heapq.heappop(self._waiting)
             self._before += 1
-        return self._before
+        self._leading = self._before if self._leading is None else self._leading
+        return self._before - self._leading
+
+    def _swallow(self, stamp: Stamp | None) -> None:
+        """The decoder made nothing of a packet before this, and did not say so."""
+        if not self._damaged:
+            self._damaged, self._broken = True, stamp
 
     def _doubt(self, picture: VideoFrame, stamp: Stamp | None, is_placed: bool) -> str:
         if picture.is_corrupt:

@@ -28,6 +28,7 @@ Decoded = tuple[NDArray[np.uint8], int, float, str]
 """Upright RGB picture, number, seconds and doubt; see `actionunits.types.Frame`."""
 
 _HOPELESS = 100  # packets in a row, from the first on, that do not decode
+_NOW_AND_THEN = 500  # frames
 _OBLONG = 8  # times as wide as high, or as high as wide, pixels are at most
 _TURNED = 6  # number of the side data that say how a frame is turned
 _SIDE_DATA = 48  # kinds of side data, more than there are
@@ -62,8 +63,11 @@ def duration(name: str) -> float:
         return promised(video)
 
 
-def count(name: str) -> int:
+def count(name: str) -> Iterator[int]:
     """Frames that a video says it holds; its first one is decoded, the others are not.
+
+    Yields:
+        How many there are so far, now and then, which shows that it goes on; at the end, all.
 
     Raises:
         MediaError: it cannot be opened, holds no pictures, or none of its first ones decodes.
@@ -71,9 +75,14 @@ def count(name: str) -> int:
     with closing(frames(name, 1)) as shown:
         next(shown)
     with opened(name) as video:
+        number = video.stream.frames
         # Matroska and its like do not tell: their packets are counted, which reads the file.
-        packets = _Reading(name, video).packets()
-        return video.stream.frames or sum(1 for packet in packets if packet.size)
+        packets = iter(()) if number else _Reading(name, video).packets()
+        for packet in packets:
+            number += bool(packet.size)
+            if number % _NOW_AND_THEN == 0:
+                yield number
+        yield number
 
 
 class _Reading:

@@ -72,7 +72,8 @@ def stream(function: Callable[..., Iterator[Item]], *args: Any) -> Generator[Ite
 
 def warm_up() -> None:
     """Start the process, without waiting, so that the first call finds it ready."""
-    _give_back(_borrow())
+    with contextlib.suppress(LostError):  # which that call will say
+        _give_back(_borrow())
 
 
 _idle: list["_Worker"] = []
@@ -235,7 +236,6 @@ def serve() -> None:
     asked: queue.SimpleQueue[list[Any]] = queue.SimpleQueue()
     unwanted = {0}  # the latest call of which the rest is not wanted
     threading.Thread(target=_listen, args=(asked, unwanted), daemon=True).start()
-    # The handler finds the pipe in its own right: only this thread logs.
     logging.getLogger("actionunits").addHandler(_Handler(answers))
     while True:
         number, function, args, patience, folder = asked.get()
