@@ -19,7 +19,7 @@ ROOMS = [  # from the top: a file imports from its own room and from those furth
     {"models", "data", "synth"},  # side by side: they do not know each other
     {"faces", "weights"},
     {"nn"},
-    {"aus", "types", "errors", "files", "device", "losses", "media", "plugins"},  # loose
+    {"aus", "types", "errors", "files", "device", "losses", "media", "plugins", "stored"},  # loose
 ]
 LEVEL = {name: level for level, names in enumerate(ROOMS) for name in names}
 
