@@ -29,6 +29,7 @@ ROOMS = [  # from the top: a file imports from its own room and from those furth
         "processes",
         "privacy",
         "seals",
+        "stored",
         "device",
         "losses",
         "plugins",

@@ -14,6 +14,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from actionunits.stored import json_object
+
 KEY = "seal"
 """Under which a format keeps it."""
 _MARK = b"au-sha256:"
@@ -58,15 +60,15 @@ def write_json(file: Path, values: Mapping[str, Any]) -> None:
     seal(file)
 
 
-def read_json(file: Path) -> Any:
-    """Read JSON, without its seal if it has one.
+def read_json(file: Path) -> dict[str, Any]:
+    """Read an object of JSON, without its seal if it has one.
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: it is no JSON, or not as it was sealed.
+        ValueError: it is no object of JSON, or not as it was sealed.
     """
-    values = json.loads(file.read_text(encoding="utf-8"))
-    said = values.pop(KEY, None) if isinstance(values, dict) else None
+    values = json_object(file.read_bytes())
+    said = values.pop(KEY, None)
     if not is_whole(file, said):
         raise ValueError(
             "it is not what its checksum says; if you have changed it yourself, take out its "

@@ -34,10 +34,13 @@ def compare(
     ] = None,
 ) -> None:
     """Put runs beside what their papers print, and beside the first run; say what is not alike."""
+    from actionunits.cli.outputs import check_output
     from actionunits.files import atomic, writing
     from actionunits.papers.compare import compare as beside
     from actionunits.papers.compare.show import grids
 
+    if csv is not None:
+        check_output(csv, (run / name for run in runs for name in ("log.csv", "table.csv")))
     comparison = beside(runs, metric.value)
     if csv is not None:
         with writing(csv), atomic(csv) as file:

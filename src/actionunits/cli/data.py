@@ -58,10 +58,13 @@ def folds(
 ) -> None:
     """Say who is tested in which fold, and with how many frames; in the others they train."""
     from actionunits import datasets
+    from actionunits.cli.outputs import check_output
     from actionunits.data.prepared import MANIFEST
     from actionunits.data.splits import members
     from actionunits.files import atomic, writing
 
+    if out is not None:
+        check_output(out, [root])
     is_raw = name in datasets.list_raw() and root is not None and not (root / MANIFEST).is_file()
     table = datasets.read_raw(name, root) if is_raw and root else datasets.load(name, root)
     found = members(table.rows)
@@ -96,6 +99,9 @@ def prepare(
 ) -> None:
     """Align all faces and write them with their labels. Interrupted, the same command goes on."""
     from actionunits import datasets
+    from actionunits.cli.outputs import check_folder
+
+    check_folder(out, root)
 
     if datasets.has_triplets(name):
         from actionunits.datasets.fec_faces import prepare_fec

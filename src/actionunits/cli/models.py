@@ -81,9 +81,11 @@ def export(
     ] = False,
 ) -> None:
     """Write a model as an ONNX file, and check that ONNX Runtime computes the same."""
+    from actionunits.cli.outputs import check_output
     from actionunits.cli.terminal import terminal
     from actionunits.learn.export import export as write
 
+    check_output(out, (), (".onnx",))
     with terminal(error=True).status("exporting"):
         write(checkpoint, out, embedding=embedding)
     typer.echo(f"written: {out}", err=True)

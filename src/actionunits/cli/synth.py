@@ -22,6 +22,7 @@ Assets = Annotated[
 Corpus = Annotated[
     Path | None, typer.Argument(help="Parquet file or folder; the embedded corpus without it.")
 ]
+_PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 
 
 @app.command()
@@ -68,8 +69,10 @@ def pack(
     megabytes: Annotated[float, typer.Option(help="Largest size of the file.")] = 30.0,
 ) -> None:
     """Merge a rendered corpus into one file of at most a given size."""
+    from actionunits.cli.outputs import check_output
     from actionunits.synth.pack import pack as merge
 
+    check_output(out, [folder])
     merge(folder, out, int(megabytes * 1e6))
     typer.echo(f"{out}: {out.stat().st_size / 1e6:.1f} MB", err=True)
 
@@ -100,9 +103,11 @@ def sheet(
 ) -> None:
     """Draw the contact sheet: each Action Unit at 0, 2 and 5 on several people."""
     from actionunits.aus import ALL, AUSet
+    from actionunits.cli.outputs import check_output
     from actionunits.errors import UserError
     from actionunits.synth.sheet import contact_sheet
 
+    check_output(out, [assets], _PICTURES)
     try:
         aus = AUSet.of(au) if au else ALL
     except ValueError as error:
@@ -121,8 +126,10 @@ def looks(
     landmarks: Annotated[bool, typer.Option(help="Draw the 49 landmarks.")] = False,
 ) -> None:
     """Draw random people with random expressions in random light, as a corpus shows them."""
+    from actionunits.cli.outputs import check_output
     from actionunits.synth.sheet import looks_sheet
 
+    check_output(out, [assets], _PICTURES)
     with _renderer(assets) as renderer:
         looks_sheet(renderer, out, subjects, seed, landmarks)
     typer.echo(f"written: {out}", err=True)

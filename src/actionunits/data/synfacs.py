@@ -1,6 +1,5 @@
 """synfacs: rendered faces with exact labels. A corpus is one Parquet file or a folder of them."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +10,18 @@ import pyarrow.parquet as pq
 
 from actionunits import aus
 from actionunits.data.table import POINTS, FrameTable, ParquetStore
-from actionunits.errors import DataError
+from actionunits.errors import DataError, brief
+from actionunits.stored import json_object, read_columns
 
 MINI = Path(__file__).parents[1] / "corpora" / "synfacs-mini.parquet"  # comes with the package
 VERSION = 1
 THRESHOLD = 2.0  # an AU occurs from intensity B on, as in most work on DISFA
-_COLUMNS = ["subject", "task", "frame", "seconds", "part", "landmarks", "yaw", "pitch", "roll"]
+_ADVICE = "render it again"
+_COLUMNS = {
+    **{"subject": pa.string(), "task": pa.string(), "frame": pa.int32()},
+    **{"seconds": pa.float64(), "part": pa.int32(), "landmarks": pa.list_(pa.float32())},
+    **dict.fromkeys(("yaw", "pitch", "roll"), pa.float32()),
+}
 
 
 def read(root: Path | None = None) -> FrameTable:
@@ -54,43 +59,46 @@ def _files(root: Path | None) -> list[Path]:
 
 
 def _read(file: Path) -> pa.Table:
-    try:
-        schema = pq.read_schema(file)
-        _check(file, schema)
-        table = pq.read_table(file, columns=[*_COLUMNS, *aus.ALL.columns()])
-    except FileNotFoundError:
-        raise DataError(f"{file}: there is no such file; expected a rendered corpus") from None
-    except (OSError, pa.ArrowInvalid) as error:
-        raise DataError(f"{file}: not a whole Parquet file; render it again ({error})") from error
-    points = table["landmarks"]
-    if points.null_count or any(chunk.flatten().null_count for chunk in points.chunks):
-        raise DataError(f"{file}: a frame has no landmarks; render the file again")
-    if sum(len(chunk.flatten()) for chunk in points.chunks) != len(table) * 2 * POINTS:
-        raise DataError(f"{file}: expected {POINTS} landmarks a frame; render the file again")
+    _check(file)
+    labels = dict.fromkeys(aus.ALL.columns(), pa.float32())
+    table = read_columns(file, _COLUMNS | labels, _ADVICE, optional=tuple(labels))
+    lengths = {len(points) for points in table["landmarks"].combine_chunks()}
+    if lengths - {2 * POINTS} or table["landmarks"].combine_chunks().flatten().null_count:
+        raise DataError(f"{file}: expected {POINTS} landmarks a frame; {_ADVICE}")
     return table
 
 
 def _population(files: list[Path]) -> str:
     """The seed of a corpus decides who S001 is."""
-    cards = (_card(pq.read_schema(file)) or {} for file in files)
+    cards = (_card(file) or {} for file in files)
     seeds = sorted({str(card.get("seed")) for card in cards})
     return f"synfacs/{'+'.join(seeds)}"
 
 
-def _card(schema: pa.Schema) -> dict[str, Any] | None:
-    text = (schema.metadata or {}).get(b"actionunits")
-    card: dict[str, Any] | None = None if text is None else json.loads(text)
-    return card
+def _card(file: Path) -> dict[str, Any] | None:
+    """What a corpus says of itself; None for another kind of Parquet file.
+
+    Raises:
+        DataError: the file, or what it says, is damaged.
+    """
+    try:
+        text = (pq.read_schema(file).metadata or {}).get(b"actionunits")
+        return None if text is None else json_object(text)
+    except FileNotFoundError:
+        raise DataError(f"{file}: there is no such file; expected a rendered corpus") from None
+    except (OSError, pa.ArrowException, ValueError) as error:
+        reason = str(error).splitlines()[0][:200]
+        raise DataError(f"{file}: not a whole Parquet file ({reason}); {_ADVICE}") from error
 
 
-def _check(file: Path, schema: pa.Schema) -> None:
-    card = _card(schema)
+def _check(file: Path) -> None:
+    card = _card(file)
     version = None if card is None else card.get("version")
     if version != VERSION:
         raise DataError(
             f"{file}: expected a corpus of `au synth render`, version {VERSION}, found "
-            + ("another kind of Parquet file" if card is None else f"version {version}")
+            + ("another kind of Parquet file" if card is None else f"version {brief(version)}")
         )
-    missing = [c for c in ["image", *_COLUMNS, *aus.ALL.columns()] if c not in schema.names]
-    if missing:
-        raise DataError(f"{file}: lacks the columns {', '.join(missing)}")
+    images = [field.type for field in pq.read_schema(file) if field.name == "image"]
+    if images not in ([pa.binary()], [pa.large_binary()]):
+        raise DataError(f"{file}: expected pictures as bytes in one column image; {_ADVICE}")

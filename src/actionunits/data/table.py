@@ -23,6 +23,7 @@ Coding = Literal["occurrence", "intensity"]
 
 FACE_SIDE = 256  # an aligned face is stored at this many pixels
 POINTS = 49
+_FARTHEST = 100 * FACE_SIDE  # pixels that a landmark may be off
 _KEPT_GROUPS = 4096
 _KEY = ["subject", "task", "frame"]
 
@@ -191,10 +192,17 @@ class FrameTable:
             first = "/".join(str(v) for v in self.rows.loc[twice, _KEY].iloc[0])
             many = counted(int(twice.sum()), "row")
             raise DataError(f"a frame must occur once: {many} too many, the first is {first}")
+        absent = self.rows[_KEY].isna().any(axis=1)
+        if absent.any():
+            raise DataError(
+                f"expected a subject, a task and a frame in each row, found an empty cell in "
+                f"row {int(absent.to_numpy().argmax()) + 1}"
+            )
         self._check_labels()
         if self.landmarks is not None and self.landmarks.shape != (len(self), POINTS, 2):
             expected = (len(self), POINTS, 2)
             raise DataError(f"expected landmarks of shape {expected}, got {self.landmarks.shape}")
+        self._check_landmarks()
         pictures = self.rows["image"]
         if len(self) and not 0 <= pictures.min() <= pictures.max() < len(self.images):
             raise DataError(
@@ -202,7 +210,10 @@ class FrameTable:
             )
 
     def _check_labels(self) -> None:
-        labels = self.labels
+        try:
+            labels = self.labels
+        except (TypeError, ValueError) as error:
+            raise DataError(f"expected numbers in the columns of the AUs: {error}") from None
         if self.coding == "intensity":
             wrong, scale = (labels < 0) | (labels > 5), "0 to 5"
         else:
@@ -213,6 +224,21 @@ class FrameTable:
             raise DataError(
                 f"expected labels of {scale} (empty where not coded), found "
                 f"{labels[row, column]:g} for {self.aus.columns()[column]} at {frame}"
+            )
+
+    def _check_landmarks(self) -> None:
+        if self.landmarks is None:
+            return
+        known = ~np.isnan(self.landmarks).any((1, 2))
+        near = self.landmarks.clip(-2 * _FARTHEST, 2 * _FARTHEST)  # no infinite extents
+        points = np.where(known[:, None, None], near, 0)
+        extent = np.ptp(points, axis=1).min(-1)  # (N,) pixels
+        wrong = known & ((abs(points).max((1, 2)) > _FARTHEST) | (extent <= 0))
+        if wrong.any():
+            frame = "/".join(str(v) for v in self.rows[_KEY].iloc[int(wrong.argmax())])
+            raise DataError(
+                f"the landmarks of {counted(int(wrong.sum()), 'frame')} are no face's, the first "
+                f"is {frame}: they coincide, lie on one line or are far outside the picture"
             )
 
     def __len__(self) -> int:

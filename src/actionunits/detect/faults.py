@@ -3,8 +3,7 @@
 from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import TypeVar
 
-import torch
-
+from actionunits.device import is_memory_error
 from actionunits.errors import UserError
 from actionunits.types import Frame
 
@@ -109,7 +108,7 @@ def _told(source: str, error: Exception, frame: Frame | None) -> UserError:
 
 def reason(error: Exception) -> str:
     """Why something failed, in a few words."""
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+    if is_memory_error(error):
         return "out of memory"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror

@@ -24,6 +24,11 @@ from actionunits.learn.run import (
 )
 
 
+def is_begun(out: Path) -> bool:
+    """Whether a folder holds a run that has taken a step or is finished."""
+    return (out / STATE).is_file() or (out / CHECKPOINT / checkpoint.CARD).is_file()
+
+
 def is_finished(
     out: Path, recipe: Recipe, fold: int | None, resume: bool, accelerator: Accelerator
 ) -> bool:
@@ -37,8 +42,7 @@ def is_finished(
         CheckpointError: its last state, from which it would go on, is damaged.
     """
     if accelerator.is_main_process:
-        begun = (out / STATE).is_file() or (out / CHECKPOINT / checkpoint.CARD).is_file()
-        if not (resume and begun):  # a run that failed before its first step binds nobody
+        if not (resume and is_begun(out)):  # a run that failed before its first step binds nobody
             for name in (STATE, LAST, REPORT, RECIPE, LOG):
                 (out / name).unlink(missing_ok=True)
         if not (out / RECIPE).is_file():

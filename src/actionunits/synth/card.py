@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 
 from actionunits.aus import ALL, AUSet
 from actionunits.errors import DataError
+from actionunits.stored import read_columns
+from actionunits.synth.script import SCHEMA
 
 LABELS = ("subject", "task", "frame", "seconds", "part", *ALL.columns())
 
@@ -70,14 +71,10 @@ def read_labels(path: Path) -> pd.DataFrame:
         )
     tables = []
     for parquet in parquets:
-        try:
-            tables.append(pq.read_table(parquet, columns=list(LABELS)).to_pandas())
-        except (OSError, ValueError) as error:
-            raise DataError(
-                f"{parquet} is not a Parquet file of a corpus ({error}); render it again"
-            ) from error
-        if lacking := [column for column in LABELS if column not in tables[-1]]:
-            raise DataError(f"{parquet} lacks the columns {lacking}; give a file of a corpus")
+        columns = {name: SCHEMA.field(name).type for name in LABELS}
+        labels = tuple(ALL.columns())
+        found = read_columns(parquet, columns, "give a file of a corpus", optional=labels)
+        tables.append(found.to_pandas())
     table: pd.DataFrame = pd.concat(tables, ignore_index=True)
     return table
 

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from PIL import Image
 
 from actionunits import seals
+from actionunits.aus import ALL
 from actionunits.errors import DataError, counted
 from actionunits.files import atomic, writing
 from actionunits.media import encode_jpeg
+from actionunits.stored import read_columns
 from actionunits.synth.script import schema_of
 from actionunits.synth.store import (
     encode,
@@ -52,7 +53,14 @@ def pack(out: Path, parquet: Path, max_bytes: int = 30_000_000) -> int:
             f"{missing[0]}, or they are damaged; run `au synth render` with the same settings "
             "again: it resumes"
         )
-    table = pa.concat_tables([pq.read_table(file) for file in files])
+    columns = {field.name: field.type for field in schema_of(settings)}
+    labels = tuple(ALL.columns())
+    table = pa.concat_tables(
+        [
+            read_columns(file, columns, "delete it and render again", optional=labels)
+            for file in files
+        ]
+    )
     table = table.replace_schema_metadata(schema_of(settings).metadata)
     originals = table["image"].to_pylist()
     budget = int((max_bytes - (table.nbytes - table["image"].nbytes)) * _MARGIN)

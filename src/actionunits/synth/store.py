@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from actionunits import seals
 from actionunits.errors import DataError
 from actionunits.files import atomic, writing
+from actionunits.stored import json_object
 from actionunits.synth.script import CorpusSettings, describe, settings_from, subject_name
 
 DESCRIPTION = "corpus.json"
@@ -36,7 +37,7 @@ def read_description(out: Path) -> CorpusSettings:
     """
     path = out / DESCRIPTION
     try:
-        return settings_from(json.loads(path.read_text("utf-8")))
+        return settings_from(json_object(path.read_bytes()))
     except FileNotFoundError:
         raise DataError(f"no corpus in {out}: {DESCRIPTION} is missing") from None
     except (OSError, ValueError) as error:
