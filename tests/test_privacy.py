@@ -1,12 +1,14 @@
 """What is computed here stays here."""
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+import network
 from actionunits.cli import demo
 from actionunits.privacy import SILENT
 
@@ -61,3 +63,11 @@ def test_sessions_are_made_in_one_place() -> None:
         if "InferenceSession(" in file.read_text("utf-8")
     ]
     assert makers == ["privacy.py"]
+
+
+@pytest.mark.parametrize("host", ["pictures.example", "93.184.216.34"])
+def test_who_asks_for_the_network_in_a_test_is_told_no(host: str) -> None:
+    with pytest.raises(network.ForbiddenError, match=host):
+        socket.create_connection((host, 80), timeout=0.1)
+    assert set(network.ASKED) == {host}
+    network.ASKED.clear()

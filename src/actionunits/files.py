@@ -80,7 +80,7 @@ def folder(path: Path | str) -> Path:
         above = next(p for p in (path, *path.absolute().parents) if os.path.lexists(p))
         if not above.is_dir():
             raise UserError(
-                f"{path}: expected a folder, but {above} is a file; give another place"
+                f"cannot write {path}: expected a folder, but {above} is a file; give another place"
             ) from error
         raise _cannot_write(path, error) from error
     return path
