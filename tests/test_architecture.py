@@ -19,21 +19,8 @@ ROOMS = [  # from the top: a file imports from its own room and from those furth
     {"models", "data", "synth"},  # side by side: they do not know each other
     {"faces", "weights"},
     {"nn", "media"},  # side by side
-    {
-        "aus",
-        "types",
-        "errors",
-        "files",
-        "names",
-        "lists",
-        "processes",
-        "privacy",
-        "seals",
-        "stored",
-        "device",
-        "losses",
-        "plugins",
-    },  # loose
+    {"files", "system"},
+    {"aus", "types", "errors", "losses", "plugins"},  # loose
 ]
 LEVEL = {name: level for level, names in enumerate(ROOMS) for name in names}
 

@@ -28,7 +28,7 @@ __all__ = [
     "load_recipe",
 ]
 
-import_module("actionunits.privacy")  # before all others: see there
+import_module("actionunits.system.privacy")  # before all others: see there
 
 # Imported when first used, so that `import actionunits` does not wait for PyTorch.
 _HOMES = {

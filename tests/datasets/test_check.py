@@ -15,7 +15,8 @@ from actionunits import aus, datasets
 from actionunits.cli import main
 from actionunits.data.prepared import Excluded
 from actionunits.data.splits import train_test
-from actionunits.data.table import FileStore, FrameTable
+from actionunits.data.stores import FileStore
+from actionunits.data.table import FrameTable
 from actionunits.datasets import bp4d, disfa
 from actionunits.datasets.check import Check, check
 from actionunits.datasets.facts import known

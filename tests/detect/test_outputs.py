@@ -19,7 +19,7 @@ from actionunits.detect.outputs import Job, Outputs
 from actionunits.detect.plots import overlay_writer
 from actionunits.detect.run import remaining
 from actionunits.errors import UserError
-from actionunits.names import unescaped
+from actionunits.files.names import unescaped
 from actionunits.types import Face, Frame, Reading
 
 AUS = AUSet.of((4, 12))

@@ -11,7 +11,6 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from actionunits.device import BatchTooLargeError, enough_memory
 from actionunits.errors import DataError, RecipeError
 from actionunits.learn import checkpoint, scoring
 from actionunits.learn.checkpoint import WEIGHTS
@@ -20,6 +19,7 @@ from actionunits.learn.recipe import Recipe, ScheduleSpec, load_recipe
 from actionunits.learn.run import CHECKPOINT, LAST, LOG, REPORT, STATE, Run, TrainingError
 from actionunits.learn.tasks import TASKS
 from actionunits.learn.train import rate_factor, train
+from actionunits.system.device import BatchTooLargeError, enough_memory
 from actionunits.types import InputSpec
 from builders import write_synfacs
 from learning import learned

@@ -46,7 +46,7 @@ def version(
 
 def main() -> None:
     """Run the command; a user's mistake is one line on standard error and exit code 2."""
-    from actionunits.processes import ending_like_ctrl_c
+    from actionunits.system.processes import ending_like_ctrl_c
 
     with boundary(), ending_like_ctrl_c():
         app()

@@ -112,7 +112,7 @@ def _what_to_do(error: OSError) -> str:
 def _for_want_of_memory(error: Exception) -> bool:
     if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
         return True
-    from actionunits.device import is_memory_error
+    from actionunits.system.device import is_memory_error
 
     return is_memory_error(error)
 

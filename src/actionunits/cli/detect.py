@@ -108,9 +108,10 @@ def _read(
     from actionunits.cli import shown
     from actionunits.cli.terminal import terminal
     from actionunits.detect import outputs, plots, run
-    from actionunits.detect.places import check
+    from actionunits.detect.places import check, is_folder
     from actionunits.detect.summary import Summary
     from actionunits.errors import counted, printable
+    from actionunits.files import folder
 
     if not job.sources:
         return None
@@ -121,6 +122,7 @@ def _read(
     check(written, [*job.sources, *inputs])
     for place in (*outs, *([] if overlay is None else [overlay])):
         check([Path(place)], inputs)
+        folder(Path(place) if is_folder(place) else Path(place).parent)
     files: dict[str, outputs.Output] = {}
     if overlay is not None:
         files[overlay] = plots.overlay_writer(overlay, job)

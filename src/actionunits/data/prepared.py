@@ -19,11 +19,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from actionunits import seals
 from actionunits.aus import AUSet, Numbers
-from actionunits.data.table import POINTS, Coding, FrameTable, ParquetStore
+from actionunits.data.stores import ParquetStore
+from actionunits.data.table import POINTS, Coding, FrameTable
 from actionunits.errors import DataError, counted, first_fault
-from actionunits.stored import read_columns
+from actionunits.files import seals
+from actionunits.files.stored import read_columns
 
 MANIFEST = "prepared.json"
 KIND: Literal["prepared"] = "prepared"

@@ -9,9 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from actionunits import aus
-from actionunits.data.table import POINTS, FrameTable, ParquetStore
+from actionunits.data.stores import ParquetStore
+from actionunits.data.table import POINTS, FrameTable
 from actionunits.errors import DataError, brief
-from actionunits.stored import json_object, read_columns
+from actionunits.files.stored import json_object, read_columns
 
 MINI = Path(__file__).parents[1] / "corpora" / "synfacs-mini.parquet"  # comes with the package
 VERSION = 1

@@ -14,11 +14,11 @@ from typing import NamedTuple
 import pandas as pd
 import pyarrow as pa
 
-from actionunits import seals
-from actionunits.data.table import ParquetStore
+from actionunits.data.stores import ParquetStore
 from actionunits.data.triplets import TripletTable
 from actionunits.errors import DataError
-from actionunits.stored import json_object, read_columns
+from actionunits.files import seals
+from actionunits.files.stored import json_object, read_columns
 
 PARTS = ("train", "test")
 FACE = ["url", "left", "right", "top", "bottom"]

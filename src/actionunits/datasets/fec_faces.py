@@ -15,7 +15,6 @@ import pyarrow.parquet as pq
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from actionunits import seals
 from actionunits.data.table import FACE_SIDE
 from actionunits.datasets.fec import FACE, PARTS, SHARDS, TRIPLETS, VERSION, VOTES, annotations
 from actionunits.datasets.fetch import Missing, fetch, picture, unknown
@@ -25,7 +24,7 @@ from actionunits.faces import templates
 from actionunits.faces.align import FloatArray, warp
 from actionunits.faces.centerface import CenterFace
 from actionunits.faces.detections import Detections, Detector
-from actionunits.files import alone, atomic, writing
+from actionunits.files import alone, atomic, seals, writing
 from actionunits.media import encode_jpeg, read_image
 from actionunits.types import Frame
 

@@ -31,7 +31,7 @@ from actionunits.data.prepared import Excluded
 from actionunits.datasets.folders import NOT_CODED, au_of, reading
 from actionunits.datasets.raw import RawTable
 from actionunits.errors import DataError
-from actionunits.lists import decoded, numbers, separator
+from actionunits.files.lists import decoded, numbers, separator
 from actionunits.media import VIDEOS
 
 NOBODY = "unknown"

@@ -23,7 +23,6 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from actionunits import processes, seals
 from actionunits.data.prepared import (
     MANIFEST,
     Lost,
@@ -40,7 +39,8 @@ from actionunits.datasets.shard import Job, checksum, write
 from actionunits.errors import DataError, UserError, counted
 from actionunits.faces import templates
 from actionunits.faces.main_face import FIVE_POINTS, Finder
-from actionunits.files import alone, atomic, writing
+from actionunits.files import alone, atomic, seals, writing
+from actionunits.system import processes
 
 
 def prepare(

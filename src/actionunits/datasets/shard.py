@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from actionunits import media, seals
+from actionunits import media
 from actionunits.data.prepared import METADATA, Lost, Shard
 from actionunits.data.table import FACE_SIDE, POINTS
 from actionunits.datasets.tracked import doubts
@@ -22,7 +22,7 @@ from actionunits.errors import MediaError
 from actionunits.faces import templates
 from actionunits.faces.align import FloatArray, transform, warp
 from actionunits.faces.main_face import Finder, Points
-from actionunits.files import atomic, writing
+from actionunits.files import atomic, seals, writing
 from actionunits.types import Frame
 
 QUALITY = 95  # of the JPEGs

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import TypeVar
 
-from actionunits.device import is_memory_error
 from actionunits.errors import UserError
+from actionunits.system.device import is_memory_error
 from actionunits.types import Frame
 
 _T = TypeVar("_T")

@@ -19,7 +19,7 @@ from actionunits.detect import writers
 from actionunits.detect.places import destinations, is_folder
 from actionunits.detect.record import Held, Record, Settings, stamp
 from actionunits.errors import UserError
-from actionunits.names import fitted
+from actionunits.files.names import fitted
 from actionunits.types import Reading
 
 Mode = Literal["new", "resume", "overwrite"]

@@ -9,7 +9,7 @@ from unicodedata import normalize
 
 from actionunits import media
 from actionunits.errors import UserError
-from actionunits.names import digest, fitted, plain
+from actionunits.files.names import digest, fitted, plain
 
 _SPARE = 16  # bytes by which names of unfinished files are longer
 

@@ -14,9 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from actionunits.device import fast_dtype
 from actionunits.errors import printable
 from actionunits.models import registry
+from actionunits.system.device import fast_dtype
 from actionunits.types import AUModel, ClipModel, Face, Frame, InputSpec, Output
 
 _MODEL_FACES = 64  # of a crowd, more go in turns

@@ -70,7 +70,7 @@ class Record:
                 for key in sorted({*header, *settings})
                 if header.get(key) != record._settings.get(key)
             ]
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return cls(path, settings)
         except (OSError, ValueError, TypeError, AttributeError) as error:
             raise UserError(

@@ -7,9 +7,9 @@ The columns begin like OpenFace 2's: ``frame`` (from 1), ``face_id``, ``timestam
 if it was asked for, and last the ``input`` file. A row is a face; a frame without one has a row
 too, with ``success`` 0 and nothing else known.
 
-``input`` is the path as `actionunits.names.escaped` writes it: mostly as it is, always one line of
-Unicode, and nothing that a spreadsheet takes for a formula. `actionunits.names.unescaped` leads
-back to the file.
+``input`` is the path as `actionunits.files.names.escaped` writes it: mostly as it is, always one
+line of Unicode, and nothing that a spreadsheet takes for a formula.
+`actionunits.files.names.unescaped` leads back to the file.
 """
 
 import re
@@ -25,7 +25,7 @@ from rich.text import Text
 
 from actionunits.aus import AUSet
 from actionunits.errors import printable
-from actionunits.names import escaped
+from actionunits.files.names import escaped
 from actionunits.types import Reading
 
 _FIRST = ["frame", "face_id", "timestamp", "confidence", "success"]

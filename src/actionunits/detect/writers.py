@@ -22,7 +22,7 @@ from actionunits.detect.faults import reason
 from actionunits.detect.tables import Rows, rounded
 from actionunits.errors import UserError
 from actionunits.files import atomic, writing
-from actionunits.names import fitted
+from actionunits.files.names import fitted
 from actionunits.types import Reading
 
 _FLUSH_ROWS = 1024

@@ -21,7 +21,7 @@ from torchvision.ops import batched_nms
 from actionunits.errors import UserError
 from actionunits.faces.align import FloatArray, invert, similarity, template, transform, warp
 from actionunits.faces.detections import Detections
-from actionunits.privacy import onnx_session
+from actionunits.system.privacy import onnx_session
 from actionunits.types import Frame
 
 _STRIDE = 4  # pixels per cell of the network's maps

@@ -12,8 +12,8 @@ from actionunits.errors import DataError, counted, printable
 from actionunits.faces.align import TEMPLATE, FloatArray
 from actionunits.faces.centerface import CenterFace
 from actionunits.faces.detections import Detections
-from actionunits.lists import decoded, numbers, separator
-from actionunits.names import escaped, listed
+from actionunits.files.lists import decoded, numbers, separator
+from actionunits.files.names import escaped, listed
 from actionunits.types import Frame
 
 _BOX = ["x", "y", "width", "height"]
@@ -39,8 +39,8 @@ class BoxesFile:
 
     Columns are ``source, frame, x, y, width, height`` and, if known, ``x_0, y_0, ... x_4, y_4``
     (the five points of `actionunits.faces.align`), in pixels; frames count from 1. A source may be
-    a file's name or any longer end of its path, also as `actionunits.names.escaped` writes it.
-    Cells are separated and encoded as in lists, see `actionunits.lists`.
+    a file's name or any longer end of its path, also as `actionunits.files.names.escaped` writes
+    it. Cells are separated and encoded as in lists, see `actionunits.files.lists`.
 
     A box may reach out of the picture. Less than half of it in the picture is no face: it is left
     out, and told once a source.

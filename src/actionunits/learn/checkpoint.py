@@ -17,13 +17,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from actionunits import seals
 from actionunits.aus import AUSet, Numbers
 from actionunits.data.people import UNKNOWN
 from actionunits.data.splits import FOLDS
 from actionunits.data.table import Coding
 from actionunits.errors import CheckpointError, RecipeError, first_fault
-from actionunits.files import atomic, writing
+from actionunits.files import atomic, seals, writing
 from actionunits.learn.recipe import Recipe, Rule
 from actionunits.models import registry
 from actionunits.nn.backbone import check_fit

@@ -15,11 +15,10 @@ import torch
 from pydantic import BaseModel, ConfigDict, computed_field
 from rich.table import Table
 
-from actionunits import seals
 from actionunits.aus import AUSet
 from actionunits.data.splits import FOLDS
 from actionunits.errors import counted
-from actionunits.files import atomic, writing
+from actionunits.files import atomic, seals, writing
 from actionunits.learn.evaluate import evaluate
 from actionunits.learn.grid import AU_NAMES, MEAN, SCALE, Grid, ends, printed, rounded
 from actionunits.learn.metrics import F1, interval, resample

@@ -19,7 +19,7 @@ from actionunits.files import atomic, folder, writing
 from actionunits.learn import checkpoint
 from actionunits.learn.checkpoint import Card
 from actionunits.models import registry
-from actionunits.privacy import onnx_session
+from actionunits.system.privacy import onnx_session
 from actionunits.types import AUModel, InputSpec, Output
 
 _TOLERANCE = 1e-3  # of probabilities, the intensity scale, and the embedding's largest number

@@ -6,9 +6,8 @@ from pathlib import Path
 import pandas as pd
 from accelerate import Accelerator
 
-from actionunits import seals
 from actionunits.errors import CheckpointError, RecipeError
-from actionunits.files import atomic, writing
+from actionunits.files import atomic, seals, writing
 from actionunits.learn import checkpoint, plain
 from actionunits.learn.recipe import Recipe, load_recipe
 from actionunits.learn.report import read_report

@@ -28,16 +28,15 @@ from rich import progress
 from rich.console import Console
 from torch import Tensor, nn
 
-from actionunits import seals
 from actionunits.data.people import all_known
 from actionunits.errors import CheckpointError, RecipeError, UserError
-from actionunits.files import atomic, writing
+from actionunits.files import atomic, seals, writing
 from actionunits.learn import checkpoint
 from actionunits.learn.checkpoint import Card
 from actionunits.learn.recipe import Recipe
 from actionunits.learn.report import AnyReport, Score
 from actionunits.learn.task import Rows, Settings, Task
-from actionunits.processes import ending_signals
+from actionunits.system.processes import ending_signals
 from actionunits.types import HoldsOut, InputSpec
 
 RECIPE, LOG, CHECKPOINT, REPORT = "recipe.yaml", "log.csv", "checkpoint", "report.json"

@@ -15,13 +15,13 @@ from actionunits import datasets
 from actionunits.aus import AUSet
 from actionunits.data.dataset import BatchKind, ClipDataset, FrameDataset, collate
 from actionunits.data.table import FrameTable, own_landmarks
-from actionunits.device import fast_dtype
 from actionunits.learn import metrics
 from actionunits.learn.face_metrics import LandmarkError
 from actionunits.learn.metrics import AUC, F1, ICC31, MAE, Accuracy, BestThreshold, SubjectMetric
 from actionunits.learn.predictions import Record
 from actionunits.learn.recipe import DataSpec, Rule
 from actionunits.learn.report import LANDMARK_ERROR, LANDMARK_FAILURE, Report, Score
+from actionunits.system.device import fast_dtype
 from actionunits.types import Batch, InputSpec, Output
 
 _BYTES_A_PIXEL = 1500  # of a picture in a forward pass; measured: 110 (RE-Net) to 1500 (MGRR-Net)

@@ -24,7 +24,6 @@ from actionunits.aus import AUSet
 from actionunits.data.dataset import collate
 from actionunits.data.people import all_known, among
 from actionunits.datasets.people import share_people
-from actionunits.device import enough_memory
 from actionunits.errors import RecipeError, counted
 from actionunits.faces import templates
 from actionunits.files import alone
@@ -38,7 +37,8 @@ from actionunits.learn.task import Rows, Samples
 from actionunits.learn.tasks import TASKS
 from actionunits.models import registry
 from actionunits.nn.convolution import SmallMaps
-from actionunits.processes import follow_parent
+from actionunits.system.device import enough_memory
+from actionunits.system.processes import follow_parent
 from actionunits.types import AUModel
 
 

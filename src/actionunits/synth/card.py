@@ -14,7 +14,7 @@ from rich.table import Table
 
 from actionunits.aus import ALL, AUSet
 from actionunits.errors import DataError
-from actionunits.stored import read_columns
+from actionunits.files.stored import read_columns
 from actionunits.synth.script import SCHEMA
 
 LABELS = ("subject", "task", "frame", "seconds", "part", *ALL.columns())

@@ -24,7 +24,6 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from actionunits import processes
 from actionunits.errors import DataError, UserError, counted
 from actionunits.files import alone, atomic, writing
 from actionunits.media import encode_jpeg
@@ -47,6 +46,7 @@ from actionunits.synth.store import (
     is_complete,
     write_table,
 )
+from actionunits.system import processes
 
 _STEADY, _WANDERING = 0.012, 0.006  # alignment error of a take and of each of its frames
 _BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")

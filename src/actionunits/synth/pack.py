@@ -8,12 +8,11 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
-from actionunits import seals
 from actionunits.aus import ALL
 from actionunits.errors import DataError, counted
-from actionunits.files import atomic, writing
+from actionunits.files import atomic, seals, writing
+from actionunits.files.stored import read_columns
 from actionunits.media import encode_jpeg
-from actionunits.stored import read_columns
 from actionunits.synth.script import schema_of
 from actionunits.synth.store import (
     encode,

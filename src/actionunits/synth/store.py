@@ -7,10 +7,9 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from actionunits import seals
 from actionunits.errors import DataError
-from actionunits.files import atomic, writing
-from actionunits.stored import json_object
+from actionunits.files import atomic, seals, writing
+from actionunits.files.stored import json_object
 from actionunits.synth.script import CorpusSettings, describe, settings_from, subject_name
 
 DESCRIPTION = "corpus.json"

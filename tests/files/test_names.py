@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actionunits.errors import printable
-from actionunits.names import LONGEST, escaped, fitted, listed, plain, unescaped
+from actionunits.files.names import LONGEST, escaped, fitted, listed, plain, unescaped
 
 WICKED = [
     "caf\udce9.jpg",  # Latin-1 bytes in a name

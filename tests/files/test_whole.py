@@ -13,7 +13,7 @@ import pytest
 
 from actionunits import files
 from actionunits.errors import UserError
-from actionunits.files import alone, atomic, folder
+from actionunits.files import alone, atomic, folder, whole
 
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
 no_links = pytest.mark.skipif(os.name == "nt", reason="links need a privilege there")
@@ -169,8 +169,8 @@ def test_what_is_not_ours_to_remove_stays(tmp_path: Path, monkeypatch: pytest.Mo
     for place in (living, elsewhere, users, earlier):
         place.mkdir()
     with atomic(tmp_path / "a.csv") as temporary:
-        files._sweep.cache_clear()
-        files._sweep(tmp_path)
+        whole._sweep.cache_clear()
+        whole._sweep(tmp_path)
         temporary.touch()  # that of this process is there still
     assert names(tmp_path) == {living.name, elsewhere.name, users.name, "a.csv"}
 
@@ -231,7 +231,7 @@ def test_a_file_system_without_locks_is_written_all_the_same(
     def acquire(lock: object) -> None:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(files.FileLock, "acquire", acquire)
+    monkeypatch.setattr(whole.FileLock, "acquire", acquire)
     with alone(tmp_path / "out"):
         (tmp_path / "out" / "a").touch()
     assert names(tmp_path / "out") == {"a"}

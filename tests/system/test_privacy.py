@@ -10,9 +10,9 @@ import pytest
 
 import network
 from actionunits.cli import demo
-from actionunits.privacy import SILENT
+from actionunits.system.privacy import SILENT
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 
 
 def quiet(tmp_path: Path, *command: str) -> dict[str, Path]:

@@ -22,7 +22,7 @@ posix = pytest.mark.skipif(os.name == "nt", reason="Windows ends processes witho
 POOL = """
     import os, time
     from multiprocessing import get_context
-    from actionunits import processes
+    from actionunits.system import processes
 
     if __name__ == "__main__":
         with processes.pool(2, get_context("spawn"), os.getpid) as pool:
@@ -35,7 +35,7 @@ POOL = """
 LOADER = """
     import time
     from torch.utils.data import DataLoader
-    from actionunits.processes import follow_parent
+    from actionunits.system.processes import follow_parent
 
     class Slow(list):
         def __getitem__(self, index):

@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from actionunits.stored import json_object
+from actionunits.files.stored import json_object
 
 KEY = "seal"
 """Under which a format keeps it."""
