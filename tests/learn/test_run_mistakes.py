@@ -3,12 +3,15 @@
 import errno
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -41,6 +44,21 @@ def test_a_batch_too_small_for_its_norms_is_named(synfacs_file: Path, tmp_path: 
     recipe = tiny_recipe(synfacs_file, batch=1)
     with pytest.raises(RecipeError, match=r"batch: 1 is too small for the batch norms of renet"):
         train(recipe, 1, tmp_path, show=False)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_picture_that_is_none_is_a_sentence_in_any_process(
+    synfacs_file: Path, tmp_path: Path, workers: int
+) -> None:
+    table = pq.read_table(synfacs_file)
+    place = table.schema.get_field_index("image")
+    broken = table.set_column(place, "image", pa.array([b"x"] * len(table)))
+    pq.write_table(broken, tmp_path / "x.parquet")
+    data = {"name": "synfacs", "root": str(tmp_path / "x.parquet"), "aus": [1, 2, 6, 12]}
+    recipe = tiny_recipe(synfacs_file, data=data | {"workers": workers})
+    with pytest.raises(UserError, match=rf"^{re.escape(str(tmp_path))}") as error:
+        train(recipe, 1, tmp_path / "run", show=False)
+    assert "Traceback" not in str(error.value)
 
 
 @pytest.mark.parametrize("rule", ["last", "best_on_test"])
