@@ -5,6 +5,8 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -282,3 +284,20 @@ def test_tensors_of_numbers_are_told_from_others(tmp_path: Path) -> None:
             load_file(tmp_path / "x.safetensors"),
             tmp_path / "x.safetensors",
         )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows limits no sizes of files")
+def test_a_file_that_may_not_grow_is_named(synfacs_file: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(tiny_recipe(synfacs_file, epochs=1).model_dump_json(), "utf-8")
+    code = (
+        "import resource, sys; from actionunits.cli import main; import actionunits.learn.train\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000)); main()"
+    )
+    command = [sys.executable, "-c", code, "train", str(recipe), "--out", str(tmp_path / "run")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr
+    assert "au: cannot write " in done.stderr
+    assert "state.safetensors" in done.stderr
+    assert "Traceback" not in done.stderr
+    train(load_recipe(recipe), None, tmp_path / "run", show=False)
