@@ -259,7 +259,7 @@ def test_the_command_prints_and_writes_json(
 
 def test_raw_data_sets_have_names(tmp_path: Path) -> None:
     assert datasets.list_raw() == ["bp4d", "bp4d_plus", "csv", "disfa", "disfa_right", "fera2017"]
-    with pytest.raises(DataError, match="no data set 'bp5d'; known: bp4d, bp4d_plus"):
+    with pytest.raises(DataError, match=r"'bp5d' \(did you mean 'bp4d'\?\); known: bp4d, "):
         datasets.read_raw("bp5d", tmp_path)
     trees.disfa(tmp_path, ("SN001", "SN003"))
     assert set(datasets.read_raw("disfa_right", tmp_path).rows["task"]) == {"right"}

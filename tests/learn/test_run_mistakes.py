@@ -3,12 +3,17 @@
 import errno
 import json
 import os
+import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -41,6 +46,21 @@ def test_a_batch_too_small_for_its_norms_is_named(synfacs_file: Path, tmp_path: 
     recipe = tiny_recipe(synfacs_file, batch=1)
     with pytest.raises(RecipeError, match=r"batch: 1 is too small for the batch norms of renet"):
         train(recipe, 1, tmp_path, show=False)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_picture_that_is_none_is_a_sentence_in_any_process(
+    synfacs_file: Path, tmp_path: Path, workers: int
+) -> None:
+    table = pq.read_table(synfacs_file)
+    place = table.schema.get_field_index("image")
+    broken = table.set_column(place, "image", pa.array([b"x"] * len(table)))
+    pq.write_table(broken, tmp_path / "x.parquet")
+    data = {"name": "synfacs", "root": str(tmp_path / "x.parquet"), "aus": [1, 2, 6, 12]}
+    recipe = tiny_recipe(synfacs_file, data=data | {"workers": workers})
+    with pytest.raises(UserError, match=rf"^{re.escape(str(tmp_path))}") as error:
+        train(recipe, 1, tmp_path / "run", show=False)
+    assert "Traceback" not in str(error.value)
 
 
 @pytest.mark.parametrize("rule", ["last", "best_on_test"])
@@ -264,3 +284,20 @@ def test_tensors_of_numbers_are_told_from_others(tmp_path: Path) -> None:
             load_file(tmp_path / "x.safetensors"),
             tmp_path / "x.safetensors",
         )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows limits no sizes of files")
+def test_a_file_that_may_not_grow_is_named(synfacs_file: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(tiny_recipe(synfacs_file, epochs=1).model_dump_json(), "utf-8")
+    code = (
+        "import resource, sys; from actionunits.cli import main; import actionunits.learn.train\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000)); main()"
+    )
+    command = [sys.executable, "-c", code, "train", str(recipe), "--out", str(tmp_path / "run")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr
+    assert "au: cannot write " in done.stderr
+    assert "state.safetensors" in done.stderr
+    assert "Traceback" not in done.stderr
+    train(load_recipe(recipe), None, tmp_path / "run", show=False)

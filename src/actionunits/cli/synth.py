@@ -22,6 +22,7 @@ Assets = Annotated[
 Corpus = Annotated[
     Path | None, typer.Argument(help="Parquet file or folder; the embedded corpus without it.")
 ]
+_LARGEST = 1_000_000  # megabytes
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 
 
@@ -70,9 +71,12 @@ def pack(
 ) -> None:
     """Merge a rendered corpus into one file of at most a given size."""
     from actionunits.cli.outputs import check_output
+    from actionunits.errors import DataError
     from actionunits.synth.pack import pack as merge
 
     check_output(out, [folder])
+    if not 0 < megabytes <= _LARGEST:  # nor is NaN
+        raise DataError(f"--megabytes: expected more than 0, up to {_LARGEST}, got {megabytes:g}")
     merge(folder, out, int(megabytes * 1e6))
     typer.echo(f"{out}: {out.stat().st_size / 1e6:.1f} MB", err=True)
 

@@ -20,6 +20,7 @@ Without ``frame`` the pictures of a person and task are numbered from 1 as they 
 """
 
 import io
+import os
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -30,7 +31,7 @@ from actionunits.aus import ALL, AUSet
 from actionunits.data.prepared import Excluded
 from actionunits.datasets.folders import NOT_CODED, au_of, reading
 from actionunits.datasets.raw import RawTable
-from actionunits.errors import DataError
+from actionunits.errors import DataError, brief
 from actionunits.files.lists import decoded, numbers, separator
 from actionunits.media import VIDEOS
 
@@ -186,7 +187,7 @@ def _places(file: Path, listed: pd.DataFrame, source: str) -> tuple[pd.DataFrame
     """Who, when and where: all columns but the codes, and the lines in which one is missing."""
     names = listed[source].fillna("")
     files = {name: file.parent / name for name in names.unique()}
-    there = {name: path.is_file() for name, path in files.items()}
+    there = {name: os.path.isfile(path) for name, path in files.items()}  # whatever its name
     video = names.map({name: path.suffix.lower() in VIDEOS for name, path in files.items()})
     faults = [_Fault(source, ~names.map(there), "there is no such file")]
     task = names.map({name: path.stem for name, path in files.items()}).where(video, "T1")
@@ -248,7 +249,9 @@ def _sift(
     for column, lines, expected in faults:
         wrong = lines & kept
         if wrong.any():
-            reason = f"{expected}; found {listed.loc[wrong, column].iloc[0]!r}, {_first(wrong)}"
+            reason = (
+                f"{expected}; found {brief(listed.loc[wrong, column].iloc[0])}, {_first(wrong)}"
+            )
             excluded.append(Excluded(column, int(wrong.sum()), reason))
             kept &= ~wrong
     whole = {name: "int64" for name in ("frame", "position", "part") if name in rows}

@@ -113,9 +113,10 @@ class Report(_Scored):
             len(score.per_au) == count and len(score.intervals) in {0, count}
             for score in self.scores.values()
         )
-        counted = np.shape(self.confusion) == (len(self.subjects), count, 4)
-        if not (scored and counted and len(self.thresholds) == count and "f1" in self.scores):
-            raise ValueError(f"the scores are not of {count} AUs and {len(self.subjects)} subjects")
+        tallied = np.shape(self.confusion) == (len(self.subjects), count, 4)
+        if not (scored and tallied and len(self.thresholds) == count and "f1" in self.scores):
+            people = counted(len(self.subjects), "subject")
+            raise ValueError(f"the scores are not of {counted(count, 'AU')} and {people}")
         if self.landmarks and not {LANDMARK_ERROR, LANDMARK_FAILURE} <= self.landmarks.keys():
             raise ValueError("the scores of the landmarks are not whole")
         return self

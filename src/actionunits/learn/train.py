@@ -24,7 +24,7 @@ from actionunits.aus import AUSet
 from actionunits.data.dataset import collate
 from actionunits.data.people import all_known, among
 from actionunits.datasets.people import share_people
-from actionunits.errors import RecipeError, counted
+from actionunits.errors import RecipeError, UserError, counted
 from actionunits.faces import templates
 from actionunits.files import alone
 from actionunits.learn import checkpoint
@@ -294,6 +294,16 @@ def rate_factor(schedule: ScheduleSpec, epochs: float, total: int, steps: int = 
     return schedule.floor + (1 - schedule.floor) * (1 + math.cos(math.pi * min(done, 1))) / 2
 
 
+@contextmanager
+def _told_by_workers() -> Iterator[None]:
+    """Take the traceback out of what PyTorch makes of a user's mistake in a worker process."""
+    try:
+        yield
+    except UserError as error:
+        sentence = str(error).rpartition(f"{type(error).__name__}: ")[2].strip()
+        raise type(error)(sentence) from error
+
+
 class _Feed:
     """The batches of every epoch, on the device; each process gets its share of each batch."""
 
@@ -334,7 +344,9 @@ class _Feed:
             pin_memory=self._accelerator.device.type == "cuda",
             worker_init_fn=follow_parent,
         )
-        return (place(batch, self._accelerator.device) for batch in loader)
+        with _told_by_workers():
+            for batch in loader:
+                yield place(batch, self._accelerator.device)
 
 
 def _optimiser(spec: OptimiserSpec, model: nn.Module) -> torch.optim.Optimizer:
