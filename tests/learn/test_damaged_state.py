@@ -108,5 +108,5 @@ def test_a_damaged_report_is_not_believed(synfacs_file: Path, tmp_path: Path) ->
     train(recipe, 1, tmp_path, show=False)
     text = (tmp_path / REPORT).read_text(encoding="utf-8")
     (tmp_path / REPORT).write_text(text.replace("0.", "0.9", 1), encoding="utf-8")
-    with pytest.raises(RecipeError, match="damaged; start the run afresh"):
+    with pytest.raises(RecipeError, match="damaged; copy it again, or delete it"):
         train(recipe, 1, tmp_path, show=False)
