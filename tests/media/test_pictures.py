@@ -258,3 +258,14 @@ def test_smaller_copies_in_a_file_are_no_pages(tmp_path):
             file.newFrame()
     seen = list(media.frames(tmp_path / "pyramid.tif"))
     assert [(frame.number, frame.image.shape[0]) for frame in seen] == [(0, 32), (1, 32)]
+
+
+def test_picture_that_is_called_a_video_is_read_as_what_it_is(tmp_path):
+    pages = [Image.fromarray(halves(shift)) for shift in (40, 44, 48)]
+    whole = tmp_path / "clip.avi"
+    pages[0].save(whole, "GIF", save_all=True, append_images=pages[1:], duration=200)
+    assert [frame.seconds for frame in media.frames(whole)] == [0, 0.2, 0.4]
+    cut = tmp_path / "cut.avi"
+    cut.write_bytes(whole.read_bytes()[:-60])
+    with pytest.raises(MediaError, match=r"cut\.avi"):
+        list(media.frames(cut))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from actionunits.errors import MediaError
 from actionunits.media import pictures, videos
-from actionunits.media.sources import IMAGES, VIDEOS, is_camera
+from actionunits.media.sources import IMAGES, is_camera
 from actionunits.media.worker import Item
 
 
@@ -46,8 +46,11 @@ def count(name: str) -> Iterator[Item]:
 
 
 def _is_picture(name: str) -> bool:
-    """By its suffix, then by what it holds."""
-    suffix = Path(name).suffix.lower()
-    if is_camera(name) or suffix in VIDEOS:
+    """By its suffix where that names pictures, else by what it holds.
+
+    A picture under the name of a video is none the less one: FFmpeg, which reads some, does not
+    notice where they break off.
+    """
+    if is_camera(name):
         return False
-    return suffix in IMAGES or pictures.is_picture(name)
+    return Path(name).suffix.lower() in IMAGES or pictures.is_picture(name)

@@ -35,10 +35,10 @@ pillow_heif.register_heif_opener(thumbnails=False)  # grids of tiles whole, and 
 
 
 def is_picture(name: str) -> bool:
-    """Whether Pillow knows what the file holds."""
+    """Whether the file begins as pictures do; of TGA, which has no mark, nobody can tell."""
     try:
-        with _opened(name):
-            return True
+        with _opened(name) as image:
+            return image.format != "TGA"
     except MediaError:
         return False
 
