@@ -2,6 +2,8 @@
 
 import re
 import reprlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from pydantic import ValidationError
 
@@ -75,6 +77,21 @@ class MediaError(UserError):
 
 class DataError(UserError):
     """A data set, corpus or table is not what it should be."""
+
+
+@contextmanager
+def naming(file: object) -> Iterator[None]:
+    """Name a file in errors of what is read from it, where they do not name it themselves.
+
+    Raises:
+        DataError: the block raised one.
+    """
+    try:
+        yield
+    except DataError as error:
+        if file is None or str(file) in str(error):
+            raise
+        raise DataError(f"{file}: {error}") from error
 
 
 class RecipeError(UserError):

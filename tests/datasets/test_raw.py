@@ -83,3 +83,14 @@ def test_a_reader_of_another_package_that_fails_is_named(monkeypatch: pytest.Mon
     monkeypatch.setattr(plugins, "load", lambda group, name: read)
     with pytest.raises(plugins.PluginError, match=r"smiles: .*failed \(KeyError: "):
         datasets.read_raw("smiles", "x")
+
+
+@pytest.mark.parametrize("said", ["it is wrong", "FILE: it is wrong"])
+def test_what_is_wrong_with_a_data_set_is_said_with_its_file(monkeypatch, tmp_path, said):
+    def read(root):
+        raise DataError(said.replace("FILE", str(root)))
+
+    monkeypatch.setitem(datasets._READERS, "synfacs", read)
+    with pytest.raises(DataError) as caught:
+        datasets.load("synfacs", tmp_path / "some")
+    assert str(caught.value) == f"{tmp_path / 'some'}: it is wrong"

@@ -118,3 +118,15 @@ def test_names_may_be_escaped_as_in_our_tables(tmp_path: Path) -> None:
     path = write(tmp_path / "boxes.csv", line("./=caf\\udce9.mp4", 1, 1, 1, 90, 90))
     (found,) = BoxesFile(path)([frame("=caf\udce9.mp4")], 320)
     assert len(found.boxes) == 1
+
+
+def test_a_column_that_is_there_twice_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "boxes.csv"
+    path.write_text("source,frame,frame,x,y,width,height\na,1,2,1,1,9,9\n", "utf-8")
+    with pytest.raises(DataError, match=r"boxes\.csv: has columns more than once: frame"):
+        BoxesFile(path)
+
+
+def test_a_file_without_a_line_has_no_faces(tmp_path: Path) -> None:
+    (found,) = BoxesFile(write(tmp_path / "boxes.csv"))([frame()], 320)
+    assert len(found.boxes) == 0

@@ -54,6 +54,8 @@ def _trial(rng: Random, folder: Path, originals: Sequence[Original], stem: str) 
         name = f"{stem}{number}{suffix}"
         (folder / name).write_bytes(broken.data)
         whole = sum(end <= broken.first for end in original.packets) - _DELAY
+        if suffix != original.suffix:  # it may be refused for its name
+            whole = 0
         left = len(broken.data) if "ends after" in broken.how else len(original.data)
         is_lost = left < 0.9 * len(original.data) and original.frames == 1
         judge = functools.partial(

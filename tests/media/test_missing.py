@@ -2,12 +2,15 @@
 
 import re
 from fractions import Fraction
+from types import SimpleNamespace
 
 import av
 import numpy as np
 import pytest
 
 from actionunits import media
+from actionunits.media.numbers import Numbers
+from actionunits.media.opening import opened
 from clips import collect, write_video
 
 COUNT = 72
@@ -233,3 +236,24 @@ def test_length_is_that_of_the_pictures(tmp_path):
             path = write(tmp_path / f"clip.{suffix}", codec)
             assert media.duration(str(path)) == pytest.approx(2.4, abs=0.05), suffix
     assert media.duration(str(write_video(tmp_path / "short.mp4", [0, 0.1]))) < 0.3
+
+
+def test_transport_stream_whose_end_is_blank_is_not_whole(tmp_path):
+    path = write(tmp_path / "clip.ts", "libx264")
+    data = path.read_bytes()
+    path.write_bytes(data[:-2016] + bytes(2016))
+    seen, error = collect(path)
+    assert 0 < len(seen) < COUNT
+    assert "clip.ts" in str(error)
+
+
+def test_frames_before_the_first_that_comes_out_are_missing_from_the_first_key_on(tmp_path):
+    path = str(write_video(tmp_path / "clip.mp4", np.arange(12) / 10))
+    with opened(path) as video:
+        packets = [packet for packet in video.container.demux(video.stream) if packet.size]
+        numbers = Numbers(video)
+        for packet in packets:
+            numbers.expect(packet)
+        last = SimpleNamespace(pts=packets[-1].pts, is_corrupt=False, key_frame=False)
+        assert numbers.place(last)[0] == 11
+        assert numbers.swallowed() == 11

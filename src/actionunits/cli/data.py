@@ -61,17 +61,15 @@ def folds(
     from actionunits.cli.outputs import check_output
     from actionunits.data.prepared import MANIFEST
     from actionunits.data.splits import members
-    from actionunits.errors import DataError
+    from actionunits.errors import naming
     from actionunits.files import atomic, writing
 
     if out is not None:
         check_output(out, [root])
     is_raw = name in datasets.list_raw() and root is not None and not (root / MANIFEST).is_file()
     table = datasets.read_raw(name, root) if is_raw and root else datasets.load(name, root)
-    try:
+    with naming(root):
         found = members(table.rows)
-    except DataError as error:
-        raise DataError(f"{name if root is None else root}: {error}") from None
     if out is None:
         typer.echo(found.to_string(index=False))
         return

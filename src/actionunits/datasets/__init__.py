@@ -21,7 +21,7 @@ from actionunits.data.triplets import TripletTable
 from actionunits.datasets import affectnet, bp4d, bp4d_plus, disfa, fec, fera2017, listed
 from actionunits.datasets.people import population
 from actionunits.datasets.raw import RawTable
-from actionunits.errors import DataError
+from actionunits.errors import DataError, naming
 
 _READERS: dict[str, Callable[[Path | None], FrameTable]] = {"synfacs": synfacs.read}
 _CLASSES: dict[str, Callable[[Path | None], tuple[ClassTable, ClassTable]]] = {
@@ -62,10 +62,11 @@ def load(name: str, root: Path | str | None = None, coding: Coding | None = None
     """
     _check_name(name, list_datasets())
     folder = None if root is None else Path(root)
-    if name not in _READERS:
-        frames = prepared.read(name, folder, coding)
-        return replace(frames, population=population(name, frames))
-    table = _READERS[name](folder)
+    with naming(folder):
+        if name not in _READERS:
+            frames = prepared.read(name, folder, coding)
+            return replace(frames, population=population(name, frames))
+        table = _READERS[name](folder)
     if coding not in (None, table.coding):
         raise DataError(
             f"{name} codes {table.coding}, not {coding}: leave data.coding out, an AU occurs from "
@@ -92,9 +93,10 @@ def read_raw(name: str, root: Path | str) -> RawTable:
     """
     _check_name(name, list_raw())
     if name in _RAW:
-        return _RAW[name](Path(root))
+        with naming(root):
+            return _RAW[name](Path(root))
     reader = plugins.load("actionunits.datasets", name)
-    with plugins.running("actionunits.datasets", name):
+    with naming(root), plugins.running("actionunits.datasets", name):
         table: RawTable = reader(Path(root))
     return table
 
@@ -118,7 +120,8 @@ def load_classes(name: str, root: Path | str | None = None) -> tuple[ClassTable,
         DataError: there is no such data set, or it is not what it should be.
     """
     _check_name(name, _CLASSES, "of expression classes ")
-    return _CLASSES[name](None if root is None else Path(root))
+    with naming(root):
+        return _CLASSES[name](None if root is None else Path(root))
 
 
 def has_triplets(name: str) -> bool:
@@ -137,7 +140,8 @@ def load_triplets(name: str, root: Path | str | None = None) -> tuple[TripletTab
         DataError: there is no such data set, or it is not what it should be.
     """
     _check_name(name, _TRIPLETS, "of triplets ")
-    return _TRIPLETS[name](None if root is None else Path(root))
+    with naming(root):
+        return _TRIPLETS[name](None if root is None else Path(root))
 
 
 def list_counted() -> list[str]:

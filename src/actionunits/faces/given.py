@@ -178,7 +178,10 @@ def _read(path: Path) -> pd.DataFrame:
             f"{path}: the columns {', '.join(wanted)} were expected; missing: {', '.join(missing)}"
         )
     known = [column for column in _LANDMARKS if column in table.columns]
-    values = table[["frame", *_BOX, *known]].apply(numbers)
+    repeated = [name for name in (*wanted, *known) if list(table.columns).count(name) > 1]
+    if repeated:
+        raise DataError(f"{path}: has columns more than once: {', '.join(repeated)}; keep one each")
+    values = table[["frame", *_BOX, *known]].apply(numbers).astype(float)  # also without a line
     frame, width, height = (values[name].to_numpy() for name in ("frame", "width", "height"))
     unknown = table["source"].isna().to_numpy() | ~np.isfinite(values.to_numpy()).all(axis=1)
     for wrong, expected in (

@@ -26,7 +26,9 @@ _FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")  # of Windo
 _SIZE_AT = 40  # bytes into them
 _HEADER = 1 << 16
 _FLV_HEADER = 11  # bytes of a tag
-_TRANSPORT_PACKETS = (188, 192, 204)  # bytes, bare, with a time, with a checksum
+_TRANSPORT_PACKETS = ((188, 0), (192, 4), (204, 0))
+"""Bytes of a packet, and of the time before its mark: bare, with a time, with a checksum."""
+_MARK = b"G"
 _NEAR = 2  # packets
 _LISTS = {MP4, "avi"}
 """Containers whose lists tell more than what FFmpeg complains of when it opens them."""
@@ -182,7 +184,7 @@ def _is_cut(name: str, kind: str) -> bool:
     with open(name, "rb") as file:
         size = file.seek(0, os.SEEK_END)
         if kind == "mpegts":
-            return all(size % length for length in _TRANSPORT_PACKETS)
+            return not any(_ends_in_packets(file, size, *each) for each in _TRANSPORT_PACKETS)
         if kind == "flv":  # the last bytes say how long the last tag is, which says it too
             file.seek(size - 4)
             tag = int.from_bytes(file.read(4))
@@ -196,6 +198,12 @@ def _is_cut(name: str, kind: str) -> bool:
             place = start.find(_FILE_PROPERTIES) + _SIZE_AT
             return place >= _SIZE_AT and int.from_bytes(start[place : place + 8], "little") > size
     return False
+
+
+def _ends_in_packets(file: BinaryIO, size: int, length: int, before: int) -> bool:
+    """Whether a transport stream of such packets ends with a whole one."""
+    file.seek(max(size - length, 0) + before)
+    return size % length == 0 and file.read(1) == _MARK
 
 
 def _has_torn_boxes(file: BinaryIO, size: int) -> bool:

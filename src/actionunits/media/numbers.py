@@ -53,7 +53,8 @@ class Numbers:
         self._shown = self._going_in = 0
         plain = _ONE_EACH.get(container.format.name, ())
         self._is_one_each = stream.codec_context.name in plain
-        self._leading: int | None = None  # packets before the first frame, which need what was cut
+        self._key: Stamp | None = None  # when the first frame is shown that needs no other
+        self._leading: int | None = None  # packets before that, which need what was cut off
         self._timed, self._damaged = True, False
         self._uncounted = False  # nobody knows how many frames are lost
         self._broken: Stamp | None = None  # time of damage that later frames may build on
@@ -71,7 +72,10 @@ class Numbers:
         self._enter(packet)
         self._going_in += not packet.is_discard
         if packet.pts is not None and not packet.is_discard:
-            heapq.heappush(self._waiting, (self._clocks[0], packet.pts))
+            stamp = self._clocks[0], packet.pts
+            heapq.heappush(self._waiting, stamp)
+            if self._key is None and packet.is_keyframe:
+                self._key = stamp
         if self._unsure and packet.dts is not None:
             self._stored.append(packet.dts)
         place = self._places.get(packet.pos or 0, self._packets)
@@ -101,7 +105,7 @@ class Numbers:
         return number, self._doubt(picture, stamp, rank == number)
 
     def swallowed(self) -> int:
-        """Packets that went in and did not come out, when all has; not those before the first.
+        """Packets that went in and did not come out, when all has; not those before the first key.
 
         0 where that is no sign of damage.
         """
@@ -139,10 +143,11 @@ class Numbers:
         if stamp is None or stamp <= self._last:
             return None
         self._last = stamp
+        leading = 0
         while self._waiting and self._waiting[0] < stamp:
-            heapq.heappop(self._waiting)
+            leading += heapq.heappop(self._waiting) < (self._key or stamp)
             self._before += 1
-        self._leading = self._before if self._leading is None else self._leading
+        self._leading = leading if self._leading is None else self._leading
         return self._before - self._leading
 
     def _swallow(self, stamp: Stamp | None) -> None:
