@@ -18,6 +18,9 @@ from watched import Ran
 FRAMES = 16  # of a video
 TOGETHER = 6  # broken files of a run
 _DELAY = 4  # frames that a decoder may hold back at damage
+_UNTOLD = {".wmv": 3}
+"""Frames that a container may lack without a sign: Windows Media numbers none, and the times of the
+others, which are right, look like those of a camera that dropped some."""
 _GOOD = "good.png"
 
 
@@ -59,7 +62,11 @@ def _trial(rng: Random, folder: Path, originals: Sequence[Original], stem: str) 
         left = len(broken.data) if "ends after" in broken.how else len(original.data)
         is_lost = left < 0.9 * len(original.data) and original.frames == 1
         judge = functools.partial(
-            _judge, name=name, frames=original.frames, least=whole, is_lost=is_lost
+            _judge,
+            name=name,
+            frames=original.frames - _UNTOLD.get(original.suffix, 0),
+            least=whole,
+            is_lost=is_lost,
         )
         cases.append(Case(name, f"{original.suffix} {broken.how}", judge))
     return Trial(
@@ -82,7 +89,7 @@ def _judge(ran: Ran, folder: Path, name: str, frames: int, least: int, is_lost: 
         ran: the run.
         folder: where its table is.
         name: of the file.
-        frames: of the whole file.
+        frames: of the whole file, without those that nothing tells of.
         least: frames that are whole in the broken one.
         is_lost: much of its only picture is.
     """
