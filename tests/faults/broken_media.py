@@ -18,9 +18,9 @@ from watched import Ran
 FRAMES = 16  # of a video
 TOGETHER = 6  # broken files of a run
 _DELAY = 4  # frames that a decoder may hold back at damage
-_UNTOLD = {".wmv": 3}
-"""Frames that a container may lack without a sign: Windows Media numbers none, and the times of the
-others, which are right, look like those of a camera that dropped some."""
+_UNTOLD = {".wmv": 3, ".ts": 1}
+"""Frames that a container may lack without a sign: Windows Media numbers none, and in a transport
+stream one bit makes two frames one. The times of the others are right."""
 _GOOD = "good.png"
 
 

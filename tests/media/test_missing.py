@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from actionunits import media
+from actionunits.media import transport
 from actionunits.media.numbers import Numbers
 from actionunits.media.opening import opened
 from clips import collect, write_video
@@ -257,3 +258,39 @@ def test_frames_before_the_first_that_comes_out_are_missing_from_the_first_key_o
         last = SimpleNamespace(pts=packets[-1].pts, is_corrupt=False, key_frame=False)
         assert numbers.place(last)[0] == 11
         assert numbers.swallowed() == 11
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data, at: data[:at] + bytes(188) + data[at + 188 :],  # one packet is blank
+        lambda data, at: data[:at] + data[at + 188 :],  # or missing
+        lambda data, at: data[: at + 50] + data[at + 51 :],  # a byte of it is
+        lambda data, at: data[: at + 1] + bytes([data[at + 1] | 0x80]) + data[at + 2 :],  # torn
+    ],
+)
+def test_transport_stream_that_lacks_a_packet_is_not_whole(tmp_path, damage):
+    path = write(tmp_path / "clip.ts", "libx264", sound="aac", seconds=2.4)
+    data = path.read_bytes()
+    with av.open(str(path)) as container:
+        video = container.streams.video[0].id
+    places = range(0, len(data), 188)
+    mine = [p for p in places if (data[p + 1] & 0x1F) << 8 | data[p + 2] == video]
+    path.write_bytes(damage(data, mine[len(mine) // 2]))
+    seen, error = collect(path)
+    assert seen
+    assert "clip.ts" in str(error)
+
+
+@pytest.mark.parametrize(("length", "before"), [(188, 0), (192, 4), (204, 0)])
+def test_transport_streams_of_all_forms_count_their_packets(tmp_path, length, before):
+    bare = np.frombuffer(write(tmp_path / "bare.ts", "libx264").read_bytes(), np.uint8)
+    packets = np.zeros((len(bare) // 188, length), np.uint8)
+    packets[:, before : before + 188] = bare.reshape(-1, 188)
+    path = tmp_path / "clip.m2ts"
+    path.write_bytes(b"noise" + packets.tobytes())
+    assert transport.breaks(str(path), 256) == 0
+    path.write_bytes(packets[np.arange(len(packets)) != 50].tobytes())
+    assert transport.breaks(str(path), 256) == 1
+    path.write_bytes(np.concatenate([packets, packets]).tobytes())
+    assert transport.breaks(str(path), 256) <= 1

@@ -2,7 +2,8 @@
 
 Each container tells in its own way. MP4 and AVI list their frames; Matroska, FLV and others break
 their own rules where bytes are missing, which FFmpeg says in its log and then passes over;
-Windows Media says how large its file is; all but transport streams say how long they are.
+Windows Media says how large its file is, transport streams count their packets; all others say how
+long they are.
 """
 
 import os
@@ -13,6 +14,7 @@ from typing import Any, BinaryIO
 import av
 from av.packet import Packet
 
+from actionunits.media import transport
 from actionunits.media.numbers import MP4
 from actionunits.media.opening import Line, Opened
 from actionunits.media.sources import is_camera
@@ -26,9 +28,6 @@ _FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")  # of Windo
 _SIZE_AT = 40  # bytes into them
 _HEADER = 1 << 16
 _FLV_HEADER = 11  # bytes of a tag
-_TRANSPORT_PACKETS = ((188, 0), (192, 4), (204, 0))
-"""Bytes of a packet, and of the time before its mark: bare, with a time, with a checksum."""
-_MARK = b"G"
 _NEAR = 2  # packets
 _LISTS = {MP4, "avi"}
 """Containers whose lists tell more than what FFmpeg complains of when it opens them."""
@@ -42,7 +41,7 @@ class Account:
     def __init__(self, name: str, video: Opened) -> None:
         self._video = video
         self._container, self._stream, said = video
-        self._format = self._container.format.name
+        self._name, self._format = name, self._container.format.name
         self._listed = len(self._stream.index_entries)
         self._is_cut = _is_cut(name, self._format)
         self._packets = self._damaged = 0
@@ -118,6 +117,7 @@ class Account:
             or self._packets < self.frames()
             or swallowed
             or self._is_torn()
+            or self._skips()
             or self._has_holes()
             or self._is_astray()
             or self._ends_early()
@@ -128,6 +128,12 @@ class Account:
         return any(
             all(abs(packet - joint) > _NEAR for joint in self._joints) for packet in self._corrupt
         )
+
+    def _skips(self) -> bool:
+        """Whether a transport stream lacks packets, other than by where two were joined."""
+        if self._format != "mpegts":
+            return False
+        return transport.breaks(self._name, self._stream.id) > len(self._joints)
 
     def _has_holes(self) -> bool:
         """Whether a video of a steady rate skips some time, in containers that tell only so."""
@@ -183,8 +189,6 @@ def _is_cut(name: str, kind: str) -> bool:
         return False
     with open(name, "rb") as file:
         size = file.seek(0, os.SEEK_END)
-        if kind == "mpegts":
-            return not any(_ends_in_packets(file, size, *each) for each in _TRANSPORT_PACKETS)
         if kind == "flv":  # the last bytes say how long the last tag is, which says it too
             file.seek(size - 4)
             tag = int.from_bytes(file.read(4))
@@ -198,12 +202,6 @@ def _is_cut(name: str, kind: str) -> bool:
             place = start.find(_FILE_PROPERTIES) + _SIZE_AT
             return place >= _SIZE_AT and int.from_bytes(start[place : place + 8], "little") > size
     return False
-
-
-def _ends_in_packets(file: BinaryIO, size: int, length: int, before: int) -> bool:
-    """Whether a transport stream of such packets ends with a whole one."""
-    file.seek(max(size - length, 0) + before)
-    return size % length == 0 and file.read(1) == _MARK
 
 
 def _has_torn_boxes(file: BinaryIO, size: int) -> bool:
