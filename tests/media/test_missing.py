@@ -294,3 +294,13 @@ def test_transport_streams_of_all_forms_count_their_packets(tmp_path, length, be
     assert transport.breaks(str(path), 256) == 1
     path.write_bytes(np.concatenate([packets, packets]).tobytes())
     assert transport.breaks(str(path), 256) <= 1
+
+
+@pytest.mark.parametrize("left", [0.2, 0.5, 0.9, 0.98])
+def test_mp4_whose_list_breaks_off_is_not_whole(tmp_path, left):
+    path = write(tmp_path / "clip.mp4", "libx264")
+    data = path.read_bytes()
+    place = data.rindex(b"moov")
+    path.write_bytes(data[: place + int(left * (len(data) - place))])
+    _, error = collect(path)
+    assert "clip.mp4" in str(error)

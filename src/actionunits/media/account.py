@@ -207,7 +207,8 @@ def _is_cut(name: str, kind: str) -> bool:
 def _has_torn_boxes(file: BinaryIO, size: int) -> bool:
     """Whether the boxes of a fragmented MP4 do not follow each other to its end.
 
-    One in a single piece may have anything behind it; its list tells what is missing.
+    One in a single piece may have anything behind it; its list, if it is whole, tells what is
+    missing.
     """
     place, is_fragmented = 0, False
     while place < size:
@@ -222,4 +223,6 @@ def _has_torn_boxes(file: BinaryIO, size: int) -> bool:
             break
         is_fragmented |= kind == b"moof"
         place += length
+        if kind == b"moov" and place > size:
+            return True
     return is_fragmented and place != size
