@@ -1,5 +1,6 @@
 """Reading rendered corpora, whole and broken."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,24 @@ def test_labels_and_landmarks_are_those_of_the_file(synfacs_file: Path) -> None:
     assert table.coding == "intensity"
     np.testing.assert_array_equal(table.labels[:, 3], raw["AU05"].to_numpy())
     np.testing.assert_array_equal(table.landmarks[7].flatten(), raw["landmarks"][7].as_py())
+
+
+def test_corpora_of_18_aus_and_of_24_are_read_alone_and_together(tmp_path: Path) -> None:
+    old = pq.read_table(write_synfacs(tmp_path / "old.parquet", 2, 1, 1))
+    card = {"name": "test", "version": 2, "seed": 0}
+    new = old.replace_schema_metadata({"actionunits": json.dumps(card)})
+    for column in set(aus.RENDERED.columns()) - set(aus.ALL.columns()):
+        new = new.append_column(column, [[1.5, 2.5]])
+    new = new.set_column(0, "subject", [["S003", "S004"]])
+    pq.write_table(new, tmp_path / "new.parquet")
+    alone = datasets.load("synfacs", tmp_path / "new.parquet")
+    assert alone.aus == aus.RENDERED
+    assert alone.labels[:, aus.RENDERED.index(27)].tolist() == [1.5, 2.5]
+    both = datasets.load("synfacs", tmp_path)
+    assert both.aus == aus.RENDERED
+    assert np.isnan(both.labels[2:, aus.RENDERED.index(27)]).all()  # not coded
+    assert np.isfinite(both.labels[:, aus.RENDERED.index(43)]).all()
+    assert both.population == "synfacs/0+v2-0"  # a seed makes other people in another version
 
 
 def test_what_is_no_corpus_is_named(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def test_columns_and_metadata(corpus):
     assert about == json.loads((corpus / "corpus.json").read_text())
     assert {key: about[key] for key in ("name", "version", "seed", "license", "coding")} == {
         "name": "tiny",
-        "version": 1,
+        "version": 2,
         "seed": 5,
         "license": "CC0-1.0",
         "coding": "intensity",

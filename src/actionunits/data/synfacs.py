@@ -1,4 +1,7 @@
-"""synfacs: rendered faces with exact labels. A corpus is one Parquet file or a folder of them."""
+"""synfacs: rendered faces with exact labels. A corpus is one Parquet file or a folder of them.
+
+Corpora of version 1 have the 18 AUs of `aus.ALL`, those of version 2 the 24 of `aus.RENDERED`.
+"""
 
 import json
 from pathlib import Path
@@ -14,9 +17,11 @@ from actionunits.data.table import POINTS, FrameTable, ParquetStore
 from actionunits.errors import DataError
 
 MINI = Path(__file__).parents[1] / "corpora" / "synfacs-mini.parquet"  # comes with the package
-VERSION = 1
+VERSIONS = {1: aus.ALL, 2: aus.RENDERED}
+"""Which AUs the corpora of each version of the renderer have."""
 THRESHOLD = 2.0  # an AU occurs from intensity B on, as in most work on DISFA
-_COLUMNS = ["subject", "task", "frame", "seconds", "part", "landmarks", "yaw", "pitch", "roll"]
+_OF_ROWS = ["subject", "task", "frame", "seconds", "part", "yaw", "pitch", "roll"]
+_COLUMNS = [*_OF_ROWS, "landmarks"]
 
 
 def read(root: Path | None = None) -> FrameTable:
@@ -27,14 +32,19 @@ def read(root: Path | None = None) -> FrameTable:
 
     Raises:
         DataError: nothing is there, or a file is damaged, of another kind or of another version.
+
+    Files of several versions make one table; AUs that a file does not have are not coded there.
     """
     files = _files(root)
     tables = [_read(file) for file in files]
+    vocabulary = max((VERSIONS[_version(file)] for file in files), key=len)
     rows = pd.concat([table.drop_columns("landmarks").to_pandas() for table in tables])
     points = [table["landmarks"].combine_chunks().flatten().to_numpy() for table in tables]
     return FrameTable(
-        aus=aus.ALL,
-        rows=rows.assign(image=np.arange(len(rows))).reset_index(drop=True),
+        aus=vocabulary,
+        rows=rows.reindex(columns=[*_OF_ROWS, *vocabulary.columns()])
+        .assign(image=np.arange(len(rows)))
+        .reset_index(drop=True),
         images=ParquetStore(files),
         coding="intensity",
         threshold=THRESHOLD,
@@ -55,9 +65,8 @@ def _files(root: Path | None) -> list[Path]:
 
 def _read(file: Path) -> pa.Table:
     try:
-        schema = pq.read_schema(file)
-        _check(file, schema)
-        table = pq.read_table(file, columns=[*_COLUMNS, *aus.ALL.columns()])
+        wanted = _check(file, pq.read_schema(file))
+        table = pq.read_table(file, columns=wanted)
     except FileNotFoundError:
         raise DataError(f"{file}: there is no such file; expected a rendered corpus") from None
     except (OSError, pa.ArrowInvalid) as error:
@@ -71,10 +80,12 @@ def _read(file: Path) -> pa.Table:
 
 
 def _population(files: list[Path]) -> str:
-    """The seed of a corpus decides who S001 is."""
-    cards = (_card(pq.read_schema(file)) or {} for file in files)
-    seeds = sorted({str(card.get("seed")) for card in cards})
-    return f"synfacs/{'+'.join(seeds)}"
+    """Version and seed of a corpus decide who S001 is."""
+    people = set()
+    for file in files:
+        version, card = _version(file), _card(pq.read_schema(file))
+        people.add(f"{'' if version == 1 else f'v{version}-'}{(card or {}).get('seed')}")
+    return f"synfacs/{'+'.join(sorted(people))}"
 
 
 def _card(schema: pa.Schema) -> dict[str, Any] | None:
@@ -83,14 +94,22 @@ def _card(schema: pa.Schema) -> dict[str, Any] | None:
     return card
 
 
-def _check(file: Path, schema: pa.Schema) -> None:
+def _version(file: Path) -> int:
+    """Version of the renderer, of a file that `_check` let pass."""
+    return int((_card(pq.read_schema(file)) or {})["version"])
+
+
+def _check(file: Path, schema: pa.Schema) -> list[str]:
+    """Columns to read of a corpus of a version that is known."""
     card = _card(schema)
     version = None if card is None else card.get("version")
-    if version != VERSION:
+    if version not in VERSIONS:
         raise DataError(
-            f"{file}: expected a corpus of `au synth render`, version {VERSION}, found "
+            f"{file}: expected a corpus of `au synth render`, version "
+            f"{' or '.join(map(str, VERSIONS))}, found "
             + ("another kind of Parquet file" if card is None else f"version {version}")
         )
-    missing = [c for c in ["image", *_COLUMNS, *aus.ALL.columns()] if c not in schema.names]
-    if missing:
+    wanted = [*_COLUMNS, *VERSIONS[version].columns()]
+    if missing := [column for column in ["image", *wanted] if column not in schema.names]:
         raise DataError(f"{file}: lacks the columns {', '.join(missing)}")
+    return wanted

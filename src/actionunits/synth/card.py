@@ -13,10 +13,12 @@ import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 
-from actionunits.aus import ALL, AUSet
+from actionunits.aus import ALL, RENDERED, AUSet
 from actionunits.errors import DataError
 
-LABELS = ("subject", "task", "frame", "seconds", "part", *ALL.columns())
+_KEYS = ("subject", "task", "frame", "seconds", "part")
+LABELS = (*_KEYS, *ALL.columns())
+"""Columns that every corpus has; those of version 2 have more AUs."""
 
 
 class CorpusCard(NamedTuple):
@@ -71,13 +73,15 @@ def read_labels(path: Path) -> pd.DataFrame:
     tables = []
     for parquet in parquets:
         try:
-            tables.append(pq.read_table(parquet, columns=list(LABELS)).to_pandas())
+            names = pq.read_schema(parquet).names
+            if lacking := [column for column in LABELS if column not in names]:
+                raise DataError(f"{parquet} lacks the columns {lacking}; give a file of a corpus")
+            wanted = [column for column in (*_KEYS, *RENDERED.columns()) if column in names]
+            tables.append(pq.read_table(parquet, columns=wanted).to_pandas())
         except (OSError, ValueError) as error:
             raise DataError(
                 f"{parquet} is not a Parquet file of a corpus ({error}); render it again"
             ) from error
-        if lacking := [column for column in LABELS if column not in tables[-1]]:
-            raise DataError(f"{parquet} lacks the columns {lacking}; give a file of a corpus")
     table: pd.DataFrame = pd.concat(tables, ignore_index=True)
     return table
 
@@ -93,7 +97,7 @@ def corpus_card(table: pd.DataFrame, threshold: int = 2) -> CorpusCard:
     Raises:
         DataError: the table has no frames or no AU columns.
     """
-    columns = [column for column in ALL.columns() if column in table]
+    columns = [column for column in RENDERED.columns() if column in table]
     if not columns or table.empty:
         raise DataError(
             f"a card needs frames and AU columns such as AU12; got {len(table)} rows "
@@ -162,7 +166,7 @@ def _summary(summary: pd.DataFrame) -> Table:
 
 
 def _rates(rates: pd.DataFrame) -> Table:
-    names: Mapping[str, str] = {au.column: au.name for au in ALL}
+    names: Mapping[str, str] = {au.column: au.name for au in RENDERED}
     table = Table(title="Share of frames in which an AU occurs", title_justify="left")
     table.add_column("AU")
     table.add_column("FACS name")

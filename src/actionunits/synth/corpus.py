@@ -203,6 +203,7 @@ def _render_subject(
         "landmarks": landmarks,
         **{name: np.concatenate([take[name] for take in labels]) for name in labels[0]},
     }
+    columns["sides"] = list(columns["sides"])
     schema = schema_of(settings)
     return pa.table([columns[name] for name in schema.names], schema=schema)
 

@@ -79,7 +79,8 @@ def is_complete(out: Path, settings: CorpusSettings, group: range) -> bool:
 
 def write_table(table: pa.Table, file: Path | BinaryIO) -> None:
     """Write frames of a corpus; images are not compressed a second time."""
-    columns = ["landmarks.list.element" if n == "landmarks" else n for n in table.column_names]
+    lists = {field.name for field in table.schema if pa.types.is_list(field.type)}
+    columns = [f"{n}.list.element" if n in lists else n for n in table.column_names]
     pq.write_table(
         table,
         file,

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from actionunits.aus import ALL
+from actionunits.aus import RENDERED
 from actionunits.errors import UserError
 from actionunits.synth.person.assets import load_assets
 from actionunits.synth.person.creases import CREASES, ribbon_indices, ribbons
@@ -21,9 +21,9 @@ def people(head):
 
 
 def act(*pairs, sides=(1, 1)):
-    au = np.zeros((len(ALL), 2))
+    au = np.zeros((len(RENDERED), 2))
     for number, intensity in pairs:
-        au[ALL.index(number)] = np.array(sides) * intensity
+        au[RENDERED.index(number)] = np.array(sides) * intensity
     return au
 
 
@@ -45,7 +45,7 @@ def rises(values, at_least):
 
 
 def test_every_au_is_sculpted():
-    assert set(AU_TERMS) == set(ALL.numbers)
+    assert set(AU_TERMS) == set(RENDERED.numbers)
 
 
 def test_same_seed_gives_same_person_and_geometry(head):
@@ -55,7 +55,7 @@ def test_same_seed_gives_same_person_and_geometry(head):
 
 
 def test_people_differ(head, people):
-    vertices = head.positions(people, np.zeros((len(people), 18, 2)))
+    vertices = head.positions(people, np.zeros((len(people), 24, 2)))
     apart = np.abs(vertices[:, None] - vertices[None]).max(axis=(2, 3))
     assert apart[~np.eye(len(people), dtype=bool)].min() > 0.02
 
@@ -96,7 +96,7 @@ def test_lids(head, people, side):
         assert rises(-opening(sweep(head, person, 6), side), 0.01)
         closing = opening(sweep(head, person, 43), side)
         assert rises(-closing, 0.05)
-        assert abs(closing[-1]) < 0.02 * rest
+        assert abs(closing[-1]) < 0.06 * rest
 
 
 def test_closed_lids_stay_closed_whatever_else_acts(head, people):
@@ -171,7 +171,9 @@ def test_au17_pushes_the_lower_lip_up(head, people):
         assert rises(sweep(head, person, 17)[:, 40, 1], 0.04)
 
 
-@pytest.mark.parametrize("number", [n for n in ALL.numbers if n not in (17, 24, 25, 26)])
+@pytest.mark.parametrize(
+    "number", [n for n in RENDERED.numbers if n not in (17, 18, 22, 24, 25, 26, 27, 28)]
+)
 def test_sides_are_independent(head, people, number):
     """A shape of one side leaves the other side where it was."""
     person = people[0]
@@ -183,7 +185,7 @@ def test_sides_are_independent(head, people, number):
 
 
 def test_gaze_down_lowers_the_lid_without_closing_it(head, people):
-    still = np.zeros((2, 18, 2))
+    still = np.zeros((2, 24, 2))
     vertices = head.positions([people[0]] * 2, still, np.array([[0.0, 0.0], [0.0, -25.0]]))
     wide = opening(head.landmarks(vertices), 0)
     assert 0.3 * wide[0] < wide[1] < 0.9 * wide[0]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from actionunits.aus import ALL
+from actionunits.aus import RENDERED
 from actionunits.errors import UserError
 from actionunits.faces.align import TEMPLATE, five_points
 from actionunits.synth.person.face import draw_identity
@@ -16,9 +16,9 @@ from actionunits.synth.sheet import looks_sheet
 def shot(head, seed, *pairs, pose=(0.0, 0.0, 0.0), scene=None):
     rng = np.random.default_rng([9, seed])
     identity = draw_identity(rng, head)
-    au = np.zeros((len(ALL), 2))
+    au = np.zeros((len(RENDERED), 2))
     for number, intensity in pairs:
-        au[ALL.index(number)] = intensity
+        au[RENDERED.index(number)] = intensity
     return Shot(
         identity=identity,
         appearance=draw_appearance(rng, identity, head.assets),
@@ -61,7 +61,7 @@ def test_landmarks_lie_in_the_picture_on_the_template(renderer, shots, pictures)
     assert (landmarks < renderer.size).all()
     error = five_points(landmarks) / renderer.size - TEMPLATE
     frontal = np.linalg.norm(error[0], axis=-1)
-    assert frontal.max() < 0.06
+    assert frontal.max() < 0.08
     np.testing.assert_allclose(error.mean(axis=1), 0, atol=1e-4)
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from actionunits.aus import ALL
+from actionunits.aus import RENDERED
 from actionunits.synth.person.assets import LEFT_EYE, RIGHT_EYE, Assets
 from actionunits.synth.person.creases import CreaseTraits, draw_traits
 from actionunits.synth.person.sculpt import ANCESTRIES, SEAM, Regions, blendshapes, coefficients
@@ -23,7 +23,8 @@ _LANDMARKS = (
 
 _UPPER_RIM, _LOWER_RIM = [43, 44, 45], [48, 47, 46]  # landmarks of the inner lips, right to left
 _UPPER_LIDS, _LOWER_LIDS = [[20, 21], [26, 27]], [[24, 23], [30, 29]]  # of the right, left eye
-_LID_RAISER, _LIPS_PART, _EYES_CLOSED = (ALL.index(number) for number in (5, 25, 43))
+_LID_RAISER, _LIPS_PART = (RENDERED.index(number) for number in (5, 25))
+_EYES_CLOSED = [RENDERED.index(number) for number in (43, 45)]  # for long, in a blink: alike
 _LID_FOLLOWS = 1.5 / 90  # share of closing for each degree of gaze downwards
 _FREELY_PARTED = 1.5  # intensity of AU25 from which the lips part as far as they are pulled
 
@@ -39,6 +40,15 @@ _SIGMA = {
     **{"head": 0.18, "forehead": 0.28, "eyes": 0.20, "nose": 0.25, "mouth": 0.20, "cheek": 0.24},
     **{"chin": 0.22, "ears": 0.28, "eyebrows": 0.18, "asym": 0.10, "neck": 0.20},
 }
+# Standard deviation of how far a resting face looks as if an AU acted a little, or its opposite:
+# high, arched or low brows, wide or narrow eyes, heavy lids, thin or drooping lips. Without the
+# wrinkles of the AU this is no AU.
+_POSTURE = {
+    **{1: 0.9, 2: 0.9, 4: 0.9, 5: 0.5, 6: 0.6, 7: 0.9, 9: 0.3, 10: 0.4, 12: 0.5, 15: 0.7, 17: 0.5},
+    **{14: 0.4, 18: 0.5, 22: 0.4, 23: 0.6, 24: 0.6, 28: 0.3, 43: 0.5},
+}
+_SPREADS = np.array([_POSTURE.get(number, 0.0) for number in RENDERED.numbers])
+_MAX_POSTURE = 1.6
 _UNEVEN = 0.05  # standard deviation of the difference between left and right details
 _MAX_DETAIL = 0.9
 
@@ -52,6 +62,7 @@ class Identity(NamedTuple):
     build: str  # "averagemuscle-minweight"
     detail: np.ndarray  # (K,) signed weights along `Head.details`
     creases: CreaseTraits  # how the skin folds
+    posture: np.ndarray  # (24,) what AUs the resting face looks like, in intensities; +-1.6
 
 
 class _Detail(NamedTuple):
@@ -88,6 +99,7 @@ def draw_identity(rng: np.random.Generator, head: "Head") -> Identity:
         build=f"{muscle}-{weight}",
         detail=np.clip(detail, -_MAX_DETAIL, _MAX_DETAIL).astype(np.float32),
         creases=draw_traits(rng, age),
+        posture=np.clip(_SPREADS * rng.normal(size=len(RENDERED)), -_MAX_POSTURE, _MAX_POSTURE),
     )
 
 
@@ -106,8 +118,8 @@ class Head:
         self._identity_basis = np.stack(flat).astype(np.float32)  # (K, V * 3)
         rest, shapes = blendshapes(assets)
         self._rest = (assets.vertices + rest).reshape(-1)
-        self._shapes = shapes.reshape(-1, assets.vertices.size)  # (3 * 2 * (18 + C), V * 3)
-        self._shut = np.ascontiguousarray(shapes[:, :, _EYES_CLOSED])  # (3, 2, V, 3)
+        self._shapes = shapes.reshape(-1, assets.vertices.size)  # (3 * 2 * (24 + C), V * 3)
+        self._shut = np.ascontiguousarray(shapes[:, :, _EYES_CLOSED[0]])  # (3, 2, V, 3)
         self._seal = _seal_weights(assets, Regions(assets))
         self._travel = -self._opening(self._shut.reshape(6, -1, 3)).reshape(3, 2, 2)
         eyes = [np.unique(assets.triangles[assets.materials == m]) for m in (RIGHT_EYE, LEFT_EYE)]
@@ -120,7 +132,7 @@ class Head:
 
         Args:
             identities: B people; one who occurs several times is computed once.
-            au: (B, 18, 2) intensity 0..5 of the subject's right and left side.
+            au: (B, 24, 2) intensity 0..5 of the subject's right and left side.
             gaze: (B, 2) yaw and pitch of the eyes in degrees; the upper lids follow them down.
 
         Returns:
@@ -131,7 +143,9 @@ class Head:
         weights = np.stack([self._weights(identity) for identity in people.values()])
         shape = self._rest + weights @ self._identity_basis
         ancestry = np.stack([identity.ancestry for identity in identities]).astype(np.float32)
-        open_eyed, closing = _lids(np.asarray(au, np.float32), gaze)
+        posture = np.stack([identity.posture for identity in identities])
+        acting = np.asarray(au) + posture[..., None]
+        open_eyed, closing = _lids(acting.astype(np.float32), gaze)
         mixed = np.einsum("br,bsk->brsk", ancestry, coefficients(open_eyed))
         moved = mixed.reshape(len(identities), -1) @ self._shapes
         moved += shape[[row[id(identity)] for identity in identities]]
@@ -197,9 +211,9 @@ def _lids(au: np.ndarray, gaze: np.ndarray | None) -> tuple[np.ndarray, np.ndarr
     """Take the closing of the eyes out of the AUs; the upper lids follow the gaze, as in life.
 
     Returns:
-        (B, 18, 2) AUs without AU43, and (B, 2) share of the way that the lids go to meet.
+        (B, 24, 2) AUs without AU43 and 45, and (B, 2) share of the way that the lids go to meet.
     """
-    closing = au[:, _EYES_CLOSED] / 5.0
+    closing = np.clip(au[:, _EYES_CLOSED].max(axis=1) / 5.0, 0.0, 1.0)
     open_eyed = au.copy()
     open_eyed[:, _EYES_CLOSED] = 0.0
     if gaze is not None:

@@ -67,6 +67,7 @@ class Appearance(NamedTuple):
     lash_style: str
     lash: np.ndarray  # (4,) colour, density
     iris: np.ndarray  # (4,) colour, pupil's radius as an angle
+    teeth: np.ndarray  # (3,) albedo
     glasses: Glasses | None
 
 
@@ -104,7 +105,8 @@ def draw_appearance(rng: np.random.Generator, identity: Identity, assets: Assets
     tone = np.exp(identity.ancestry @ ((1 - melanin) * np.log(_FAIR) + melanin * np.log(_DEEP)))
     tone = tone * (1 + 0.02 * rng.normal(size=3))
     hair = _hair_colour(rng, identity)
-    covers = np.exp(rng.normal(0, 0.15))
+    sparse = rng.random() < 0.2
+    covers = rng.uniform(0.15, 0.5) if sparse else rng.uniform(0.5, 1.2)
     density = _beard_density(rng) if identity.male > 0.6 else 0.0
     lipstick = woman and rng.random() < 0.28
     natural = tone * np.array([0.92, 0.62, 0.66])
@@ -128,7 +130,7 @@ def draw_appearance(rng: np.random.Generator, identity: Identity, assets: Assets
                 rng.uniform(0.25, 0.7),
                 rng.uniform(9, 24),
                 rng.uniform(0, 0.35),
-                rng.uniform(0.12, 0.32),
+                rng.uniform(0.15, 0.5),
             ]
         ),
         lip=np.array([*lip, rng.uniform(0.6, 0.95) if lipstick else rng.uniform(0.15, 0.55)]),
@@ -136,14 +138,17 @@ def draw_appearance(rng: np.random.Generator, identity: Identity, assets: Assets
         beard=np.array([*np.minimum(hair * 0.6 + 0.01, tone * 0.4), density]),
         hair_style=_hair_style(rng, woman, old, assets),
         hair=hair,
-        fringe=rng.uniform(0.34, 0.62),
+        fringe=rng.uniform(0.06, 0.3) if rng.random() < 0.15 else rng.uniform(0.3, 0.62),
         brow_style=_pick(rng, assets, "brow"),
-        brow=np.array([*brow, np.clip(rng.uniform(0.55, 1.0) * covers, 0, 1)]),
+        brow=np.array([*brow, min(covers, 1.0)]),
         lash_style=_pick(rng, assets, "lash"),
         lash=np.array(
             [0.008, 0.006, 0.005, rng.uniform(0.35, 0.8) if woman else rng.uniform(0.25, 0.5)]
         ),
         iris=np.array([*iris, rng.uniform(0.15, 0.28)]),
+        teeth=np.array([0.80, 0.73, 0.63])
+        * rng.uniform(0.7, 1.1)
+        * [1, 1, rng.uniform(0.75, 1.05)],
         glasses=_glasses(rng) if rng.random() < 0.16 else None,
     )
 

@@ -5,6 +5,7 @@ in vec3 normal;
 in vec3 c;
 in vec3 q;
 in float open_sky;
+in float lit_inside;
 in vec4 ambient;
 out vec4 colour;
 
@@ -38,16 +39,16 @@ void main() {
 
   float deep = clamp((q.z - 1.) * 2., .03, 1.), occlusion = open_sky;
   a = mix(a, vec3(.20, .035, .035), inside);
-  occlusion *= mix(1., deep * .7, inside);
+  occlusion *= mix(1., deep * lit_inside * .8, inside);
   vec2 where = clamp(vec2((q.x + .9) / 1.8, (q.y - 6.) / 2.4), .012, .988);
   vec3 crease = texture(creases, crease_tile.xy + where * crease_tile.zw).rgb
     * ((1. - red) * clamp((q.z - .5) * 8., 0., 1.));
   float groove = crease.z / (1. + crease.z);
-  a *= 1. - groove * surface.w * vec3(.7, 1., 1.05);
-  occlusion *= 1. - .35 * groove * min(1., 2. * surface.w);
+  a *= 1. - groove * surface.w * vec3(.9, 1.1, 1.12);
+  occlusion *= 1. - .5 * groove * min(1., 2. * surface.w);
 
   vec3 broad = normalize(normal);
-  vec3 fine = normalize(broad + turn(vec3(crease.xy * place.w + grain.xy * (.09 * (1. - inside)), 0)));
+  vec3 fine = normalize(broad + turn(vec3(crease.xy * (.35 + 1.3 * place.w) + grain.xy * (.09 * (1. - inside)), 0)));
   Material m = Material(a, vec3(.42, .20, .13), occlusion,
     (surface.x * (1. - .6 * groove) * (1. - .5 * stubble) + red * surface.z) * (1. - inside * .5)
       * (1. + .3 * grain.b),
