@@ -10,6 +10,8 @@ from actionunits.files import atomic
 from actionunits.synth.person.face import draw_identity
 from actionunits.synth.picture.looks import Scene, draw_appearance, draw_scene, studio
 from actionunits.synth.picture.render import Renderer, Shot
+from actionunits.synth.prototypes import PEOPLE
+from actionunits.synth.sample import draw_performance
 
 _LEVELS = (0, 2, 5)
 _CELL = 176
@@ -59,7 +61,7 @@ def contact_sheet(
 def looks_sheet(
     renderer: Renderer, out: Path, subjects: int = 32, seed: int = 0, landmarks: bool = False
 ) -> None:
-    """Draw random subjects with random expressions in random scenes.
+    """Draw random subjects as the programme `people` shows them, its tasks one after the other.
 
     Args:
         renderer: of the pictures.
@@ -72,12 +74,11 @@ def looks_sheet(
     for number in range(subjects):
         rng = np.random.default_rng([seed, number, 1])
         shot = _shot(renderer, seed, number, draw_scene(rng))
-        active = rng.random(len(RENDERED)) < 0.15
-        au = np.repeat((active * rng.uniform(1, 5, len(RENDERED)))[:, None], 2, axis=1)
-        yaw, pitch, roll = (float(angle) for angle in np.clip(rng.normal(0, (14, 9, 8)), -38, 38))
-        aside, up = (float(angle) for angle in np.clip(rng.normal(0, (10, 7)), -25, 25))
+        au, pose, gaze, _ = draw_performance(rng, PEOPLE[number % len(PEOPLE)], 1, 1.0)
         jitter = rng.normal(0, 0.02, (5, 2))
-        shots.append(shot._replace(au=au, pose=(yaw, pitch, roll), gaze=(aside, up), jitter=jitter))
+        shots.append(
+            shot._replace(au=au[0], pose=tuple(pose[0]), gaze=tuple(gaze[0]), jitter=jitter)
+        )
     images, points = renderer.render(shots)
     if landmarks:
         images = np.stack([_dotted(i, p) for i, p in zip(images, points, strict=True)])

@@ -25,7 +25,8 @@ _UPPER_RIM, _LOWER_RIM = [43, 44, 45], [48, 47, 46]  # landmarks of the inner li
 _UPPER_LIDS, _LOWER_LIDS = [[20, 21], [26, 27]], [[24, 23], [30, 29]]  # of the right, left eye
 _LID_RAISER, _LIPS_PART = (RENDERED.index(number) for number in (5, 25))
 _EYES_CLOSED = [RENDERED.index(number) for number in (43, 45)]  # for long, in a blink: alike
-_LID_FOLLOWS = 1.5 / 90  # share of closing for each degree of gaze downwards
+_LID_FOLLOWS = 1.8 / 90  # share of closing for each degree of gaze downwards
+_MOST_FOLLOWED = 0.5
 _FREELY_PARTED = 1.5  # intensity of AU25 from which the lips part as far as they are pulled
 
 _MUSCLE = ("minmuscle", "averagemuscle", "maxmuscle")
@@ -40,12 +41,19 @@ _SIGMA = {
     **{"head": 0.18, "forehead": 0.28, "eyes": 0.20, "nose": 0.25, "mouth": 0.20, "cheek": 0.24},
     **{"chin": 0.22, "ears": 0.28, "eyebrows": 0.18, "asym": 0.10, "neck": 0.20},
 }
+# Where people differ most, and what is taken for an expression: folds and bags about the eyes, deep
+# and narrow eyes, brows, thin and full lips, lines of laughter.
+_SIGMA_OF = {
+    **{"eyes/eye-eyefold": 0.42, "eyes/eye-epicanthus": 0.42, "eyes/eye-bag": 0.45},
+    **{"eyes/eye-push": 0.32, "eyes/eye-height": 0.28, "eyebrows/": 0.28},
+    **{"mouth/mouth-upperlip": 0.28, "mouth/mouth-lowerlip": 0.28, "mouth/mouth-laugh": 0.35},
+}
 # Standard deviation of how far a resting face looks as if an AU acted a little, or its opposite:
 # high, arched or low brows, wide or narrow eyes, heavy lids, thin or drooping lips. Without the
 # wrinkles of the AU this is no AU.
 _POSTURE = {
     **{1: 0.9, 2: 0.9, 4: 0.9, 5: 0.5, 6: 0.6, 7: 0.9, 9: 0.3, 10: 0.4, 12: 0.5, 15: 0.7, 17: 0.5},
-    **{14: 0.4, 18: 0.5, 22: 0.4, 23: 0.6, 24: 0.6, 28: 0.3, 43: 0.5},
+    **{14: 0.4, 18: 0.5, 22: 0.4, 23: 0.6, 24: 0.6, 28: 0.3, 43: 0.35},
 }
 _SPREADS = np.array([_POSTURE.get(number, 0.0) for number in RENDERED.numbers])
 _MAX_POSTURE = 1.6
@@ -87,10 +95,7 @@ def draw_identity(rng: np.random.Generator, head: "Head") -> Identity:
     weight = _WEIGHT[rng.choice(3, p=[0.25, 0.5, 0.25])]
     shared = {name: rng.normal() for name in head.detail_names}
     detail = np.array(
-        [
-            _SIGMA[d.name.split("/")[0]] * shared[d.name] + _UNEVEN * rng.normal()
-            for d in head.details
-        ]
+        [_sigma(d.name) * shared[d.name] + _UNEVEN * rng.normal() for d in head.details]
     )
     return Identity(
         ancestry=ancestry,
@@ -101,6 +106,12 @@ def draw_identity(rng: np.random.Generator, head: "Head") -> Identity:
         creases=draw_traits(rng, age),
         posture=np.clip(_SPREADS * rng.normal(size=len(RENDERED)), -_MAX_POSTURE, _MAX_POSTURE),
     )
+
+
+def _sigma(detail: str) -> float:
+    """Standard deviation of a detail's weight."""
+    special = (value for name, value in _SIGMA_OF.items() if detail.startswith(name))
+    return next(special, _SIGMA[detail.split("/")[0]])
 
 
 class Head:
@@ -121,7 +132,7 @@ class Head:
         self._shapes = shapes.reshape(-1, assets.vertices.size)  # (3 * 2 * (24 + C), V * 3)
         self._shut = np.ascontiguousarray(shapes[:, :, _EYES_CLOSED[0]])  # (3, 2, V, 3)
         self._seal = _seal_weights(assets, Regions(assets))
-        self._travel = -self._opening(self._shut.reshape(6, -1, 3)).reshape(3, 2, 2)
+        self._travel = -self.eye_openings(self._shut.reshape(6, -1, 3)).reshape(3, 2, 2)
         eyes = [np.unique(assets.triangles[assets.materials == m]) for m in (RIGHT_EYE, LEFT_EYE)]
         self.eye_vertices = eyes  # subject's right, left
 
@@ -162,8 +173,8 @@ class Head:
         """(B, V, 3) vertices to the (B, 2, 3) centres of the subject's right and left eyeball."""
         return np.stack([vertices[:, eye].mean(axis=1) for eye in self.eye_vertices], axis=1)
 
-    def _opening(self, vertices: np.ndarray) -> np.ndarray:
-        """(B, V, 3) vertices to the (B, 2) height of the subject's right and left eye's slit."""
+    def eye_openings(self, vertices: np.ndarray) -> np.ndarray:
+        """(B, V, 3) vertices to the (B, 2) height of the slits of the right and left eye."""
         height = self.landmarks(vertices)[:, :, 1]
         return np.asarray((height[:, _UPPER_LIDS] - height[:, _LOWER_LIDS]).mean(axis=2))
 
@@ -178,7 +189,7 @@ class Head:
         for side in range(2):
             shut = np.einsum("br,rvc->bvc", ancestry, self._shut[:, side])
             travel = ancestry @ self._travel[:, side, side]
-            gain = closing[:, side] * self._opening(vertices)[:, side] / travel
+            gain = closing[:, side] * self.eye_openings(vertices)[:, side] / travel
             vertices += gain[:, None, None] * shut
 
     def _close_lips(self, vertices: np.ndarray, au: np.ndarray) -> None:
@@ -218,8 +229,8 @@ def _lids(au: np.ndarray, gaze: np.ndarray | None) -> tuple[np.ndarray, np.ndarr
     open_eyed[:, _EYES_CLOSED] = 0.0
     if gaze is not None:
         follow = np.asarray(gaze, np.float32)[:, 1:2] * _LID_FOLLOWS
-        closing = closing + (1 - closing) * np.clip(-follow, 0.0, 0.5)
-        open_eyed[:, _LID_RAISER] += 5.0 * np.clip(follow, 0.0, 0.5)
+        closing = closing + (1 - closing) * np.clip(-follow, 0.0, _MOST_FOLLOWED)
+        open_eyed[:, _LID_RAISER] += 5.0 * np.clip(follow, 0.0, _MOST_FOLLOWED)
     return open_eyed, closing
 
 

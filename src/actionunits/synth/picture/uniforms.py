@@ -59,6 +59,7 @@ def pack(
     toward = [np.sin(yaw) * np.cos(pitch), np.sin(pitch), np.cos(yaw) * np.cos(pitch)]
     block["gaze"][..., :3] = np.stack(toward, axis=1)[:, None]
     block["mouth"][:, :2] = _between_lips(head.landmarks(vertices))
+    block["socket"][:, 2:] = head.eye_openings(vertices)
     block["eye"][..., :3] = head.eye_centres(head.assets.vertices[None])
     for slot, shot in enumerate(shots):
         for kind, name in (*shot.proxies().items(), TEETH):
@@ -107,6 +108,8 @@ def _paint(block: np.ndarray, looks: list[Appearance], head: Head) -> None:
     block["tone"][:, :3] = [look.tone for look in looks]
     for name in ("lip", "surface", "beard", "eyeshadow", "brow", "lash", "iris"):
         block[name] = [getattr(look, name) for look in looks]
+    block["whiskers"][:, :3] = [look.whiskers for look in looks]
+    block["socket"][:, :2] = [look.sockets for look in looks]
     block["enamel"][:, :3] = [look.teeth for look in looks]
     block["hair"][:, :3] = [look.hair for look in looks]
     for slot, look in enumerate(looks):

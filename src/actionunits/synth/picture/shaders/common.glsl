@@ -25,6 +25,8 @@ layout(std140) uniform Head {
   vec4 glasses;          // colour of the frame; w: tint of the lenses
   vec4 mouth;            // z of the inner rim of the lips, radius of the opening, 0, 0
   vec4 enamel;           // colour of the teeth
+  vec4 whiskers;         // density of the moustache, how far it hangs over the lip, beard on the chin only
+  vec4 socket;           // shade of the eyes' sockets, under the eyes; opening of the right and left eye
 };
 uniform sampler2D positions;
 

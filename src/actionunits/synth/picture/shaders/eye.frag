@@ -21,6 +21,8 @@ void main() {
   a = mix(a, white, smoothstep(.47, .55, angle));
   // The upper lid and its lashes shade the ball.
   float occlusion = clamp(1.2 - max(0., e.y + .05), .35, 1.) * clamp(1.35 - angle * .35, .6, 1.);
+  float opening = side == 0 ? socket.z : socket.w;
+  occlusion *= clamp(.25 + 7.5 * opening, .25, 1.) * (1. - .45 * socket.x);
   vec3 n = normalize(turn(e));
   Material m = Material(a, vec3(.35, .3, .28), occlusion, .9, 220., .04, .6);
   colour = vec4(shade(m, n, n, c, ambient.rgb), 1.);
