@@ -25,7 +25,7 @@ SMALL = CorpusSettings(subjects=4, tasks=3, frames=5, seed=3)
 def test_labels_are_those_of_the_settings():
     labels = corpus_labels(SMALL)
     assert len(labels) == SMALL.total == 60
-    assert {*labels} == {*SCHEMA.names} - {"image", "landmarks"}
+    assert {*labels} == {*SCHEMA.names} - {"image", "landmarks", "hidden"}
     assert labels["subject"].unique().tolist() == ["S001", "S002", "S003", "S004"]
     assert (labels.groupby("subject")["task"].nunique() == 3).all()
     assert labels.groupby("subject")["part"].unique().map(list).tolist() == [[1], [2], [3], [1]]

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from actionunits.aus import RENDERED
 from actionunits.errors import DataError
+from actionunits.synth.picture.hidden import REGIONS
 from actionunits.synth.prototypes import PROGRAMMES
 from actionunits.synth.sample import (
     Performance,
@@ -37,6 +38,7 @@ SCHEMA = pa.schema(
         ("sides", pa.list_(pa.float32())),  # of each AU: the subject's right, then the left, 0..5
         ("landmarks", pa.list_(pa.float32())),  # x0 y0 x1 y1 ... of 49 points in pixels
         *((angle, pa.float32()) for angle in (*POSE, *GAZE)),  # degrees; gaze within the head
+        ("hidden", pa.list_(pa.float32())),  # share of each of `hidden.REGIONS` that is not seen
     ]
 )
 TASK_NAMES = tuple(f"T{number}" for number in range(1, 9))  # every programme has eight
@@ -223,6 +225,7 @@ def describe(settings: CorpusSettings) -> dict[str, Any]:
         "name": settings.name,
         "version": VERSION,
         "aus": list(RENDERED.numbers),
+        "regions": list(REGIONS),
         "seed": settings.seed,
         "license": "CC0-1.0",
         "coding": "intensity",

@@ -49,7 +49,7 @@ def contact_sheet(
                 if au.number in _COMPANION:
                     intensity[RENDERED.index(_COMPANION[au.number])] = level
                 rows.append(person._replace(au=intensity))
-    images, _ = renderer.render(rows)
+    images = renderer.render(rows).images
     labels = [
         f"AU{au.number}" + (f"+{_COMPANION[au.number]}" if au.number in _COMPANION else "")
         for au in aus
@@ -79,7 +79,7 @@ def looks_sheet(
         shots.append(
             shot._replace(au=au[0], pose=tuple(pose[0]), gaze=tuple(gaze[0]), jitter=jitter)
         )
-    images, points = renderer.render(shots)
+    images, points, _ = renderer.render(shots)
     if landmarks:
         images = np.stack([_dotted(i, p) for i, p in zip(images, points, strict=True)])
     size = renderer.size

@@ -52,11 +52,11 @@ _SIGMA_OF = {
 # high, arched or low brows, wide or narrow eyes, heavy lids, thin or drooping lips. Without the
 # wrinkles of the AU this is no AU.
 _POSTURE = {
-    **{1: 0.9, 2: 0.9, 4: 0.9, 5: 0.5, 6: 0.6, 7: 0.9, 9: 0.3, 10: 0.4, 12: 0.5, 15: 0.7, 17: 0.5},
+    **{1: 0.7, 2: 0.7, 4: 0.7, 5: 0.5, 6: 0.5, 7: 0.7, 9: 0.3, 10: 0.4, 12: 0.5, 15: 0.7, 17: 0.5},
     **{14: 0.4, 18: 0.5, 22: 0.4, 23: 0.6, 24: 0.6, 28: 0.3, 43: 0.35},
 }
 _SPREADS = np.array([_POSTURE.get(number, 0.0) for number in RENDERED.numbers])
-_MAX_POSTURE = 1.6
+_MAX_POSTURE = 1.3
 _UNEVEN = 0.05  # standard deviation of the difference between left and right details
 _MAX_DETAIL = 0.9
 
@@ -70,7 +70,7 @@ class Identity(NamedTuple):
     build: str  # "averagemuscle-minweight"
     detail: np.ndarray  # (K,) signed weights along `Head.details`
     creases: CreaseTraits  # how the skin folds
-    posture: np.ndarray  # (24,) what AUs the resting face looks like, in intensities; +-1.6
+    posture: np.ndarray  # (24,) what AUs the resting face looks like, in intensities; +-1.3
 
 
 class _Detail(NamedTuple):
