@@ -14,7 +14,7 @@ void main() {
   vec3 u = e - g * dot(e, g);
   float fibres = texture(noise, vec2(atan(u.y, u.x) * .8, angle * .7)).b;
   vec3 ring = iris.rgb * (.55 + .9 * fibres) * (.75 + .9 * smoothstep(.2, .45, angle));
-  vec3 white = vec3(.64, .585, .56) * (.9 + .1 * texture(noise, q.xy * .9).b)
+  vec3 white = vec3(.50, .455, .435) * (.9 + .1 * texture(noise, q.xy * .9).b)
     - vec3(0, .08, .08) * smoothstep(.7, 1.3, angle);
   vec3 a = mix(vec3(.004), ring, smoothstep(iris.w - .03, iris.w + .03, angle));
   a *= mix(1., .35, smoothstep(.40, .50, angle));

@@ -12,7 +12,7 @@ out vec4 colour;
 // Where hair grows, over the rest face: a moustache; a beard on chin, jaw and up to the ears.
 vec2 beard_area(vec3 p) {
   float x = abs(p.x), low = mix(6.70, 6.625, whiskers.y);
-  float moustache = smoothstep(.40, .26, x) * smoothstep(6.84, 6.80, p.y) * smoothstep(low - .06, low, p.y);
+  float moustache = smoothstep(.42, .20, x) * smoothstep(6.87, 6.78, p.y) * smoothstep(low - .06, low, p.y);
   float edge = mix(6.60, 7.02, smoothstep(.30, .78, x));
   float jaw = smoothstep(edge + .05, edge - .07, p.y) * smoothstep(5.85, 6.05, p.y);
   jaw *= mix(1., smoothstep(.36, .22, x), whiskers.z);
@@ -50,8 +50,9 @@ void main() {
   vec2 where = clamp(vec2((q.x + .9) / 1.8, (q.y - 6.) / 2.4), .012, .988);
   vec3 crease = texture(creases, crease_tile.xy + where * crease_tile.zw).rgb
     * ((1. - red) * clamp((q.z - .5) * 8., 0., 1.));
-  float groove = crease.z / (1. + crease.z);
-  a *= 1. - groove * surface.w * vec3(.9, 1.1, 1.12);
+  crease.xy /= 1. + .6 * length(crease.xy);  // where lines cross they are no deeper
+  float groove = crease.z / (1.2 + crease.z);
+  a *= 1. - groove * surface.w * vec3(.8, 1., 1.);
   occlusion *= 1. - .5 * groove * min(1., 2. * surface.w);
 
   vec3 broad = normalize(normal);
