@@ -70,8 +70,8 @@ REST: tuple[Term, ...] = (
     Bump(0.14, 7.42, 0.10, 0.07, 0.012, 0.020, 0.0),
     Bump(0.26, 6.61, 0.08, 0.06, 0.004, 0.012, 0.0),
     # The upper incisors reach below the lip, the lower ones hide behind theirs.
-    Bump(0.0, 6.65, 0.40, 0.30, 0.0, -0.016, 0.0, "upper teeth"),
-    Bump(0.0, 6.57, 0.40, 0.30, 0.0, -0.034, 0.0, "lower teeth"),
+    Bump(0.0, 6.65, 0.40, 0.30, 0.0, -0.026, 0.0, "upper teeth"),
+    Bump(0.0, 6.57, 0.40, 0.30, 0.0, -0.046, 0.0, "lower teeth"),
     Bump(0.0, 6.66, 0.40, 0.14, 0.0, -0.050, -0.06, "tongue"),
 )
 

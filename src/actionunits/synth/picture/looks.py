@@ -268,6 +268,8 @@ def _skin(rng: np.random.Generator, identity: Identity, assets: Assets) -> str:
 def _hair_colour(rng: np.random.Generator, identity: Identity) -> np.ndarray:
     if rng.random() < 0.75 * identity.age**2:
         name = "grey"
+    elif identity.male < 0.5 and rng.random() < 0.2:  # dyed
+        name = rng.choice(list(_HAIR)[:6])
     elif identity.ancestry[2] > rng.uniform(0.3, 0.8):
         name = rng.choice(list(_HAIR)[:6], p=[0.10, 0.27, 0.28, 0.18, 0.12, 0.05])
     else:
@@ -315,12 +317,13 @@ def _glasses(rng: np.random.Generator) -> Glasses:
 
 
 def _occluder(rng: np.random.Generator) -> np.ndarray:
-    """Something before the face: a microphone, fingers, a collar, or whatever comes in from a side.
+    """Something before the face: a microphone, fingers, a collar, a cap, or what comes from a side.
 
     Returns:
         (K, 9) rods with round ends, the last in front.
     """
-    kind = rng.choice(["microphone", "hand", "collar", "thing"], p=[0.35, 0.3, 0.2, 0.15])
+    kinds = ["microphone", "hand", "collar", "cap", "thing"]
+    kind = rng.choice(kinds, p=[0.3, 0.25, 0.15, 0.15, 0.15])
     soft = rng.uniform(0.02, 0.25)
     if kind == "microphone":
         x, y, thick = rng.uniform(0.25, 0.75), rng.uniform(0.80, 1.0), rng.uniform(0.04, 0.10)
@@ -342,8 +345,8 @@ def _occluder(rng: np.random.Generator) -> np.ndarray:
             rods.append([*start, *end, thick, *(skin * rng.uniform(0.88, 1.0)), soft])
         return np.array(rods)
     colour = rng.uniform(0.05, 0.8, 3)
-    if kind == "collar":
-        y = rng.uniform(0.97, 1.1)
+    if kind in ("collar", "cap"):
+        y = rng.uniform(0.97, 1.1) if kind == "collar" else rng.uniform(0.0, 0.16)
         ends = [-0.2, y + rng.normal(0, 0.04), 1.2, y + rng.normal(0, 0.04)]
         return np.array([[*ends, rng.uniform(0.08, 0.16), *colour, soft]])
     x, y = (rng.uniform(0.1, 0.9), 1.1) if rng.random() < 0.6 else (rng.choice([-0.1, 1.1]), 0.6)

@@ -52,11 +52,12 @@ void main() {
     * ((1. - red) * clamp((q.z - .5) * 8., 0., 1.));
   crease.xy /= 1. + .6 * length(crease.xy);  // where lines cross they are no deeper
   float groove = crease.z / (1.2 + crease.z);
-  a *= 1. - groove * surface.w * vec3(.8, 1., 1.);
+  a *= 1. - groove * surface.w * vec3(.85, 1., .98);
   occlusion *= 1. - .5 * groove * min(1., 2. * surface.w);
 
-  vec3 broad = normalize(normal);
-  vec3 fine = normalize(broad + turn(vec3(crease.xy * (.35 + 1.3 * place.w) + grain.xy * (.09 * (1. - inside)), 0)));
+  vec3 folded = turn(vec3(crease.xy * (.35 + 1.3 * place.w), 0));
+  vec3 broad = normalize(normal + .6 * folded);
+  vec3 fine = normalize(normal + folded + turn(vec3(grain.xy * (.09 * (1. - inside)), 0)));
   Material m = Material(a, vec3(.42, .20, .13), occlusion,
     (surface.x * (1. - .6 * groove) * (1. - .5 * stubble) + red * surface.z) * (1. - inside * .5)
       * (1. + .3 * grain.b),
