@@ -88,6 +88,7 @@ def test_blinks_are_brief_and_natural():
     closures, lengths = 0, []
     for subject in range(20):
         shut = draw_performance(stream(11, subject), TASKS[0], 3000, 50.0, independence=0).au
+        assert (shut[:, A[45]] <= shut[:, A[43]]).all()  # a blink closes the eyes
         edges = np.diff((shut[:, A[43], 0] >= 2.5).astype(int), prepend=0, append=0)
         begins, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
         closures += len(begins)

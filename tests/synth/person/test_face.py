@@ -150,6 +150,64 @@ def test_widths_of_the_mouth(head, people):
         assert wide[2] < wide[3]
 
 
+def test_au16_lowers_the_lower_lip_alone(head, people):
+    for person in people:
+        parted, lowered = points(head, person, act((25, 3)), act((25, 3), (16, 5)))
+        moved = lowered[:, 1] - parted[:, 1]
+        assert moved[47] < -0.03
+        assert abs(moved[44]) < 0.01
+
+
+def test_lips_are_pushed_out_by_18_and_22(head, people):
+    for person in people:
+        rest, pucker, funnel = points(head, person, act(), act((18, 5)), act((22, 5), (25, 3)))
+        wide = [p[37, 0] - p[31, 0] for p in (rest, pucker, funnel)]
+        assert wide[1] < 0.8 * wide[0]
+        assert wide[2] < wide[0]
+        for lip in (34, 40):
+            assert pucker[lip, 2] > rest[lip, 2] + 0.02
+            assert funnel[lip, 2] > rest[lip, 2] + 0.02
+
+
+def test_au27_opens_the_mouth_more_than_26(head, people):
+    for person in people:
+        dropped, stretched = points(head, person, act((25, 4), (26, 5)), act((25, 4), (27, 5)))
+        assert stretched[44, 1] - stretched[47, 1] > 1.2 * (dropped[44, 1] - dropped[47, 1])
+
+
+def test_au28_takes_the_red_of_the_lips_in(head, people):
+    for person in people:
+        shapes = points(head, person, act(), act((28, 5)))
+        red = shapes[:, 34, 1] - shapes[:, 40, 1]
+        assert red[1] < 0.5 * red[0]
+        assert shapes[1, 34, 2] < shapes[0, 34, 2]
+
+
+def test_a_brow_raised_by_1_and_2_rises_as_a_whole(head, people):
+    for person in people:
+        rest, raised = points(head, person, act(), act((1, 5), (2, 5)))
+        lift = raised[:10, 1] - rest[:10, 1]
+        assert lift[1:9].min() > 0.7 * lift.max() > 0.06
+        assert lift.min() > 0.02
+        strength = ribbons(
+            [person.creases] * 3, np.stack([act((1, 5)), act((2, 5)), act((1, 5), (2, 5))])
+        )
+        across = [crease.name.startswith("across") for crease in CREASES]
+        by_line = strength[:, :, 3].reshape(3, 2, len(CREASES), -1).mean(axis=(1, 3))[:, across]
+        assert (by_line[2].mean() > by_line[:2].mean(axis=1) + 0.05).all()
+
+
+def test_a_resting_face_may_look_like_an_expression_but_has_none_of_its_wrinkles(head, people):
+    person = people[0]._replace(posture=np.zeros(24))
+    high = person._replace(posture=act((1, 1), (2, 1))[:, 0])
+    plain, raised = (points(head, p, act())[0] for p in (person, high))
+    assert (raised[:10, 1] > plain[:10, 1] + 0.01).mean() > 0.5
+    drawn = [draw_identity(np.random.default_rng([6, n]), head).posture for n in range(40)]
+    assert np.abs(drawn).max() <= 1.3
+    assert np.std(drawn, axis=0)[RENDERED.index(1)] > 0.4
+    assert not np.any(drawn, axis=0)[[RENDERED.index(n) for n in (25, 26, 27, 45)]].any()
+
+
 def test_au23_and_24_thin_the_lips(head, people):
     for person in people:
         shapes = points(head, person, act(), act((23, 5)), act((24, 5)))

@@ -140,6 +140,20 @@ def test_noise_differs_between_frames_and_repeats_with_the_seed():
     assert np.abs(first.astype(int) - other).mean() < 40
 
 
+def test_a_small_round_mouth_is_dark_and_a_smile_shows_teeth(renderer, head):
+    """As the light does that falls in between the lips."""
+    mouths = [[(18, 4), (25, 3), (26, 2)], [(12, 4), (25, 4)]]
+    bright = []
+    for number in range(3):
+        drawn = renderer.render([shot(head, number, *mouth) for mouth in mouths])
+        for image, points in zip(drawn.images, drawn.landmarks, strict=True):
+            x, y = points[43:49].mean(axis=0)
+            cheek = image[int(points[31, 1]), int(points[31, 0]) - 6].mean()
+            bright.append(image[int(y) - 1 : int(y) + 2, int(x)].mean() / cheek)
+    oh, smile = np.reshape(bright, (3, 2)).T
+    assert (oh < 0.6 * smile).all()
+
+
 def test_what_is_hidden_is_told(renderer, head):
     plain = shot(head, 3)
     plain = plain._replace(appearance=plain.appearance._replace(glasses=None))

@@ -134,7 +134,7 @@ def draw_appearance(rng: np.random.Generator, identity: Identity, assets: Assets
             [
                 rng.uniform(0.25, 0.7),
                 rng.uniform(9, 24),
-                rng.uniform(0, 0.35),
+                rng.uniform(0, 0.35) + 0.5 * (rng.random() < 0.2),  # wet
                 rng.uniform(0.15, 0.5),
             ]
         ),
@@ -167,9 +167,10 @@ def draw_scene(rng: np.random.Generator) -> Scene:
     warm = rng.uniform(-0.12, 0.18)
     above = np.array([1 + warm, 1, 1 - warm]) * rng.uniform(0.35, 0.9)
     below = np.array([1.06, 0.98, 0.90]) * rng.uniform(0.15, 0.45)
-    lobes = rng.integers(1, 4)
+    lobes = rng.integers(1, 6)
     around = rng.normal(0, 1, (lobes, 3)) + [0, 0.3, 0.6]
-    glow = rng.uniform(0.1, 0.6, (lobes, 1)) * (1 + 0.08 * rng.normal(size=(lobes, 3)))
+    hue = rng.choice([0.06, 0.18])
+    glow = rng.uniform(0.1, 0.6, (lobes, 1)) * (1 + hue * rng.normal(size=(lobes, 3)))
     sky = harmonics(
         np.vstack([[0, 1, 0.1], [0, -1, 0.1], around]), np.vstack([above * 0.8, below * 0.8, glow])
     )
@@ -200,7 +201,7 @@ def draw_scene(rng: np.random.Generator) -> Scene:
         softness=rng.uniform(0.003, 0.010),
         distance=float(np.exp(rng.uniform(np.log(7), np.log(26)))),
         background=background(rng, above, below),
-        exposure=float(rng.normal(0, 0.28)),
+        exposure=float(rng.normal(0, 0.34)),
         balance=1 + 0.02 * rng.normal(size=3),
         contrast=float(np.exp(rng.normal(0.05, 0.16))),
         blur=0.0 if sharp else float(rng.uniform(0.3, 1.4)),

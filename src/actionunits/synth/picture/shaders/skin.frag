@@ -57,7 +57,7 @@ void main() {
 
   vec3 folded = turn(vec3(crease.xy * (.35 + 1.3 * place.w), 0));
   vec3 broad = normalize(normal + .6 * folded);
-  vec3 fine = normalize(normal + folded + turn(vec3(grain.xy * (.09 * (1. - inside)), 0)));
+  vec3 fine = normalize(normal + folded + turn(vec3(grain.xy * ((.03 + .13 * place.w) * (1. - inside)), 0)));
   Material m = Material(a, vec3(.42, .20, .13), occlusion,
     (surface.x * (1. - .6 * groove) * (1. - .5 * stubble) + red * surface.z) * (1. - inside * .5)
       * (1. + .3 * grain.b),
