@@ -84,7 +84,7 @@ def test_depressors_lower(head, people, number, landmark):
 def test_au4_draws_the_brows_together(head, people):
     for person in people:
         brows = sweep(head, person, 4)[:, BROW_INNER, 0]
-        assert rises(brows[:, 0] - brows[:, 1], 0.03)
+        assert rises(brows[:, 0] - brows[:, 1], 0.02)
 
 
 @pytest.mark.parametrize("side", [0, 1])
@@ -95,8 +95,8 @@ def test_lids(head, people, side):
         assert rises(-opening(sweep(head, person, 7), side), 0.02)
         assert rises(-opening(sweep(head, person, 6), side), 0.01)
         closing = opening(sweep(head, person, 43), side)
-        assert rises(-closing, 0.05)
-        assert abs(closing[-1]) < 0.06 * rest
+        assert rises(-closing, 0.03)
+        assert abs(closing[-1]) < 0.02 * rest
 
 
 def test_closed_lids_stay_closed_whatever_else_acts(head, people):
@@ -203,7 +203,7 @@ def test_a_resting_face_may_look_like_an_expression_but_has_none_of_its_wrinkles
     plain, raised = (points(head, p, act())[0] for p in (person, high))
     assert (raised[:10, 1] > plain[:10, 1] + 0.01).mean() > 0.5
     drawn = [draw_identity(np.random.default_rng([6, n]), head).posture for n in range(40)]
-    assert np.abs(drawn).max() <= 1.3
+    assert np.abs(drawn).max() <= 1.7
     assert np.std(drawn, axis=0)[RENDERED.index(1)] > 0.4
     assert not np.any(drawn, axis=0)[[RENDERED.index(n) for n in (25, 26, 27, 45)]].any()
 

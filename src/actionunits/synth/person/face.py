@@ -48,15 +48,18 @@ _SIGMA_OF = {
     **{"eyes/eye-push": 0.32, "eyes/eye-height": 0.28, "eyebrows/": 0.28},
     **{"mouth/mouth-upperlip": 0.28, "mouth/mouth-lowerlip": 0.28, "mouth/mouth-laugh": 0.35},
 }
-# Standard deviation of how far a resting face looks as if an AU acted a little, or its opposite:
-# high, arched or low brows, wide or narrow eyes, heavy lids, thin or drooping lips. Without the
-# wrinkles of the AU this is no AU.
+# How far a resting face looks as if an AU acted a little, or its opposite, in intensities: mean and
+# standard deviation. Brows are high, arched or low, eyes wide or narrow, lids heavy, cheeks full,
+# lips thin or drooping. Without the wrinkles of the AU this is no AU. The means take back that the
+# base mesh looks at the world wide-eyed.
 _POSTURE = {
-    **{1: 0.7, 2: 0.7, 4: 0.7, 5: 0.5, 6: 0.5, 7: 0.7, 9: 0.3, 10: 0.4, 12: 0.5, 15: 0.7, 17: 0.5},
-    **{14: 0.4, 18: 0.5, 22: 0.4, 23: 0.6, 24: 0.6, 28: 0.3, 43: 0.35},
+    **{1: (-0.2, 0.6), 2: (0.0, 0.7), 4: (0.5, 0.8), 5: (-0.2, 0.4), 6: (0.9, 0.8), 7: (0.6, 0.8)},
+    **{9: (0.4, 0.4), 10: (0.2, 0.5), 12: (0.1, 0.5), 14: (0.3, 0.5), 15: (0.3, 0.7)},
+    **{17: (0.4, 0.5), 18: (0.0, 0.5), 22: (0.0, 0.4), 23: (0.0, 0.6), 24: (0.0, 0.6)},
+    **{28: (0.0, 0.3), 43: (0.5, 0.6)},
 }
-_SPREADS = np.array([_POSTURE.get(number, 0.0) for number in RENDERED.numbers])
-_MAX_POSTURE = 1.3
+_MEAN, _SPREAD = np.array([_POSTURE.get(n, (0.0, 0.0)) for n in RENDERED.numbers]).T
+_POSTURES = -1.3, 1.7
 _UNEVEN = 0.05  # standard deviation of the difference between left and right details
 _MAX_DETAIL = 0.9
 
@@ -70,7 +73,7 @@ class Identity(NamedTuple):
     build: str  # "averagemuscle-minweight"
     detail: np.ndarray  # (K,) signed weights along `Head.details`
     creases: CreaseTraits  # how the skin folds
-    posture: np.ndarray  # (24,) what AUs the resting face looks like, in intensities; +-1.3
+    posture: np.ndarray  # (24,) what AUs the resting face looks like, in intensities
 
 
 class _Detail(NamedTuple):
@@ -90,7 +93,7 @@ def draw_identity(rng: np.random.Generator, head: "Head") -> Identity:
     """
     ancestry = rng.dirichlet([0.45, 0.45, 0.45])
     male = float(np.clip(rng.beta(0.45, 0.45), 0.0, 1.0))
-    age = float(rng.beta(0.85, 1.5))
+    age = float(rng.beta(0.9, 1.2))
     muscle = _MUSCLE[rng.choice(3, p=[0.3, 0.5, 0.2])]
     weight = _WEIGHT[rng.choice(3, p=[0.25, 0.5, 0.25])]
     shared = {name: rng.normal() for name in head.detail_names}
@@ -104,7 +107,7 @@ def draw_identity(rng: np.random.Generator, head: "Head") -> Identity:
         build=f"{muscle}-{weight}",
         detail=np.clip(detail, -_MAX_DETAIL, _MAX_DETAIL).astype(np.float32),
         creases=draw_traits(rng, age),
-        posture=np.clip(_SPREADS * rng.normal(size=len(RENDERED)), -_MAX_POSTURE, _MAX_POSTURE),
+        posture=np.clip(_MEAN + _SPREAD * rng.normal(size=len(RENDERED)), *_POSTURES),
     )
 
 
@@ -155,7 +158,8 @@ class Head:
         shape = self._rest + weights @ self._identity_basis
         ancestry = np.stack([identity.ancestry for identity in identities]).astype(np.float32)
         posture = np.stack([identity.posture for identity in identities])
-        acting = np.asarray(au) + posture[..., None]
+        # What a muscle does at rest is part of what it can do: at 5 all look alike.
+        acting = np.asarray(au) + posture[..., None] * (1 - np.asarray(au) / 5)
         open_eyed, closing = _lids(acting.astype(np.float32), gaze)
         mixed = np.einsum("br,bsk->brsk", ancestry, coefficients(open_eyed))
         moved = mixed.reshape(len(identities), -1) @ self._shapes
