@@ -178,7 +178,7 @@ def draw_traits(rng: np.random.Generator, age: float) -> CreaseTraits:
     aged = age * np.array(share) * (0.4 + 0.6 * rng.random(lines)) * _AGE
     strange = (rng.random(lines) < _STRANGE_SHARE) * rng.uniform(0.1, 0.6, lines)
     return CreaseTraits(
-        severity=float(0.5 + 0.5 * rng.random() + 0.5 * age * rng.random()),
+        severity=float(0.25 + 0.75 * rng.random() + 0.5 * age * rng.random()),
         resting=np.maximum(aged, strange).astype(np.float32),
         shift=rng.normal(0, 0.010, (2, lines, 3, 2)).astype(np.float32),
         gain=(0.6 + 0.6 * rng.random((2, lines))).astype(np.float32),

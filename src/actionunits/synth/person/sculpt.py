@@ -157,6 +157,9 @@ AU_TERMS: dict[int, tuple[Term, ...]] = {
         Unit("mouth-pursing", 0.8),
         Bump(0.22, 6.61, 0.09, 0.09, -0.022, 0.0, 0.02),
         Bump(0.0, 6.61, 0.20, 0.10, 0.0, 0.0, 0.030),
+        # Rounded lips lie longer over the teeth.
+        Bump(0.0, 6.65, 0.40, 0.30, 0.0, 0.038, -0.030, "upper teeth"),
+        Bump(0.0, 6.57, 0.40, 0.30, 0.0, -0.030, -0.030, "lower teeth"),
     ),
     20: (
         Bump(0.27, 6.605, 0.12, 0.075, 0.085, -0.014, -0.055),
@@ -169,6 +172,7 @@ AU_TERMS: dict[int, tuple[Term, ...]] = {
         Unit("mouth-pursing", 0.25),
         Bump(0.0, 6.70, 0.16, 0.05, 0.0, 0.012, 0.035, "upper lip"),
         Bump(0.0, 6.53, 0.22, 0.05, 0.0, -0.008, 0.045, "lower lip"),
+        Bump(0.0, 6.65, 0.40, 0.30, 0.0, 0.020, -0.020, "upper teeth"),
     ),
     23: (
         Scale(0.0, SEAM, 0.30, 0.14, -0.07, -0.58, -0.045),
@@ -192,6 +196,7 @@ AU_TERMS: dict[int, tuple[Term, ...]] = {
         Bump(0.0, 6.66, 0.40, 0.14, 0.0, -0.20, 0.0, "tongue"),
         Bump(0.0, 6.41, 0.40, 0.20, 0.0, 0.0, -0.17, "floor of mouth"),
         Bump(0.0, 6.57, 0.40, 0.30, 0.0, -0.045, 0.0, "lower teeth"),
+        Bump(0.0, 6.65, 0.40, 0.30, 0.0, 0.018, 0.0, "upper teeth"),
     ),
     27: (
         Unit("mouth-open", 1.0, "sealed jaw"),
@@ -237,7 +242,7 @@ CORRECTIVES: tuple[Corrective, ...] = (
     Corrective(
         (1, 2),
         (
-            Unit("eyebrows-{side}-inner-up", -0.8),
+            Unit("eyebrows-{side}-inner-up", -1.0),
             Bump(0.36, 7.46, 0.17, 0.12, 0.0, 0.072, 0.0),
             Bump(0.0, 7.54, 0.09, 0.15, 0.0, 0.055, 0.0),
         ),
