@@ -45,7 +45,7 @@ _SIGMA = {
 # and narrow eyes, brows, thin and full lips, lines of laughter.
 _SIGMA_OF = {
     **{"eyes/eye-eyefold": 0.42, "eyes/eye-epicanthus": 0.42, "eyes/eye-bag": 0.45},
-    **{"eyes/eye-push": 0.32, "eyes/eye-height": 0.28, "eyebrows/": 0.28},
+    **{"eyes/eye-push": 0.32, "eyes/eye-height": 0.24, "eyebrows/": 0.28},
     **{"mouth/mouth-upperlip": 0.28, "mouth/mouth-lowerlip": 0.28, "mouth/mouth-laugh": 0.35},
 }
 # How far a resting face looks as if an AU acted a little, or its opposite, in intensities: mean and
@@ -53,10 +53,10 @@ _SIGMA_OF = {
 # lips thin or drooping. Without the wrinkles of the AU this is no AU. The means take back that the
 # base mesh looks at the world wide-eyed.
 _POSTURE = {
-    **{1: (-0.2, 0.6), 2: (0.0, 0.7), 4: (0.5, 0.8), 5: (-0.2, 0.4), 6: (0.9, 0.8), 7: (0.6, 0.8)},
+    **{1: (-0.2, 0.6), 2: (0.0, 0.7), 4: (0.5, 0.8), 5: (-0.2, 0.4), 6: (0.8, 0.8), 7: (0.4, 0.6)},
     **{9: (0.4, 0.4), 10: (0.2, 0.5), 12: (0.1, 0.5), 14: (0.3, 0.5), 15: (0.3, 0.7)},
     **{17: (0.4, 0.5), 18: (0.0, 0.5), 22: (0.0, 0.4), 23: (0.0, 0.6), 24: (0.0, 0.6)},
-    **{28: (0.0, 0.3), 43: (0.5, 0.6)},
+    **{28: (0.0, 0.3), 43: (0.25, 0.45)},
 }
 _MEAN, _SPREAD = np.array([_POSTURE.get(n, (0.0, 0.0)) for n in RENDERED.numbers]).T
 _POSTURES = -1.3, 1.7

@@ -9,7 +9,7 @@ from scipy.sparse.csgraph import reverse_cuthill_mckee
 from actionunits.synth.person.assets import LEFT_EYE, RIGHT_EYE, SKIN, TONGUE, Assets, Proxy
 
 _FRONT_TEETH = 1.16  # z behind which teeth are left out
-_GUMS = 6.475  # y below which they would come through an open jaw's chin
+_GUMS = 6.488  # y below which they would come through an open jaw's chin
 TEXTURE_WIDTH = 128  # of the texture that holds the positions; the shader's mask is this - 1
 
 

@@ -199,12 +199,13 @@ AU_TERMS: dict[int, tuple[Term, ...]] = {
         Bump(0.0, 6.65, 0.40, 0.30, 0.0, 0.018, 0.0, "upper teeth"),
     ),
     27: (
-        Unit("mouth-open", 1.0, "sealed jaw"),
+        Unit("mouth-open", 0.92, "sealed jaw"),
         Unit("mouth-open", -0.6, "upper lip"),
         Bump(0.0, 6.66, 0.40, 0.14, 0.0, -0.30, 0.0, "tongue"),
         Bump(0.0, 6.41, 0.40, 0.20, 0.0, 0.0, -0.30, "floor of mouth"),
-        Bump(0.0, 6.57, 0.40, 0.30, 0.0, -0.01, -0.05, "lower teeth"),
-        Bump(0.40, 6.75, 0.16, 0.22, -0.02, -0.02, -0.03),
+        Bump(0.26, 6.55, 0.10, 0.12, -0.03, 0.0, -0.08, "lining"),
+        Bump(0.0, 6.57, 0.40, 0.30, 0.0, -0.01, -0.09, "lower teeth"),
+        Bump(0.40, 6.75, 0.16, 0.22, -0.01, -0.02, -0.012),
     ),
     28: (
         Scale(0.0, SEAM, 0.30, 0.19, -0.06, -0.92, -0.075),
@@ -219,7 +220,7 @@ AU_TERMS: dict[int, tuple[Term, ...]] = {
 CORRECTIVES: tuple[Corrective, ...] = (
     # The jaw alone drops behind closed lips; AU25 opens them by the drop of the jaw.
     Corrective((25, 26), (Unit("mouth-open", 0.62, "jaw opening"),), mean=True),
-    Corrective((25, 27), (Unit("mouth-open", 1.0, "jaw opening"),), mean=True),
+    Corrective((25, 27), (Unit("mouth-open", 0.92, "jaw opening"),), mean=True),
     Corrective((25, 27), (Unit("mouth-parling", -0.7), Unit("mouth-protusion", 0.12))),
     Corrective((25, 26), (Bump(0.0, 6.55, 0.22, 0.12, 0.0, 0.05, 0.01, "lower lip"),)),
     Corrective(
@@ -279,6 +280,7 @@ class Regions:
         opening = jaw * height * height * (3 - 2 * height)
         tongue = np.zeros_like(skin)
         tongue[np.unique(assets.triangles[assets.materials == TONGUE])] = 1.0
+        lining = _lining_of_mouth(assets)
         within = (1 - skin) * (1 - tongue) * (z > 0.6)
         self._masks: dict[str, np.ndarray] = {
             "all": np.ones_like(skin),
@@ -296,7 +298,8 @@ class Regions:
             "upper teeth": (1 - jaw) * within,
             "lower teeth": jaw * within,
             "tongue": tongue,
-            "floor of mouth": np.maximum(tongue, _floor_of_mouth(assets)),
+            "lining": lining,
+            "floor of mouth": np.maximum(tongue, lining * (y < 6.455)),
         }
 
     def __getitem__(self, name: str) -> np.ndarray:
@@ -304,15 +307,15 @@ class Regions:
         return self._masks[name][:, None]
 
 
-def _floor_of_mouth(assets: Assets) -> np.ndarray:
-    """(V,) 1 on the floor of the mouth, which the asset's opening jaw would leave behind."""
+def _lining_of_mouth(assets: Assets) -> np.ndarray:
+    """(V,) 1 on the skin inside the mouth, which the asset's opening jaw would leave behind."""
     inside = assets.masks[..., 1]
     sizes = np.array(inside.shape) - 1
     corners, place = assets.triangles.reshape(-1), assets.uv.reshape(-1, 2)
     row, column = ((1 - place[:, 1]) * sizes[0]).astype(int), (place[:, 0] * sizes[1]).astype(int)
-    floor = np.zeros(len(assets.vertices), np.float32)
-    floor[corners[(np.repeat(assets.materials, 3) == SKIN) & (inside[row, column] > 127)]] = 1.0
-    return floor * (assets.vertices[:, 1] < 6.455)
+    lining = np.zeros(len(assets.vertices), np.float32)
+    lining[corners[(np.repeat(assets.materials, 3) == SKIN) & (inside[row, column] > 127)]] = 1.0
+    return lining
 
 
 def blendshapes(assets: Assets) -> tuple[np.ndarray, np.ndarray]:
