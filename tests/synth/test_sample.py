@@ -97,6 +97,13 @@ def test_blinks_are_brief_and_natural():
     assert np.mean(np.array(lengths) < 0.4) > 0.7
 
 
+def test_only_blinks_are_au45():
+    for seed in range(6):
+        au = draw_performance(stream(12, seed), TASKS[2], 3000, 50.0, independence=1).au[..., 0]
+        lasting = np.diff(np.flatnonzero(np.diff((au[:, A[45]] > 0).astype(int), prepend=0)))[::2]
+        assert (lasting / 50.0).max() < 0.6  # seconds
+
+
 @pytest.fixture(scope="module")
 def population():
     """Labels (N, 24) of 150 simulated subjects, each doing all tasks."""

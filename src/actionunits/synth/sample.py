@@ -150,6 +150,7 @@ def _combination(rng: np.random.Generator) -> np.ndarray:
     """Draw AUs independently of each other: (24, 2)."""
     rate = _COMBINATION_RATES[int(rng.integers(len(_COMBINATION_RATES)))]
     taking_part = rng.random(len(RENDERED)) < rate
+    taking_part[_A[45]] = False  # blinks have a time course of their own
     level = (1.0 + 4.0 * rng.random(len(RENDERED))) * taking_part
     return np.asarray(level[:, None] * _sides(rng, 0.05))
 
