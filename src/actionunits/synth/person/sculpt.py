@@ -244,6 +244,7 @@ CORRECTIVES: tuple[Corrective, ...] = (
         (1, 2),
         (
             Unit("eyebrows-{side}-inner-up", -1.0),
+            Unit("eye-{side}-opened-up", 0.35),
             Bump(0.36, 7.46, 0.17, 0.12, 0.0, 0.072, 0.0),
             Bump(0.0, 7.54, 0.09, 0.15, 0.0, 0.055, 0.0),
         ),

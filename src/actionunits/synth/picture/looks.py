@@ -192,6 +192,7 @@ def draw_scene(rng: np.random.Generator) -> Scene:
         key, fill = key * 0.2, fill * 0.4
     lights /= np.linalg.norm(lights, axis=1, keepdims=True)
     sharp = rng.random() < 0.5
+    dim = np.exp(rng.uniform(np.log(0.06), np.log(1.2)))  # what is behind lies in less light
     moving = rng.random() < 0.1
     return Scene(
         lights=lights,
@@ -200,10 +201,10 @@ def draw_scene(rng: np.random.Generator) -> Scene:
         shadow=shadow,
         softness=rng.uniform(0.003, 0.010),
         distance=float(np.exp(rng.uniform(np.log(7), np.log(26)))),
-        background=background(rng, above, below),
-        exposure=float(rng.normal(0, 0.34)),
+        background=background(rng, above * dim, below * dim),
+        exposure=float(rng.normal(-0.1, 0.34)),
         balance=1 + 0.02 * rng.normal(size=3),
-        contrast=float(np.exp(rng.normal(0.05, 0.16))),
+        contrast=float(np.exp(rng.normal(0.14, 0.18))),
         blur=0.0 if sharp else float(rng.uniform(0.3, 1.4)),
         motion=tuple(rng.normal(0, 2.2, 2)) if moving else (0.0, 0.0),
         noise=float(rng.uniform(0, 0.012) if sharp else rng.uniform(0, 0.03)),
