@@ -309,8 +309,9 @@ def _eyes(
     """Draw fixations and saccades: (T, 2) degrees yaw, pitch relative to the head."""
     places, weights = _moves(rng, seconds, dwell=(0.3, 2.2), ramp=(0.04, 0.08))
     target = _bell(rng, places, 2) * np.array([6.0, 3.5])
-    down = -(14.0 + 14.0 * rng.random(places))
+    down = -(11.0 + 12.0 * rng.random(places))
     target[:, 1] = np.where(rng.random(places) < gaze_down, down, target[:, 1])
     held = -0.5 * pose[:, :2]  # the eyes stay partly on what the head turns away from
     looked = held + (weights[..., None] * target).sum(axis=1)
-    return np.asarray(looked.clip([-30.0, -30.0], [30.0, 20.0]))
+    # further the iris would hide behind a lid
+    return np.asarray(looked.clip([-30.0, -24.0], [30.0, 18.0]))
