@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test test-slow test-processors check format bench clean
+.PHONY: demo test test-slow test-processors test-faults check format bench clean
 
 demo: $(READY)
 	$(BIN)/au demo --out demo
@@ -21,6 +21,10 @@ test-slow: $(READY)
 # The tests of learning in 81 settings of processor, threads and seed: about an hour.
 test-processors: $(READY)
 	$(BIN)/python tests/processors.py
+
+# 10,000 broken inputs of all kinds, by a new seed each time: about an hour.
+test-faults: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python tests/faults/try_faults.py
 
 format: $(READY)
 	$(BIN)/ruff format .

@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from actionunits.aus import ALL
-from actionunits.detect import plots, writers
+from actionunits.detect import outputs, plots
 from actionunits.detect.predict import Predictor
 from actionunits.types import InputSpec, Output
 from clips import portrait_clip
@@ -65,11 +65,12 @@ def read(clip: Path) -> None:
     torch.set_num_threads(1)
     predictor = Predictor(Small(), ALL, np.full(len(ALL), 0.5))
     sources = [str(clip)]
+    job = outputs.Job(sources, ALL)
     with ExitStack() as stack:
         outs = [
-            writers.writer(clip.with_suffix(".csv"), sources, ALL),
-            writers.writer(clip.with_suffix(".parquet"), sources, ALL),
-            plots.overlay_writer(clip.with_name(f"{clip.stem}-read.mp4"), sources, ALL),
+            outputs.table(clip.with_suffix(".csv"), job),
+            outputs.table(clip.with_suffix(".parquet"), job),
+            plots.overlay_writer(clip.with_name(f"{clip.stem}-read.mp4"), job),
         ]
         files = [stack.enter_context(out) for out in outs]
         for reading in predictor.readings(sources, print):

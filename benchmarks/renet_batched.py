@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from torchvision.models import resnet18
 
 from actionunits import aus
-from actionunits.device import fast_dtype
 from actionunits.models.registry import blank_stats
 from actionunits.models.renet import RENet
+from actionunits.system.device import fast_dtype
 from timing import milliseconds
 
 COUNT = len(aus.BP4D12)

@@ -13,8 +13,8 @@ from functools import partial
 import torch
 from torch import nn
 
-from actionunits.device import fast_dtype
 from actionunits.nn.convolution import SmallMaps
+from actionunits.system.device import fast_dtype
 from timing import milliseconds
 
 SHAPES = [  # channels in, channels out, kernel, stride, side of the map

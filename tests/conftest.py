@@ -2,14 +2,17 @@
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
 from actionunits.cli import main
+from actionunits.cli.boundary import FAULT, TRACEBACK
 from builders import write_synfacs
 from command import Au, Said
+from network import ASKED
 
 # Files of this name have no doctests; looked for there, two of them in one run would clash.
 collect_ignore_glob = ["*conftest.py"]
@@ -35,6 +38,15 @@ def _seeded(seed: int) -> None:
     torch.manual_seed(seed)
 
 
+@pytest.fixture(autouse=True)
+def _no_network() -> Iterator[None]:
+    """Whatever a test does, it asks nobody but this machine."""
+    yield
+    asked = ASKED[:]
+    ASKED.clear()
+    assert not asked, f"the network was asked for {asked}"
+
+
 @pytest.fixture(scope="session")
 def synfacs_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A corpus of 6 subjects x 2 tasks x 4 frames whose pictures carry their labels."""
@@ -43,7 +55,8 @@ def synfacs_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def au(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Au:
-    """Run the command in this process."""
+    """Run the command in this process; a fault of ours fails the test and shows its traceback."""
+    monkeypatch.setenv(TRACEBACK, "1")
 
     def run(*arguments: object) -> Said:
         monkeypatch.setattr(sys, "argv", ["au", *map(str, arguments)])
@@ -51,6 +64,8 @@ def au(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Au
             main()
         code = stop.value.code
         assert code is None or isinstance(code, int)
-        return Said(code or 0, *capfd.readouterr())
+        said = Said(code or 0, *capfd.readouterr())
+        assert said.code != FAULT, said.err
+        return said
 
     return run

@@ -18,8 +18,9 @@ ROOMS = [  # from the top: a file imports from its own room and from those furth
     {"datasets"},
     {"models", "data", "synth"},  # side by side: they do not know each other
     {"faces", "weights"},
-    {"nn"},
-    {"aus", "types", "errors", "files", "device", "losses", "media", "plugins"},  # loose
+    {"nn", "media"},  # side by side
+    {"files", "system"},
+    {"aus", "types", "errors", "losses", "plugins"},  # loose
 ]
 LEVEL = {name: level for level, names in enumerate(ROOMS) for name in names}
 

@@ -28,6 +28,8 @@ __all__ = [
     "load_recipe",
 ]
 
+import_module("actionunits.system.privacy")  # before all others: see there
+
 # Imported when first used, so that `import actionunits` does not wait for PyTorch.
 _HOMES = {
     **dict.fromkeys(["ALL", "AUSet", "BP4D12", "BP4D_INTENSITY5", "DISFA12", "DISFA8"], "aus"),

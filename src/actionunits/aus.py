@@ -6,7 +6,9 @@ Everything that a model needs to know about a single AU is data here, never code
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
+
+from pydantic import AfterValidator
 
 
 class Centres(NamedTuple):
@@ -135,6 +137,13 @@ class AUSet:
         """Positions of groups of FACS numbers; numbers outside the vocabulary are left out."""
         return [[self.index(n) for n in group if n in self.numbers] for group in numbers]
 
+
+def _known(numbers: tuple[int, ...]) -> tuple[int, ...]:
+    return AUSet.of(numbers).numbers if numbers else ()
+
+
+Numbers = Annotated[tuple[int, ...], AfterValidator(_known)]
+"""FACS numbers of AUs that the library knows, each once, or none: a field of values from a file."""
 
 RENDERED = AUSet(_RENDERED)
 """All 24 AUs that the library knows and its renderer does."""

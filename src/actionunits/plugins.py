@@ -4,6 +4,8 @@ Nothing of theirs is imported before it is asked for by its name, so that a pack
 is in nobody's way.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal
 
@@ -39,6 +41,24 @@ def load(group: Group, name: str) -> Any:
         reason = f"{type(error).__name__}: {error}"
         raise PluginError(
             f"{name}: {_where(found[0])} cannot be imported ({reason}); mend or uninstall it"
+        ) from error
+
+
+@contextmanager
+def running(group: Group, name: str) -> Iterator[None]:
+    """Run code of an entry point.
+
+    Raises:
+        PluginError: it failed otherwise than by a `UserError`.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:  # anything may go wrong in code of others
+        packages = " and ".join(map(_where, entry_points(group=group, name=name)))
+        raise PluginError(
+            f"{name}: {packages} failed ({type(error).__name__}: {error}): tell those who wrote it"
         ) from error
 
 

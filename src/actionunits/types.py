@@ -1,9 +1,13 @@
 """Core types: plain values that flow from a file to a table row. They hold no behaviour."""
 
-from typing import NamedTuple, Protocol, runtime_checkable
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
-from torch import Tensor
+
+if TYPE_CHECKING:  # the processes that decode know frames, and must not wait for PyTorch
+    from torch import Tensor
 
 
 class Frame(NamedTuple):

@@ -54,5 +54,5 @@ def test_what_cannot_be_split_is_said(table: FrameTable) -> None:
         train_test(table.subset((table.rows["subject"] == "S001").to_numpy()), 1)
     torn = table.rows.copy()
     torn.loc[0, "part"] = 2
-    with pytest.raises(DataError, match="S001 is in more than one part"):
+    with pytest.raises(DataError, match="'S001' is in more than one part"):
         train_test(dataclasses.replace(table, rows=torn), 1)

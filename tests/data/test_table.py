@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 
 from actionunits import datasets
 from actionunits.aus import AUSet
-from actionunits.data import table as module
+from actionunits.data import stores as module
 from actionunits.data.splits import train_test
-from actionunits.data.table import FileStore, FrameTable, ParquetStore, duplicate_positives
+from actionunits.data.stores import FileStore, ParquetStore
+from actionunits.data.table import FrameTable, duplicate_positives
 from actionunits.errors import DataError
 
 AUS = AUSet.of((1, 2, 12))

@@ -14,8 +14,8 @@ from preparing import run
 
 from actionunits import media
 from actionunits.datasets.raw import RawTable
+from clips import collect
 from rawtables import AUS, SIDE, own_landmarks, with_labels
-from test_media import collect
 
 COUNT, GROUP, BROKEN = 48, 12, 20
 KINDS = {
@@ -95,6 +95,21 @@ def test_frames_behind_a_damaged_one_keep_their_numbers(
     assert all(number == code for number, code in sound if number >= whole)
     assert COUNT - GROUP <= len(sound) < COUNT
     assert sound[-1][0] == COUNT - 1
+
+
+@pytest.mark.parametrize("name", ["reordered.mp4", "reordered.mkv"])
+def test_frame_that_a_decoder_passes_over_in_silence_counts(tmp_path: Path, name: str) -> None:
+    file = write(tmp_path / name, [bars(n) for n in range(COUNT)])
+    with av.open(str(file)) as container:
+        packets = [bytes(packet) for packet in container.demux(video=0) if packet.size]
+    # A picture that none builds on becomes what decoders skip: filler data.
+    free = next(packet for packet in packets[BROKEN:] if packet[4] & 0x60 == 0)
+    filler = free[:4] + bytes([12]) + free[5:]
+    file.write_bytes(file.read_bytes().replace(free, filler, 1))
+    seen = shown(file)
+    assert len(seen) == COUNT - 1
+    assert all(number == code for number, code, _ in seen)
+    assert seen[-1] == (COUNT - 1, COUNT - 1, "")
 
 
 def test_where_times_do_not_tell_nothing_behind_is_relied_on(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from actionunits.learn.recipe import load_recipe
 from actionunits.learn.run import REPORT
 from command import Au
 from models.cases import QUICK, SMALL
+from web import address, without_web
 
 DOC = (Path(__file__).parents[2] / "docs" / "datasets.md").read_text("utf-8")
 SECTIONS = dict(re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", DOC, re.MULTILINE | re.DOTALL))
@@ -92,7 +93,7 @@ def fec_tables(root: Path) -> None:
         portrait.point(lambda value, dark=number: int(value * (1 - dark / 10))).save(
             web / f"{number}.jpg"
         )
-        urls.append((web / f"{number}.jpg").as_uri())
+        urls.append(address(web / f"{number}.jpg"))
     lines = [
         trees.fec_line([urls[i], urls[i - 1], urls[i - 2]], "TWO_CLASS_TRIPLET", "333311")
         for i in range(6)
@@ -137,6 +138,7 @@ def test_every_command_does_what_the_document_says(
     au: Au, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held(tmp_path)
+    without_web(monkeypatch)
     monkeypatch.chdir(tmp_path)
     systems = set()
     for section in SECTIONS.values():

@@ -30,6 +30,7 @@ from actionunits.learn.report import PlainReport
 from actionunits.learn.train import train
 from actionunits.types import Frame
 from trees import fec, fec_line
+from web import address, without_web
 
 ONE, TWO, THREE = (f"{number}_CLASS_TRIPLET" for number in ("ONE", "TWO", "THREE"))
 QUIET = Console(file=io.StringIO())
@@ -46,6 +47,11 @@ class Counting:
         if self.calls == self.stop_at:
             raise KeyboardInterrupt
         return self.inner(frames, side)
+
+
+@pytest.fixture(autouse=True)
+def _without_web(monkeypatch: pytest.MonkeyPatch) -> None:
+    without_web(monkeypatch)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +72,7 @@ def tables(root: Path, web: Path, *names: str) -> Path:
     """Triplets of the portraits, and for each name one of it with two portraits."""
 
     def urls(*files: str) -> list[str]:
-        return [(web / file).as_uri() for file in files]
+        return [address(web / file) for file in files]
 
     lines = [
         fec_line(urls("0.jpg", "1.jpg", "2.jpg"), ONE, "333311"),
@@ -240,7 +246,7 @@ def test_an_encoder_learns_from_it(web: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     root = tables(tmp_path / "fec", web)
     with (root / "faceexp-comparison-data-test-public.csv").open("a", newline="") as file:
-        urls = [(web / name).as_uri() for name in ("1.jpg", "3.jpg", "4.jpg")]
+        urls = [address(web / name) for name in ("1.jpg", "3.jpg", "4.jpg")]
         csv.writer(file).writerow(fec_line(urls, ONE, "222222"))
     prepared(root, out)
     values = load_recipe("expression_fec").model_dump(mode="json")

@@ -200,3 +200,27 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
         read(tmp_path / "list.csv")
     with pytest.raises(DataError, match="cannot be read: Is a directory"):
         read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"image,AU01\na.jpg,9\nb.jpg,9\n",
+        b"image,AU01\na.jpg,nan\nb.jpg,inf\n",
+        b"image,AU01\na.jpg," + b"9" * 5000,
+        b"image,AU01\n" + b"x" * 5000 + b",1\n",
+        b"image,AU01\n\0\0\0,1\n",
+        b"image,frame,AU01\na.jpg,1e300,1\nb.jpg,-inf,1\n",
+        b"image,AU01," + b",".join(b"c%d" % n for n in range(20_000)) + b"\na.jpg,9\n",
+        "image,AU01\na.jpg,9\n".encode("utf-16")[:-1],
+        bytes(range(256)),
+    ],
+    ids=lambda content: repr(content[:24]),
+)
+def test_a_list_without_anything_to_use_is_a_sentence(tmp_path: Path, content: bytes) -> None:
+    file = csv(tmp_path, "")
+    file.write_bytes(content)
+    with pytest.raises(DataError) as error:
+        check(read(file))
+    assert len(str(error.value).splitlines()) == 1
+    assert len(str(error.value)) < 700

@@ -17,8 +17,8 @@ from actionunits import media
 from actionunits.datasets.prepare import prepare, reasons
 from actionunits.datasets.raw import RawTable
 from actionunits.errors import DataError
+from clips import write_video
 from rawtables import AUS, SIDE, own_landmarks, picture, raw_table, with_labels
-from test_media import write_video
 
 
 def test_lost_frames_are_listed_and_the_rest_is_prepared(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_reasons_are_counted_with_their_first_frame(tmp_path: Path) -> None:
     manifest = run(raw, tmp_path / "out")
     assert reasons(manifest.lost) == [
         ("no such file", 3, "S1/T1/3"),
-        ("not a picture that Pillow knows; convert it to PNG", 1, "S1/T1/1"),
+        ("not a picture of a kind that is read here; convert it to PNG", 1, "S1/T1/1"),
     ]
 
 

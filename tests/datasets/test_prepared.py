@@ -165,8 +165,17 @@ def test_an_unfinished_folder_is_named(damaged: Path) -> None:
 )
 def test_what_does_not_fit_is_named(damaged: Path, change: dict, said: str) -> None:
     values = json.loads((damaged / MANIFEST).read_text())
+    del values["seal"]
     (damaged / MANIFEST).write_text(json.dumps(values | change))
     with pytest.raises(DataError, match=said):
+        read("bp4d", damaged)
+
+
+def test_a_digit_that_has_changed_is_named(damaged: Path) -> None:
+    text = (damaged / MANIFEST).read_text()
+    assert '"threshold": 2.0' in text
+    (damaged / MANIFEST).write_text(text.replace('"threshold": 2.0', '"threshold": 3.0'))
+    with pytest.raises(DataError, match=r"prepared\.json: damaged \(it is not what its checksum"):
         read("bp4d", damaged)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from actionunits import datasets, plugins
 from actionunits.aus import AUSet
 from actionunits.data.prepared import Excluded
 from actionunits.datasets.raw import RawTable
@@ -53,3 +54,32 @@ def test_broken_promises_are_named(rows: pd.DataFrame, message: str) -> None:
 def test_an_empty_table_says_why() -> None:
     with pytest.raises(DataError, match="no frame of x can be used: S1/T1: no video"):
         table(ROWS[:0], (Excluded("S1/T1", 3, "no video"),))
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"subject": ["S1", None, "S2"]}, "none of 1 frame"),
+        ({"frame": [1, None, 1]}, "none of 1 frame"),
+        ({"AU04": ["0", "x", ""]}, "expected numbers in AU04"),
+        ({"AU12_intensity": [[1], {}, None]}, "expected numbers in AU12_intensity"),
+    ],
+)
+def test_cells_of_another_kind_are_refused(changed: dict[str, list[object]], says: str) -> None:
+    with pytest.raises(DataError, match=says):
+        table(ROWS.assign(**changed))
+
+
+def test_rows_without_any_code_are_refused() -> None:
+    with pytest.raises(DataError, match="no AU is coded"):
+        RawTable("x", Path("root"), ROWS, None, None)
+
+
+def test_a_reader_of_another_package_that_fails_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(root: Path) -> RawTable:
+        raise KeyError(root)
+
+    monkeypatch.setattr(plugins, "names", lambda group: ["smiles"])
+    monkeypatch.setattr(plugins, "load", lambda group, name: read)
+    with pytest.raises(plugins.PluginError, match=r"smiles: .*failed \(KeyError: "):
+        datasets.read_raw("smiles", "x")

@@ -7,10 +7,11 @@ from PIL import Image
 from actionunits import media
 from actionunits.aus import ALL
 from actionunits.detect import plots
+from actionunits.detect.outputs import Job
 from actionunits.detect.tables import Rows
 from actionunits.errors import UserError
 from actionunits.types import Face, Frame, Reading
-from test_media import write_video
+from clips import write_video
 
 
 def reading(size=(360, 640), faces=1, source="a.png", number=0, seconds=0.0, level=3.0):
@@ -74,7 +75,7 @@ def test_probability_is_drawn_where_there_is_no_intensity():
 def test_overlay_video_has_the_times_of_its_source(tmp_path):
     times = [0.0, 0.04, 0.3, 0.31, 1.5]
     source = str(write_video(tmp_path / "clip.mp4", times))
-    with plots.overlay_writer(tmp_path / "out", [source], ALL) as file:
+    with plots.overlay_writer(tmp_path / "out", Job([source], ALL)) as file:
         for i, time in enumerate(times):
             file.add(reading((90, 160), source=source, number=i, seconds=time))
     written = list(media.frames(tmp_path / "out" / "clip_au.mp4"))
@@ -86,7 +87,7 @@ def test_overlay_video_has_the_times_of_its_source(tmp_path):
 
 def test_overlay_pictures_go_into_the_folder(tmp_path):
     sources = [str(tmp_path / name) for name in ("a.png", "b.png")]
-    with plots.overlay_writer(tmp_path / "out", sources, ALL) as files:
+    with plots.overlay_writer(tmp_path / "out", Job(sources, ALL)) as files:
         for source in sources:
             files.add(reading(source=source))
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a_au.jpg", "b_au.jpg"]
@@ -94,11 +95,33 @@ def test_overlay_pictures_go_into_the_folder(tmp_path):
         assert image.size == plots.overlay(reading(), ALL).shape[1::-1]
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("moving.gif", ["moving_au.mp4"]), ("pages.tif", ["pages_au-2.jpg", "pages_au.jpg"])],
+)
+def test_animation_is_drawn_as_a_video_and_pages_one_by_one(tmp_path, name, expected):
+    pages = [Image.new("RGB", (90, 60), shade) for shade in ("red", "blue")]
+    pages[0].save(tmp_path / name, save_all=True, append_images=pages[1:], duration=200)
+    source = str(tmp_path / name)
+    with plots.overlay_writer(tmp_path / "out", Job([source], ALL)) as file:
+        for frame in media.frames(source):
+            shown = reading((60, 90))
+            file.add(shown._replace(frame=frame))
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == expected
+
+
+@pytest.mark.parametrize("name", ["one.heic", "one.apng"])
+def test_pictures_that_are_only_read_are_not_drawn(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="change the suffix"):
+        plots.overlay_writer(name, Job(["a.png"], ALL))
+
+
 def test_interrupted_overlay_video_leaves_nothing_behind(tmp_path):
     source = str(write_video(tmp_path / "clip.mp4", [0, 0.1]))
     with (  # noqa: PT012
         pytest.raises(KeyboardInterrupt),
-        plots.overlay_writer(tmp_path / "out.mp4", [source], ALL) as file,
+        plots.overlay_writer(tmp_path / "out.mp4", Job([source], ALL)) as file,
     ):
         file.add(reading(source=source))
         raise KeyboardInterrupt
@@ -117,7 +140,7 @@ def test_interrupted_overlay_video_leaves_nothing_behind(tmp_path):
 def test_overlays_that_cannot_be_are_refused(tmp_path, monkeypatch, out, sources, message):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=message):
-        plots.overlay_writer(out, sources, ALL)
+        plots.overlay_writer(out, Job(sources, ALL))
 
 
 def test_timeline_is_a_picture_with_gaps(tmp_path):

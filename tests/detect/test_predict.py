@@ -24,8 +24,8 @@ from actionunits.faces.templates import list_templates
 from actionunits.learn import checkpoint
 from actionunits.types import InputSpec, Output
 from beside import PHOTOS, photos
+from clips import write_video
 from runs import make, tiny_recipe
-from test_media import write_video
 
 
 class Shade(nn.Module):
@@ -67,6 +67,24 @@ def pictures(tmp_path):
     for name, shade in [("a.png", 255), ("b.png", 127), ("c.png", 0)]:
         Image.new("RGB", (64, 64), (shade, shade, shade)).save(tmp_path / name)
     return tmp_path
+
+
+def test_people_on_the_pages_of_a_file_are_numbered_anew(tmp_path):
+    pages = [Image.new("RGB", (64, 64), (shade, shade, shade)) for shade in (255, 127)]
+    path = tmp_path / "pages.tif"
+    pages[0].save(path, save_all=True, append_images=pages[1:])
+    table = predictor(detector=Aligned()).predict(path)
+    assert table["frame"].tolist() == [1, 2]
+    assert table["face_id"].tolist() == [0, 0]
+    assert table["timestamp"].tolist() == [0, 0]
+
+
+def test_animation_is_read_in_its_time(tmp_path):
+    frames = [Image.new("RGB", (64, 64), (shade, shade, shade)) for shade in (255, 127, 0)]
+    path = tmp_path / "moving.gif"
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=[200, 50, 100])
+    table = predictor(detector=Aligned()).predict(path)
+    assert table["timestamp"].round(3).tolist() == [0, 0.2, 0.25]
 
 
 def test_table_has_its_columns_and_the_models_values(pictures):

@@ -10,7 +10,9 @@ import pytest
 from rich.console import Console
 
 from actionunits.aus import AUSet
-from actionunits.detect import tables, writers
+from actionunits.detect import outputs, tables
+from actionunits.detect.outputs import Job
+from actionunits.detect.places import destinations
 from actionunits.errors import UserError
 from actionunits.types import Face, Frame, Reading
 
@@ -39,7 +41,7 @@ def rows(*readings):
 
 
 def write(path, readings):
-    with writers.writer(path, ["a.mp4"], AUS) as file:
+    with outputs.table(path, Job(["a.mp4"], AUS)) as file:
         for one in readings:
             file.add(one)
 
@@ -125,7 +127,7 @@ def test_files_hold_the_table(tmp_path, suffix):
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 def test_without_frames_the_header_is_written(tmp_path, suffix):
     path = tmp_path / f"out{suffix}"
-    with writers.writer(path, [], AUS):
+    with outputs.table(path, Job([], AUS)):
         pass
     read = pd.read_csv(path) if suffix == ".csv" else pd.read_parquet(path)
     assert list(read.columns) == tables.columns(AUS)
@@ -133,13 +135,13 @@ def test_without_frames_the_header_is_written(tmp_path, suffix):
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
-def test_an_interrupted_run_leaves_nothing_behind(tmp_path, suffix):
+def test_an_interrupted_run_leaves_its_rows_beside_the_last_table(tmp_path, suffix):
     path = tmp_path / f"out{suffix}"
     path.write_text("the last run's")
     with pytest.raises(KeyboardInterrupt):
         write(path, interrupted())
-    assert [p.name for p in tmp_path.iterdir()] == [path.name]
     assert path.read_text() == "the last run's"
+    assert len(pd.read_csv(tmp_path / f"out{suffix}.part")) == 1
 
 
 @pytest.mark.parametrize("late", [True, False])
@@ -148,25 +150,25 @@ def test_a_full_disk_is_named(tmp_path, monkeypatch, late):
     monkeypatch.setattr(pd.DataFrame, "to_csv", full_after_header())
     with pytest.raises(UserError, match=r"cannot write .*out\.csv: No space left"):
         write(path, [reading(number=i) for i in range(10 if late else 1100)])
-    assert list(tmp_path.iterdir()) == []
+    assert not path.exists()
 
 
 def test_an_output_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with (
-        pytest.raises(UserError, match="cannot write"),
-        writers.writer(tmp_path / "file" / "out.csv", [], AUS),
+        pytest.raises(UserError, match="expected a folder"),
+        outputs.table(tmp_path / "file" / "out.csv", Job([], AUS)),
     ):
         pass
 
 
 def test_unknown_format_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"out\.xlsx.*\.csv or \.parquet, or a folder"):
-        writers.writer(tmp_path / "out.xlsx", [], AUS)
+        outputs.table(tmp_path / "out.xlsx", Job([], AUS))
 
 
 def copy_until_interrupted(out, sources):
-    with writers.writer(out, sources, AUS) as files:
+    with outputs.table(out, Job(sources, AUS)) as files:
         for source in sources:
             files.add(reading(source, 0))
             files.add(reading(source, 1))
@@ -179,15 +181,15 @@ def test_a_folder_gets_a_file_an_input(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         copy_until_interrupted(out, sources)
     # The last one was not complete when the run broke; the others are.
-    written = sorted(str(p.relative_to(out)) for p in out.rglob("*") if p.is_file())
-    assert written == ["a.csv", "b.png.csv", "deep/a.csv"]
+    written = sorted(p.relative_to(out).as_posix() for p in out.rglob("*.*") if p.is_file())
+    assert written == [".au-detect.jsonl", "a.csv", "b.jpg.csv.part", "b.png.csv", "deep/a.csv"]
     assert pd.read_csv(out / "deep" / "a.csv")["frame"].tolist() == [1, 2]
 
 
 def test_destinations_of_cameras_and_single_files(tmp_path):
-    found = writers.destinations(["camera:0"], tmp_path, lambda _: ".csv")
+    found = destinations(["camera:0"], tmp_path, lambda _: ".csv")
     assert found == {"camera:0": tmp_path / "camera0.csv"}
-    found = writers.destinations(["/x/y.mov"], tmp_path, lambda _: "_au.mp4")
+    found = destinations(["/x/y.mov"], tmp_path, lambda _: "_au.mp4")
     assert found == {"/x/y.mov": tmp_path / "y_au.mp4"}
 
 
@@ -196,7 +198,7 @@ def test_embedding_has_its_columns_in_every_format(tmp_path):
     shown, nobody = reading(faces=2)._replace(embedding=vectors), reading(number=1, faces=0)
     collected = tables.Rows(AUS, 3)
     for name in ("rows.csv", "rows.parquet"):
-        with writers.writer(tmp_path / name, ["a.mp4"], AUS, 3) as file:
+        with outputs.table(tmp_path / name, Job(["a.mp4"], AUS, 3)) as file:
             file.add(shown)
             file.add(nobody)
     collected.add(shown)

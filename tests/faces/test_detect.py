@@ -164,7 +164,7 @@ def test_a_picture_that_the_file_does_not_name_is_logged_once(tmp_path, centerfa
     boxes = BoxesFile(write(tmp_path, "source,frame,x,y,width,height\na,1,1,1,9,9\n"), centerface)
     blank = np.zeros((8, 8, 3), np.uint8)
     boxes([frame(blank, "z.mp4"), frame(blank, "z.mp4", 1)], 320)
-    assert caplog.messages == [f"{tmp_path / 'boxes.csv'} names no box of z.mp4"]
+    assert caplog.messages == [f"{tmp_path / 'boxes.csv'}: names no box of z.mp4"]
 
 
 @pytest.mark.parametrize(

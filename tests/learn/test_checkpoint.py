@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from actionunits.errors import CheckpointError
+from actionunits.errors import CheckpointError, UserError
 from actionunits.learn import checkpoint
 from actionunits.learn.checkpoint import CARD, WEIGHTS
 from actionunits.learn.recipe import Recipe
@@ -40,7 +41,7 @@ def test_a_card_without_template_is_canonical(recipe: Recipe, tmp_path: Path) ->
     checkpoint.save(model, card.model_copy(update={"template": "box49"}), tmp_path)
     assert checkpoint.read_card(tmp_path).template == "box49"
     values = json.loads((tmp_path / CARD).read_text())
-    del values["template"]
+    del values["template"], values["seal"]
     (tmp_path / CARD).write_text(json.dumps(values))
     assert checkpoint.read_card(tmp_path).template == "canonical"
 
@@ -80,7 +81,14 @@ def swap(folder: Path) -> None:
 
 def edit_card(folder: Path, **values: object) -> None:
     card = json.loads((folder / CARD).read_text())
+    del card["seal"]
     (folder / CARD).write_text(json.dumps(card | values))
+
+
+def edit_digit(folder: Path) -> None:
+    text = (folder / CARD).read_text()
+    assert '"epoch": 2' in text
+    (folder / CARD).write_text(text.replace('"epoch": 2', '"epoch": 6'))
 
 
 def reshape(folder: Path) -> None:
@@ -101,6 +109,7 @@ def reshape(folder: Path) -> None:
         (lambda f: (f / CARD).write_text("{"), r"card\.json: not a card"),
         (lambda f: (f / CARD).write_bytes(b"\xff\xfe"), r"card\.json: not a card"),
         (lambda f: edit_card(f, aus="all"), r"card\.json: not a card"),
+        (edit_digit, r"card\.json: .*not what its checksum says; if you have changed it"),
     ],
 )
 def test_damage_is_named(damage, said: str, recipe: Recipe, tmp_path: Path) -> None:
@@ -160,3 +169,14 @@ def test_foreign_or_damaged_state_is_named(tmp_path: Path) -> None:
     file.write_bytes(file.read_bytes()[:50])
     with pytest.raises(CheckpointError, match=r"state\.safetensors: damaged"):
         checkpoint.load_state(file, net, torch.optim.SGD(net.parameters()))
+
+
+def test_a_full_disk_is_said_in_one_sentence(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr(checkpoint, "save_file", full)
+    with pytest.raises(UserError, match=r"cannot write .*safetensors: I/O error: No space left"):
+        checkpoint.save(*make(recipe), tmp_path)

@@ -180,7 +180,7 @@ def test_cards_that_do_not_say_are_loaded_and_it_is_said(
     train(short(synfacs_file), 1, tmp_path / "old", show=False)
     file = tmp_path / "old" / "checkpoint" / CARD
     values = json.loads(file.read_text())
-    for name in ("people", "coding", "occurs_from"):
+    for name in ("people", "coding", "occurs_from", "seal"):
         del values[name]
     file.write_text(json.dumps(values))
     report = evaluate(tmp_path / "old", resamples=0)

@@ -5,6 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from actionunits.data import synfacs
 from actionunits.errors import DataError
 from actionunits.media import encode_jpeg
 from actionunits.synth.pack import pack
@@ -67,3 +68,19 @@ def test_says_why_it_cannot_pack(corpus, tmp_path):
     with pytest.raises(DataError, match="no corpus in"):
         pack(tmp_path, tmp_path / "x.parquet")
     assert not (tmp_path / "x.parquet").exists()
+
+
+@pytest.mark.parametrize("share", [0.001, 0.3, 0.6, 0.95, 0.999])
+def test_a_flipped_byte_is_noticed_by_all_who_read_it(corpus, tmp_path, share):
+    group = groups(SETTINGS)[1]
+    file = group_file(corpus, group)
+    content = bytearray(file.read_bytes())
+    content[int(share * len(content))] ^= 0x10
+    file.write_bytes(content)
+    assert not is_complete(corpus, SETTINGS, group)  # so it will be rendered again
+    with pytest.raises(
+        DataError, match=r"lacks 1 of 2 files, first S004-S005\.parquet, or they are"
+    ):
+        pack(corpus, tmp_path / "x.parquet")
+    with pytest.raises(DataError, match=r"S004-S005\.parquet"):
+        synfacs.read(corpus)

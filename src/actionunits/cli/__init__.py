@@ -3,12 +3,10 @@
 The library is imported inside the commands, so that ``au --help`` comes at once.
 """
 
-import errno
-import sys
-
 import typer
 
 from actionunits.cli import compare, data, detect, figure, learn, models, synth
+from actionunits.cli.boundary import boundary
 
 app = typer.Typer(
     name="au",
@@ -48,28 +46,7 @@ def version(
 
 def main() -> None:
     """Run the command; a user's mistake is one line on standard error and exit code 2."""
-    from actionunits.errors import UserError
+    from actionunits.system.processes import ending_like_ctrl_c
 
-    try:
+    with boundary(), ending_like_ctrl_c():
         app()
-    except UserError as error:
-        _stop(str(error), 2)
-    except ExceptionGroup as group:
-        for each in group.exceptions:
-            typer.echo(f"au: {each}", err=True)
-        _stop(group.message, 1)
-    except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
-        sys.stderr.close()
-        sys.exit(0)
-    except OSError as error:
-        if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS}:
-            raise
-        where = f"{error.filename}: " if error.filename else ""
-        _stop(f"{where}{error.strerror}; free some space or choose another folder", 2)
-    except KeyboardInterrupt:
-        _stop("stopped", 130)
-
-
-def _stop(message: str, code: int) -> None:
-    typer.echo(f"au: {message}", err=True)
-    sys.exit(code)

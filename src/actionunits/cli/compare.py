@@ -34,13 +34,16 @@ def compare(
     ] = None,
 ) -> None:
     """Put runs beside what their papers print, and beside the first run; say what is not alike."""
-    from actionunits.files import atomic
+    from actionunits.cli.outputs import check_output
+    from actionunits.files import atomic, writing
     from actionunits.papers.compare import compare as beside
     from actionunits.papers.compare.show import grids
 
+    if csv is not None:
+        check_output(csv, (run / name for run in runs for name in ("log.csv", "table.csv")))
     comparison = beside(runs, metric.value)
     if csv is not None:
-        with atomic(csv) as file:
+        with writing(csv), atomic(csv) as file:
             comparison.to_frame().to_csv(file, index=False)
     if json:
         import json as encoder
@@ -55,13 +58,12 @@ def compare(
 
 def show(comparison: "Comparison") -> None:
     """Print tables, and below each what to read with it."""
-    from rich.console import Console
-
+    from actionunits.cli.terminal import terminal
     from actionunits.papers.compare.show import grids
 
-    console = Console()
+    console = terminal()
     for grid in grids(comparison):
         console.print(grid.to_table())
         for line in grid.lines:
-            console.print(line, highlight=False, markup=False)
+            console.print(line)
         console.print()

@@ -39,9 +39,9 @@ def check(
     if json:
         typer.echo(found.to_json(), nl=False)
         return
-    from rich.console import Console
+    from actionunits.cli.terminal import terminal
 
-    Console().print(found.to_table())
+    terminal().print(found.to_table())
 
 
 @app.command()
@@ -58,13 +58,20 @@ def folds(
 ) -> None:
     """Say who is tested in which fold, and with how many frames; in the others they train."""
     from actionunits import datasets
+    from actionunits.cli.outputs import check_output
     from actionunits.data.prepared import MANIFEST
     from actionunits.data.splits import members
+    from actionunits.errors import DataError
     from actionunits.files import atomic, writing
 
+    if out is not None:
+        check_output(out, [root])
     is_raw = name in datasets.list_raw() and root is not None and not (root / MANIFEST).is_file()
     table = datasets.read_raw(name, root) if is_raw and root else datasets.load(name, root)
-    found = members(table.rows)
+    try:
+        found = members(table.rows)
+    except DataError as error:
+        raise DataError(f"{name if root is None else root}: {error}") from None
     if out is None:
         typer.echo(found.to_string(index=False))
         return
@@ -89,15 +96,29 @@ def prepare(
     images: Annotated[
         Path | None, typer.Option(help="fec: folder of the downloads; inside OUT without it.")
     ] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(help="fec: a host of a private network that may be asked for pictures."),
+    ] = None,
 ) -> None:
     """Align all faces and write them with their labels. Interrupted, the same command goes on."""
     from actionunits import datasets
+    from actionunits.cli.outputs import check_folder
+
+    check_folder(out, root)
 
     if datasets.has_triplets(name):
         from actionunits.datasets.fec_faces import prepare_fec
         from actionunits.detect.finder import close_look
 
-        made = prepare_fec(root, out, images=images, template=template, look=close_look())
+        made = prepare_fec(
+            root,
+            out,
+            images=images,
+            template=template,
+            hosts=allow_host or (),
+            look=close_look(),
+        )
         for line in made.lines():
             typer.echo(line)
         return

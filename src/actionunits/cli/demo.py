@@ -9,7 +9,7 @@ from av.video.stream import VideoStream
 
 from actionunits import datasets
 from actionunits.data.dataset import Faces
-from actionunits.files import atomic
+from actionunits.files import atomic, writing
 
 _SUBJECT, _TASK = "S003", "T4"  # blinks, a smile, raised brows
 _ROOM, _GRAY = 64, 110  # pixels around the aligned face, so that it has to be found
@@ -18,7 +18,7 @@ _ROOM, _GRAY = 64, 110  # pixels around the aligned face, so that it has to be f
 def photograph(folder: Path) -> Path:
     """Write the portrait of Eileen Collins (NASA, public domain) that comes with scikit-image."""
     path = folder / "astronaut.png"
-    with atomic(path) as temporary:
+    with writing(path), atomic(path) as temporary:
         temporary.write_bytes((resources.files("skimage") / "data" / "astronaut.png").read_bytes())
     return path
 
@@ -34,7 +34,7 @@ def clip(folder: Path) -> Path:
     frames = np.pad(frames, room, constant_values=_GRAY)
     rate = round(1 / chosen.rows["seconds"].diff().median())
     path = folder / "rendered.mp4"
-    with atomic(path) as temporary, av.open(str(temporary), "w") as container:
+    with writing(path), atomic(path) as temporary, av.open(str(temporary), "w") as container:
         stream = container.add_stream("mpeg4", rate=rate)
         assert isinstance(stream, VideoStream)
         stream.height, stream.width, stream.pix_fmt = *frames.shape[1:3], "yuv420p"

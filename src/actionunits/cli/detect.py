@@ -1,20 +1,15 @@
 """``au detect`` and ``au demo``."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
+    from actionunits.detect.outputs import Job
     from actionunits.detect.predict import Predictor
-    from actionunits.errors import UserError
-    from actionunits.types import Reading
-
-_SHOWN = 3  # pictures whose tables are printed; of more, the files tell
+    from actionunits.detect.run import Stopped
 
 
 def detect(
@@ -22,10 +17,10 @@ def detect(
         list[str], typer.Argument(help="Pictures, videos, folders, or the number of a camera.")
     ],
     out: Annotated[
-        Path | None, typer.Option(help="FILE.csv, FILE.parquet, or a folder: a CSV an input.")
+        str | None, typer.Option(help="FILE.csv, FILE.parquet, or a folder: a CSV an input.")
     ] = None,
     overlay: Annotated[
-        Path | None, typer.Option(help="Annotated picture or video, or a folder for them.")
+        str | None, typer.Option(help="Annotated picture or video, or a folder for them.")
     ] = None,
     model: Annotated[str, typer.Option(help="`default`, or the folder of a run.")] = "default",
     detector: Annotated[
@@ -42,6 +37,12 @@ def detect(
     ] = None,
     aligned: Annotated[bool, typer.Option("--aligned", help="Same as --detector aligned.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print rows as JSON.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the FILE.part of a run that was stopped.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Read all anew, whatever is there already.")
+    ] = False,
 ) -> None:
     """Read Action Units off pictures and video.
 
@@ -49,109 +50,125 @@ def detect(
     each AU its probability (_p), occurrence (_c, 0 or 1) and intensity (_r, 0 to 5). A frame
     without a face has a row with success 0. `--add embedding` adds the columns e0, e1, ...: the
     features that the model's last layer reads, on average over the AUs where each has its own.
+
+    Rows are in FILE.part until all are there. A run that was stopped goes on with `--resume`; into
+    a folder it goes on by itself, with the inputs that have no whole table there yet.
     """
+    from actionunits import media, weights
+
+    media.warm_up()  # while the libraries and the model load
+    from actionunits.detect import tables
+    from actionunits.detect.outputs import Job
     from actionunits.detect.predict import load
-    from actionunits.errors import UserError
+    from actionunits.detect.run import settings
+    from actionunits.errors import UserError, printable
     from actionunits.faces.detect import detector as build
     from actionunits.faces.given import BoxesFile
 
     if boxes is not None and (aligned or detector != "centerface"):
         raise UserError("--boxes already says where the faces are; leave out the other detector")
-    found = build("aligned" if aligned else detector) if boxes is None else BoxesFile(boxes)
+    if resume and overwrite:
+        raise UserError("--resume goes on, --overwrite begins anew; leave one of them out")
+    if resume and (out is None or json):
+        raise UserError("--resume goes on with a table: it needs --out, and goes without --json")
+    faces = "aligned" if aligned else detector
+    found = build(faces) if boxes is None else BoxesFile(boxes)
     predictor = load(model, detector=found, device=device)
-    _read(predictor, paths, [] if out is None else [out], overlay, json, add or ())
+    size = predictor.embedding_size(add or ())
+    problems: list[UserError] = []
+    job = Job(
+        media.sources(paths, problems.append),
+        predictor.aus,
+        size,
+        settings(model, boxes or faces, tables.columns(predictor.aus, size)),
+        "resume" if resume else "overwrite" if overwrite else "new",
+        problems,
+    )
+    inputs = [weights.locate(model), *([] if boxes is None else [boxes])]
+    outs = [] if out is None else [out]
+    stopped = _read(predictor, job, outs, overlay, json=json, add=add or (), inputs=inputs)
+    if isinstance(found, BoxesFile) and stopped is None:
+        partial = [problem.source for problem in problems if problem.source is not None]
+        for line in found.unused(job.sources, partial):
+            typer.echo(f"au: warning: {printable(line)}", err=True)
+    _end(job, stopped, outs)
 
 
 def _read(
     predictor: "Predictor",
-    paths: list[str],
-    outs: list[Path],
-    overlay: Path | None,
-    json: bool,
+    job: "Job",
+    outs: Sequence[str],
+    overlay: str | None,
+    *,
+    json: bool = False,
     add: Sequence[str] = (),
-) -> None:
-    """Read, write and print; at the end raise what could not be read, the rest being done."""
-    from rich.console import Console
-
-    from actionunits import media
-    from actionunits.detect import tables
-    from actionunits.detect.plots import overlay_writer
+    inputs: Sequence[Path] = (),
+) -> "Stopped | None":
+    """Read, write and print; what goes wrong with one file is among the problems of the job."""
+    from actionunits.cli import shown
+    from actionunits.cli.terminal import terminal
+    from actionunits.detect import outputs, plots, run
+    from actionunits.detect.places import check, is_folder
     from actionunits.detect.summary import Summary
-    from actionunits.detect.writers import writer
+    from actionunits.errors import counted, printable
+    from actionunits.files import folder
 
-    errors, console = Console(stderr=True), Console()
-    problems: list[UserError] = []
-    sources = media.sources(paths, problems.append)
-    if not sources:
-        raise _unread(problems)
-    columns = (predictor.aus, predictor.embedding_size(add))
-    summary, rows = Summary(predictor.aus), tables.Rows(*columns)
-    with ExitStack() as stack:
-        writers = [stack.enter_context(writer(out, sources, *columns)) for out in outs]
-        if overlay is not None:
-            writers.append(stack.enter_context(overlay_writer(overlay, sources, predictor.aus)))
-        advance = stack.enter_context(_progress(sources, errors))
-        try:
-            for reading in predictor.readings(sources, problems.append, add):
-                summary.add(reading)
-                for file in writers:
-                    file.add(reading)
-                if json:
-                    rows.add(reading)
-                elif len(sources) <= _SHOWN and media.is_still(reading.frame.source):
-                    for position in range(len(reading.faces)):
-                        console.print(tables.bars(reading, predictor.aus, position))
-                advance(reading)
-        except KeyboardInterrupt:  # the way to end a camera: what was read is kept
-            if not any(media.is_camera(source) for source in sources):
-                raise
-    if json:
-        typer.echo(tables.to_json(rows.table()))
-    else:
-        for table in summary.tables([s for s in sources if not media.is_still(s)]):
-            console.print(table)
-    errors.print(summary.line(), highlight=False)
-    for path in (*outs, overlay):
-        if path is not None:
-            errors.print(f"written: {path}", highlight=False)
-    if problems:
-        raise _unread(problems)
-
-
-def _unread(problems: list["UserError"]) -> ExceptionGroup["UserError"]:
-    return ExceptionGroup(f"inputs that could not be read to the end: {len(problems)}", problems)
-
-
-@contextmanager
-def _progress(sources: list[str], console: "Console") -> "Iterator[Callable[[Reading], None]]":
-    """Bar over all inputs; within a video it moves with the video's own time."""
-    from rich import progress
-
-    from actionunits import media
-
-    place = {source: index for index, source in enumerate(sources)}
-    seconds: dict[str, float] = {}
-    bar = progress.Progress(
-        progress.TextColumn("{task.description}"),
-        progress.BarColumn(bar_width=24),
-        progress.TextColumn("{task.fields[frames]} frames"),
-        progress.TimeRemainingColumn(),
-        console=console,
-        transient=True,
+    if not job.sources:
+        return None
+    errors, console = terminal(error=True), terminal()
+    written = [path for out in outs for path in outputs.files(out, job.sources)]
+    if overlay is not None:
+        written += plots.overlay_files(overlay, job.sources).values()
+    check(written, [*job.sources, *inputs])
+    for place in (*outs, *([] if overlay is None else [overlay])):
+        check([Path(place)], inputs)
+        folder(Path(place) if is_folder(place) else Path(place).parent)
+    files: dict[str, outputs.Output] = {}
+    if overlay is not None:
+        files[overlay] = plots.overlay_writer(overlay, job)
+    files |= {out: outputs.table(out, job) for out in outs}
+    held = {s for s in job.sources if outs and all(file.holds(s) for file in files.values())}
+    if held:
+        count = counted(len(job.sources), "input")
+        errors.print(f"{len(held)} of {count} read already; --overwrite reads them anew")
+    todo = run.remaining(job.sources, held.__contains__)
+    summary = Summary(job.aus)
+    bar = shown.Progress(todo, errors, summary)
+    told = shown.Json(job, console) if json else shown.Tables(job, console, summary)
+    everything = outputs.Outputs(
+        {"standard error": bar, **files, "standard output": told}, job.problems
     )
+    stopped = run.run(predictor, todo, everything, job.problems, add)
+    errors.print(summary.line())
+    for name in files:
+        if name in everything.complete:
+            errors.print(f"written: {printable(name)}", soft_wrap=True)
+    return stopped
 
-    def advance(reading: "Reading") -> None:
-        source = reading.frame.source
-        if source not in seconds:
-            seconds[source] = media.duration(source)
-        share = min(reading.frame.seconds / seconds[source], 1) if seconds[source] else 0
-        frames = bar.tasks[task].fields["frames"] + 1
-        name = Path(source).name
-        bar.update(task, description=name, completed=place[source] + share, frames=frames)
 
-    with bar:
-        task = bar.add_task("", total=len(sources), frames=0)
-        yield advance
+def _end(job: "Job", stopped: "Stopped | None", outs: Sequence[str]) -> None:
+    """Tell what could not be read, and where the user stopped."""
+    from actionunits.cli.terminal import terminal
+    from actionunits.detect.places import is_folder
+    from actionunits.detect.writers import part
+    from actionunits.errors import printable
+
+    if stopped is None and job.problems:
+        count = len(job.problems)
+        raise ExceptionGroup(f"inputs or outputs that went wrong: {count}", job.problems)
+    if stopped is None:
+        return
+    lines = [str(problem) for problem in job.problems] + [f"stopped {stopped.where()}"]
+    for out in outs:
+        if is_folder(out):
+            lines.append(f"whole tables are in {out}; the same command goes on with the others")
+        elif part(Path(out)).exists():
+            lines.append(
+                f"what was read is in {part(Path(out))}; the same command with --resume goes on"
+            )
+    for line in lines:
+        terminal(error=True).print(f"au: {printable(line)}", soft_wrap=True)
+    raise typer.Exit(130)
 
 
 def demo(
@@ -159,27 +176,29 @@ def demo(
 ) -> None:
     """Read a photograph and a rendered clip, then score the default weights on unseen people."""
     import pandas as pd
-    from rich.console import Console
 
     from actionunits import datasets
     from actionunits.cli import demo as material
+    from actionunits.cli.terminal import terminal
     from actionunits.data.splits import train_test
+    from actionunits.detect.outputs import Job
     from actionunits.detect.plots import timeline
     from actionunits.detect.predict import load
     from actionunits.learn.evaluate import evaluate
     from actionunits.weights import locate
 
-    console = Console()
+    console = terminal()
     predictor = load("default")
     for make in (material.photograph, material.clip):
         source = make(out)
         console.rule(source.name)
-        outs = [out / f"{source.stem}.{suffix}" for suffix in ("csv", "parquet")]
+        outs = [str(out / f"{source.stem}.{suffix}") for suffix in ("csv", "parquet")]
         overlay = source.with_name(f"{source.stem}-read{source.suffix}")
-        _read(predictor, [str(source)], outs, overlay, json=False)
+        job = Job([str(source)], predictor.aus)
+        _end(job, _read(predictor, job, outs, str(overlay)), outs)
     lanes = out / f"{source.stem}-timeline.png"
     timeline(pd.read_parquet(outs[1]), predictor.aus, lanes)
-    console.print(f"written: {lanes}", highlight=False)
+    console.print(f"written: {lanes}", soft_wrap=True)
     console.rule("rendered people that the weights have never seen")
     unseen = train_test(datasets.load("synfacs"), fold=1)[1]
     console.print(evaluate(locate("default"), table=unseen).to_table())

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from matplotlib.figure import Figure
 
@@ -58,7 +58,7 @@ def masks(
         choice = _choice(paths, aligned, frames, data, root, fold, subject, rows)
         return masks.figure(trained.load(run), choice, faces.numbers(aus), report)
 
-    _write(out, draw)
+    _write(out, draw, paths or ())
 
 
 @app.command()
@@ -84,7 +84,7 @@ def reconstruction(
         runs = [trained.load(each) for each in (run, *(beside or []))]
         return reconstruction.figure(runs, choice, report)
 
-    _write(out, draw)
+    _write(out, draw, paths or ())
 
 
 @app.command()
@@ -109,7 +109,7 @@ def cam(
         choice = _choice(paths, aligned, frames, data, root, fold, subject, rows)
         return cam.figure(trained.load(run), choice, faces.numbers(aus), report)
 
-    _write(out, draw)
+    _write(out, draw, paths or ())
 
 
 @app.command()
@@ -148,7 +148,7 @@ def graph(
         runs = [trained.load(each) for each in (run, *(beside or []))]
         return graph.figure(runs, choice, faces.numbers(aus), report)
 
-    _write(out, draw)
+    _write(out, draw, paths or ())
 
 
 @app.command()
@@ -172,7 +172,7 @@ def weights(
         choice = _choice(paths, aligned, frames, data, root, fold, subject, rows)
         return weights.figure(trained.load(run), choice, report)
 
-    _write(out, draw)
+    _write(out, draw, paths or ())
 
 
 @app.command()
@@ -220,17 +220,20 @@ def _choice(
     return Choice(tuple(paths or ()), aligned, frames, data, root, fold, subject, rows)
 
 
-def _write(out: Path, draw: "Callable[[Report], Figure]") -> None:
+def _write(
+    out: Path, draw: "Callable[[Report], Figure]", inputs: "Sequence[str | None]" = ()
+) -> None:
     """Draw and write; at the end raise what was left out, the rest being drawn."""
-    from rich.console import Console
-
+    from actionunits.cli.outputs import check_output
+    from actionunits.cli.terminal import terminal
     from actionunits.papers.figures import layout
 
     layout.check(out)
+    check_output(out, inputs)
     problems: list[UserError] = []
-    console = Console(stderr=True)
+    console = terminal(error=True)
     with console.status("drawing"):
         layout.save(draw(problems.append), out)
-    console.print(f"written: {out}", highlight=False)
+    console.print(f"written: {out}", soft_wrap=True)
     if problems:
         raise ExceptionGroup(f"things left out of the figure: {len(problems)}", problems)

@@ -37,9 +37,15 @@ def train(
     from actionunits.learn.recipe import load_recipe
 
     chosen = load_recipe(recipe, settings or [], ablation)
+    from actionunits.cli.outputs import check_output
+    from actionunits.learn.resume import is_begun
+    from actionunits.learn.run import RECIPE
     from actionunits.learn.train import train as run
 
-    result = run(chosen, fold, out or _folder(recipe, ablation, fold), resume=not fresh)
+    folder = out or _folder(recipe, ablation, fold)
+    if fresh or not is_begun(folder):
+        check_output(folder / RECIPE, [recipe])
+    result = run(chosen, fold, folder, resume=not fresh)
     if result.report is not None:
         _print(result.report, json)
     typer.echo(f"checkpoint: {result.checkpoint}", err=True)
@@ -109,7 +115,9 @@ def evaluate(
     json: Json = False,
 ) -> None:
     """Score a checkpoint on subjects that it never saw, with 95 % intervals over subjects."""
+    from actionunits.cli.outputs import check_output
     from actionunits.errors import UserError
+    from actionunits.learn.checkpoint import read_card
     from actionunits.learn.crossval import is_crossval, rescore
     from actionunits.learn.evaluate import evaluate as score
     from actionunits.learn.predictions import Predictions
@@ -117,6 +125,10 @@ def evaluate(
 
     place = locate(checkpoint)
     rows = None if predictions is None else Predictions(predictions)
+    if predictions is not None:
+        card = read_card(place / "fold1" if is_crossval(place) else place)
+        listed = (place / name for name in ("log.csv", "table.csv"))
+        check_output(predictions, [root or card.recipe.data.root, *listed])
     if not is_crossval(place):
         _print(score(place, fold=fold, data=data, root=root, batch=batch, predictions=rows), json)
     elif fold is None and data is None:
@@ -145,8 +157,9 @@ def recipes(
         typer.echo(encoder.dumps(listed, indent=1))
         return
     from rich import box
-    from rich.console import Console
     from rich.table import Table
+
+    from actionunits.cli.terminal import terminal
 
     if recipe is None:
         table = Table("recipe", "about", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
@@ -159,7 +172,7 @@ def recipes(
         table = Table("--ablation", "changes", title=about, box=box.SIMPLE_HEAD)
         for name, changes in ablations(recipe).items():
             table.add_row(name, ", ".join(f"{key}={value}" for key, value in changes.items()))
-    Console().print(table)
+    terminal().print(table)
 
 
 def _folder(recipe: str, ablation: str | None, fold: int | None) -> Path:
@@ -173,11 +186,11 @@ def _folds(recipe: str, ablation: str | None) -> Path:
 
 
 def _print(report: "AnyReport | CrossReport", json: bool) -> None:
-    from rich.console import Console
+    from actionunits.cli.terminal import terminal
 
     if os.environ.get("RANK", "0") != "0":  # of several processes the first speaks for all
         return
     if json:
         typer.echo(report.to_json(), nl=False)
     else:
-        Console().print(report.to_table())
+        terminal().print(report.to_table())

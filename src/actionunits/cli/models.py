@@ -17,18 +17,19 @@ def models(
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """List the models with what they cost, beside the figures of their papers."""
-    from rich.console import Console
+    from rich.text import Text
 
+    from actionunits.cli.terminal import terminal
     from actionunits.papers.complexity import measure, model_ablations, reference_recipes
 
     if recipe is None:
         wanted: list[tuple[str, str | None]] = [(r, None) for r in reference_recipes().values()]
     else:
         wanted = [(recipe, ablation) for ablation in model_ablations(recipe)]
-    with Console(stderr=True).status("measuring") as status:
+    with terminal(error=True).status("measuring") as status:
         measured = []
         for name, ablation in wanted:
-            status.update(f"measuring {name} {ablation or ''}")
+            status.update(Text(f"measuring {name} {ablation or ''}"))
             measured.append(measure(name, ablation, timed=time))
     if json:
         import json as encoder
@@ -40,8 +41,9 @@ def models(
 
 def _print(measured: "list[Complexity]") -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
+
+    from actionunits.cli.terminal import terminal
 
     caption = (
         "for one face in one frame; multiply-adds of convolutions and matrix products; ms at batch "
@@ -64,7 +66,7 @@ def _print(measured: "list[Complexity]") -> None:
             ("-" if each.ms_per_face is None else f"{each.ms_per_face:.1f}")
             + _theirs(theirs.get("ms_per_image")),
         )
-    Console().print(table)
+    terminal().print(table)
 
 
 def _theirs(value: float | None) -> str:
@@ -79,10 +81,11 @@ def export(
     ] = False,
 ) -> None:
     """Write a model as an ONNX file, and check that ONNX Runtime computes the same."""
-    from rich.console import Console
-
+    from actionunits.cli.outputs import check_output
+    from actionunits.cli.terminal import terminal
     from actionunits.learn.export import export as write
 
-    with Console(stderr=True).status("exporting"):
+    check_output(out, (), (".onnx",))
+    with terminal(error=True).status("exporting"):
         write(checkpoint, out, embedding=embedding)
     typer.echo(f"written: {out}", err=True)

@@ -22,6 +22,8 @@ Assets = Annotated[
 Corpus = Annotated[
     Path | None, typer.Argument(help="Parquet file or folder; the embedded corpus without it.")
 ]
+_LARGEST = 1_000_000  # megabytes
+_PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 
 
 @app.command()
@@ -69,8 +71,13 @@ def pack(
     megabytes: Annotated[float, typer.Option(help="Largest size of the file.")] = 30.0,
 ) -> None:
     """Merge a rendered corpus into one file of at most a given size."""
+    from actionunits.cli.outputs import check_output
+    from actionunits.errors import DataError
     from actionunits.synth.pack import pack as merge
 
+    check_output(out, [folder])
+    if not 0 < megabytes <= _LARGEST:  # nor is NaN
+        raise DataError(f"--megabytes: expected more than 0, up to {_LARGEST}, got {megabytes:g}")
     merge(folder, out, int(megabytes * 1e6))
     typer.echo(f"{out}: {out.stat().st_size / 1e6:.1f} MB", err=True)
 
@@ -101,9 +108,11 @@ def sheet(
 ) -> None:
     """Draw the contact sheet: each Action Unit at 0, 2 and 5 on several people."""
     from actionunits.aus import RENDERED, AUSet
+    from actionunits.cli.outputs import check_output
     from actionunits.errors import UserError
     from actionunits.synth.sheet import contact_sheet
 
+    check_output(out, [assets], _PICTURES)
     try:
         aus = AUSet.of(au) if au else RENDERED
     except ValueError as error:
@@ -122,8 +131,10 @@ def looks(
     landmarks: Annotated[bool, typer.Option(help="Draw the 49 landmarks.")] = False,
 ) -> None:
     """Draw random people with random expressions in random light, as a corpus shows them."""
+    from actionunits.cli.outputs import check_output
     from actionunits.synth.sheet import looks_sheet
 
+    check_output(out, [assets], _PICTURES)
     with _renderer(assets) as renderer:
         looks_sheet(renderer, out, subjects, seed, landmarks)
     typer.echo(f"written: {out}", err=True)

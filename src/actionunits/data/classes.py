@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from actionunits.data.pictures import PictureDataset, check_columns
-from actionunits.data.table import ImageStore
+from actionunits.data.stores import ImageStore
 from actionunits.data.transforms import Augment
 from actionunits.errors import DataError
 from actionunits.faces import templates

@@ -14,7 +14,8 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from actionunits.data.table import FACE_SIDE, FrameTable, ImageStore
+from actionunits.data.stores import ImageStore
+from actionunits.data.table import FACE_SIDE, FrameTable
 from actionunits.data.transforms import Augment, Transform, uniforms
 from actionunits.errors import DataError
 from actionunits.types import Batch, ClassBatch, InputSpec, TripletBatch

@@ -7,7 +7,7 @@ import pandas as pd
 from torch import Tensor
 
 from actionunits.data.dataset import AnyBatch, Faces, RandomSamples
-from actionunits.data.table import ImageStore
+from actionunits.data.stores import ImageStore
 from actionunits.data.transforms import Augment, Transform
 from actionunits.errors import DataError
 from actionunits.types import InputSpec

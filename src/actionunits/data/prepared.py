@@ -1,26 +1,30 @@
 """Prepared data sets: aligned faces with their labels, as ``au data prepare`` writes them.
 
 A folder holds a Parquet file for each sequence, its shard, and ``prepared.json``, which lists them
-and says what they are. Pages of a shard carry checksums, which are compared whenever they are read.
+and says what they are. A shard carries its checksum, which is compared before anything is read, and
+those of its pages, which are compared again with every page.
 The description is written last: a folder without it is not finished.
 """
 
-import json
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from actionunits.aus import AUSet
-from actionunits.data.table import POINTS, Coding, FrameTable, ParquetStore
-from actionunits.errors import DataError, counted
+from actionunits.aus import AUSet, Numbers
+from actionunits.data.stores import ParquetStore
+from actionunits.data.table import POINTS, Coding, FrameTable
+from actionunits.errors import DataError, counted, first_fault
+from actionunits.files import seals
+from actionunits.files.stored import read_columns
 
 MANIFEST = "prepared.json"
 KIND: Literal["prepared"] = "prepared"
@@ -79,9 +83,9 @@ class Manifest(_Values):
     """Of the data set."""
     template: str
     """How the faces are placed, see `actionunits.faces.templates`."""
-    occurrence: tuple[int, ...] | None
+    occurrence: Annotated[Numbers, Field(min_length=1)] | None
     """FACS numbers of the AUs coded 0 and 1."""
-    intensity: tuple[int, ...] | None
+    intensity: Annotated[Numbers, Field(min_length=1)] | None
     """FACS numbers of the AUs coded 0 to 5."""
     threshold: float
     """An AU occurs from this intensity on, where only intensities are coded."""
@@ -140,7 +144,9 @@ def read(name: str, root: Path | None, coding: Coding | None = None) -> FrameTab
     names = {f"{column}{suffix}": column for column in aus.columns()}
     tables = [_read(file, manifest, list(names)) for file in files]
     rows = pd.concat([table.drop_columns("landmarks").to_pandas() for table in tables])
-    landmarks = np.concatenate([_points(table["landmarks"]) for table in tables])
+    landmarks = np.concatenate(
+        [_points(file, table["landmarks"]) for file, table in zip(files, tables, strict=True)]
+    )
     return FrameTable(
         aus=aus,
         rows=rows.rename(columns=names).assign(image=np.arange(len(rows))).reset_index(drop=True),
@@ -161,7 +167,7 @@ def read_manifest(name: str, root: Path) -> Manifest:
     """
     file = root / MANIFEST
     try:
-        values = json.loads(file.read_text("utf-8"))
+        found = seals.read_json(file)
     except OSError:
         unfinished = root.is_dir() and any(read_shard(f) for f in root.glob("[!.]*.parquet"))
         raise DataError(
@@ -172,7 +178,6 @@ def read_manifest(name: str, root: Path) -> Manifest:
         ) from None
     except ValueError as error:
         raise DataError(f"{file}: damaged ({error}); run `au data prepare` again") from None
-    found: dict[str, Any] = values if isinstance(values, dict) else {}
     kind, version = found.get("kind"), found.get("version")
     if (kind, version) != (KIND, VERSION):
         raise DataError(
@@ -180,10 +185,9 @@ def read_manifest(name: str, root: Path) -> Manifest:
             f"run `au data prepare {name} ROOT OUT` with this version, into a new folder"
         )
     try:
-        manifest = Manifest.model_validate(values)
+        manifest = Manifest.model_validate(found)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
+        where = first_fault(error)
         raise DataError(f"{file}: damaged at {where}; run `au data prepare` again") from None
     if manifest.name != name:
         raise DataError(f"{root}: expected {name}, found {manifest.name}; name that or its folder")
@@ -199,17 +203,18 @@ def read_shard(file: Path) -> Shard | None:
     """What a shard says of itself; None where it is missing, damaged or something else."""
     try:
         return Shard.model_validate_json((pq.read_metadata(file).metadata or {})[METADATA])
-    except (OSError, pa.ArrowInvalid, KeyError, ValidationError):
+    except (OSError, pa.ArrowException, KeyError, ValidationError):
         return None
 
 
 def is_whole(file: Path) -> bool:
-    """Whether all that a shard holds is as it was written, by the checksum of each of its pages."""
+    """Whether a shard is as it was written, by its checksum and those of its pages."""
     try:
         with pq.ParquetFile(file, page_checksum_verification=True) as stored:
-            return all(len(stored.read_row_group(g)) for g in range(stored.num_row_groups))
+            pages = all(len(stored.read_row_group(g)) for g in range(stored.num_row_groups))
     except (OSError, pa.ArrowException):
         return False
+    return pages and seals.is_whole_parquet(file)
 
 
 def _read(file: Path, manifest: Manifest, labels: list[str]) -> pa.Table:
@@ -220,14 +225,13 @@ def _read(file: Path, manifest: Manifest, labels: list[str]) -> pa.Table:
             f"{file}: missing, damaged or of another preparation; "
             f"run the same `au data prepare {manifest.name}` again"
         )
-    parts = [name for name in pq.read_schema(file).names if name == "part"]
-    columns = ["subject", "task", "frame", *parts, *labels, "landmarks", "found"]
-    try:
-        table = pq.read_table(file, columns=columns, page_checksum_verification=True)
-    except (OSError, pa.ArrowException) as error:
-        raise DataError(
-            f"{file}: damaged ({error}); run the same `au data prepare {manifest.name}` again"
-        ) from error
+    columns = {"subject": pa.string(), "task": pa.string(), "frame": pa.int64()}
+    if "part" in pq.read_schema(file).names:
+        columns |= {"part": pa.int64()}
+    columns |= dict.fromkeys(labels, pa.float32())
+    columns |= {"landmarks": pa.list_(pa.float32()), "found": pa.bool_()}
+    again = f"run the same `au data prepare {manifest.name}` again"
+    table = read_columns(file, columns, again, optional=(*labels, "landmarks"))
     if len(table) != manifest.shards[file.name]:
         raise DataError(
             f"{file}: expected {counted(manifest.shards[file.name], 'frame')}, found "
@@ -236,9 +240,11 @@ def _read(file: Path, manifest: Manifest, labels: list[str]) -> pa.Table:
     return table
 
 
-def _points(column: pa.ChunkedArray) -> np.ndarray:
+def _points(file: Path, column: pa.ChunkedArray) -> np.ndarray:
     """Landmarks (N, 49, 2) float32 of lists of their 98 coordinates; NaN where there is none."""
     lists = column.combine_chunks()
+    if set(pc.list_value_length(lists.drop_null()).to_pylist()) - {POINTS * 2}:
+        raise DataError(f"{file}: expected {POINTS} landmarks a frame; prepare it again")
     points = np.full((len(lists), POINTS * 2), np.nan, np.float32)
     points[lists.is_valid().to_numpy(zero_copy_only=False)] = (
         lists.flatten().to_numpy().reshape(-1, POINTS * 2)

@@ -25,7 +25,9 @@ def parts(rows: pd.DataFrame) -> np.ndarray:
         numbers = rows["part"]
         spread = numbers.groupby(subject).nunique()
         if (spread > 1).any():
-            raise DataError(f"subject {spread.idxmax()} is in more than one part")
+            raise DataError(
+                f"subject {spread.idxmax()!r} is in more than one part; give each subject one"
+            )
     expected = list(range(1, FOLDS + 1))
     found = sorted(numbers.unique().tolist())
     if found != expected:

@@ -1,19 +1,17 @@
 """Every data set becomes a `FrameTable`: labels, landmarks and references to aligned faces."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
-from pathlib import Path
-from typing import Literal, Protocol
+from functools import cached_property
+from typing import Literal
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 
 from actionunits.aus import AUSet
 from actionunits.data.people import NOBODY_KNOWS, named
+from actionunits.data.stores import ImageStore
 from actionunits.errors import DataError, counted
 from actionunits.types import LabelStats
 
@@ -21,112 +19,8 @@ Coding = Literal["occurrence", "intensity"]
 
 FACE_SIDE = 256  # an aligned face is stored at this many pixels
 POINTS = 49
-_KEPT_GROUPS = 4096
+_FARTHEST = 100 * FACE_SIDE  # pixels that a landmark may be off
 _KEY = ["subject", "task", "frame"]
-
-
-class ImageStore(Protocol):
-    """Encoded pictures by number. Picklable, so that it can travel to the workers of a loader."""
-
-    def __len__(self) -> int:
-        """Return the number of pictures."""
-        ...
-
-    def read(self, index: int) -> bytes:
-        """Return the bytes of one picture (JPEG or PNG)."""
-        ...
-
-    def name(self, index: int) -> str:
-        """Say where a picture is, for error messages."""
-        ...
-
-
-class FileStore:
-    """One picture a file."""
-
-    def __init__(self, paths: Iterable[Path | str]) -> None:
-        self._paths = [str(path) for path in paths]
-
-    def __len__(self) -> int:
-        return len(self._paths)
-
-    def read(self, index: int) -> bytes:
-        """Return the bytes of one file.
-
-        Raises:
-            DataError: the file cannot be read.
-        """
-        try:
-            return Path(self._paths[index]).read_bytes()
-        except OSError as error:
-            raise DataError(f"{self._paths[index]}: cannot be read: {error.strerror}") from error
-
-    def name(self, index: int) -> str:
-        """Return the path."""
-        return self._paths[index]
-
-
-class ParquetStore:
-    """The ``image`` column of Parquet files, one file after the other.
-
-    A row group is read when one of its pictures is first wanted, and those last wanted are kept,
-    encoded as they are: about 2 GB of photographs in groups of 16. Only the paths are pickled.
-    """
-
-    def __init__(self, files: Iterable[Path | str]) -> None:
-        self.__setstate__([str(file) for file in files])
-
-    def __getstate__(self) -> list[str]:
-        return self._files
-
-    def __setstate__(self, files: list[str]) -> None:
-        self._files = files
-        self._metadata = [pq.read_metadata(file) for file in files]
-        groups = [(f, g) for f, m in enumerate(self._metadata) for g in range(m.num_row_groups)]
-        rows = [self._metadata[file].row_group(group).num_rows for file, group in groups]
-        self._groups = groups
-        self._starts = np.cumsum([0, *rows])
-        self._images = lru_cache(_KEPT_GROUPS)(self._read_group)
-
-    def __len__(self) -> int:
-        return int(self._starts[-1])
-
-    def read(self, index: int) -> bytes:
-        """Return the bytes of one picture.
-
-        Raises:
-            DataError: its file is damaged, by the checksums that it was written with.
-        """
-        place, row = self._locate(index)
-        content: bytes = self._images(place)[row].as_py()
-        return content
-
-    def name(self, index: int) -> str:
-        """Return file and row, rows counted from 0."""
-        file, _ = self._groups[self._locate(index)[0]]
-        before = sum(metadata.num_rows for metadata in self._metadata[:file])
-        return f"{self._files[file]}, row {index - before}"
-
-    def _locate(self, index: int) -> tuple[int, int]:
-        """Row group and row in it."""
-        place = int(np.searchsorted(self._starts, index, side="right")) - 1
-        return place, int(index - self._starts[place])
-
-    def _read_group(self, place: int) -> pa.ChunkedArray:
-        file, group = self._groups[place]
-        source = pq.ParquetFile(
-            self._files[file],
-            metadata=self._metadata[file],
-            memory_map=True,
-            page_checksum_verification=True,
-        )
-        try:
-            with source:
-                return source.read_row_group(group, columns=["image"])["image"].combine_chunks()
-        except (OSError, pa.ArrowException) as error:
-            raise DataError(
-                f"{self._files[file]}: damaged ({error}); make it anew by the command that wrote it"
-            ) from error
 
 
 @dataclass(frozen=True)
@@ -178,10 +72,17 @@ class FrameTable:
             first = "/".join(str(v) for v in self.rows.loc[twice, _KEY].iloc[0])
             many = counted(int(twice.sum()), "row")
             raise DataError(f"a frame must occur once: {many} too many, the first is {first}")
+        absent = self.rows[_KEY].isna().any(axis=1)
+        if absent.any():
+            raise DataError(
+                f"expected a subject, a task and a frame in each row, found an empty cell in "
+                f"row {int(absent.to_numpy().argmax()) + 1}"
+            )
         self._check_labels()
         if self.landmarks is not None and self.landmarks.shape != (len(self), POINTS, 2):
             expected = (len(self), POINTS, 2)
             raise DataError(f"expected landmarks of shape {expected}, got {self.landmarks.shape}")
+        self._check_landmarks()
         pictures = self.rows["image"]
         if len(self) and not 0 <= pictures.min() <= pictures.max() < len(self.images):
             raise DataError(
@@ -189,7 +90,10 @@ class FrameTable:
             )
 
     def _check_labels(self) -> None:
-        labels = self.labels
+        try:
+            labels = self.labels
+        except (TypeError, ValueError) as error:
+            raise DataError(f"expected numbers in the columns of the AUs: {error}") from None
         if self.coding == "intensity":
             wrong, scale = (labels < 0) | (labels > 5), "0 to 5"
         else:
@@ -200,6 +104,21 @@ class FrameTable:
             raise DataError(
                 f"expected labels of {scale} (empty where not coded), found "
                 f"{labels[row, column]:g} for {self.aus.columns()[column]} at {frame}"
+            )
+
+    def _check_landmarks(self) -> None:
+        if self.landmarks is None:
+            return
+        known = ~np.isnan(self.landmarks).any((1, 2))
+        near = self.landmarks.clip(-2 * _FARTHEST, 2 * _FARTHEST)  # no infinite extents
+        points = np.where(known[:, None, None], near, 0)
+        extent = np.ptp(points, axis=1).min(-1)  # (N,) pixels
+        wrong = known & ((abs(points).max((1, 2)) > _FARTHEST) | (extent <= 0))
+        if wrong.any():
+            frame = "/".join(str(v) for v in self.rows[_KEY].iloc[int(wrong.argmax())])
+            raise DataError(
+                f"the landmarks of {counted(int(wrong.sum()), 'frame')} are no face's, the first "
+                f"is {frame}: they coincide, lie on one line or are far outside the picture"
             )
 
     def __len__(self) -> int:

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from actionunits.data.pictures import PictureDataset, check_columns
-from actionunits.data.table import FrameTable, ImageStore
+from actionunits.data.stores import ImageStore
+from actionunits.data.table import FrameTable
 from actionunits.data.transforms import Augment
 from actionunits.errors import DataError, counted
 from actionunits.types import InputSpec, TripletBatch

@@ -5,6 +5,7 @@ out is a function ``read(root) -> RawTable``, and becomes a `FrameTable` when it
 The function may be that of another package, in its entry points ``actionunits.datasets``.
 """
 
+import difflib
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
@@ -87,18 +88,23 @@ def read_raw(name: str, root: Path | str) -> RawTable:
 
     Raises:
         DataError: there is no such data set, or nothing in it can be used.
-        PluginError: it is one of another package, which cannot be imported.
+        PluginError: it is one of another package, which cannot be imported or fails.
     """
     _check_name(name, list_raw())
-    reader = _RAW[name] if name in _RAW else plugins.load("actionunits.datasets", name)
-    table: RawTable = reader(Path(root))
+    if name in _RAW:
+        return _RAW[name](Path(root))
+    reader = plugins.load("actionunits.datasets", name)
+    with plugins.running("actionunits.datasets", name):
+        table: RawTable = reader(Path(root))
     return table
 
 
 def _check_name(name: str, known: Iterable[str], kind: str = "") -> None:
     if name not in known:
         names = ", ".join(sorted(known))
-        raise DataError(f"there is no data set {kind}{name!r}; known: {names}")
+        close = difflib.get_close_matches(name, names.split(", "), n=1)
+        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        raise DataError(f"there is no data set {kind}{name!r}{hint}; known: {names}")
 
 
 def load_classes(name: str, root: Path | str | None = None) -> tuple[ClassTable, ClassTable]:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from actionunits.data.classes import ClassTable
-from actionunits.data.table import FileStore
+from actionunits.data.stores import FileStore
 from actionunits.errors import DataError
 
 EXPRESSIONS = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger")

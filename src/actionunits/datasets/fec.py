@@ -7,18 +7,18 @@ reads what came of that.
 """
 
 import csv
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from actionunits.data.table import ParquetStore
+from actionunits.data.stores import ParquetStore
 from actionunits.data.triplets import TripletTable
 from actionunits.errors import DataError
+from actionunits.files import seals
+from actionunits.files.stored import json_object, read_columns
 
 PARTS = ("train", "test")
 FACE = ["url", "left", "right", "top", "bottom"]
@@ -27,6 +27,11 @@ TRIPLETS, SHARDS = "triplets.parquet", "faces-*.parquet"
 VERSION = 2
 VOTES = 4  # of the usual six, for the odd face
 _MARGINS = {"ONE_CLASS_TRIPLET": 0.1, "TWO_CLASS_TRIPLET": 0.2, "THREE_CLASS_TRIPLET": 0.2}
+_TRIPLET = {
+    **dict.fromkeys(("part", "kind"), pa.string()),
+    **dict.fromkeys(("first", "second", "odd"), pa.int64()),
+    "margin": pa.float64(),
+}
 _STARTS = (0, 5, 10)  # of the three faces among the cells of a row
 _TYPE, _VOTES = 15, 17  # each vote follows the number of its annotator
 
@@ -128,23 +133,29 @@ def read(root: Path | None) -> tuple[TripletTable, TripletTable]:
         )
     file = root / TRIPLETS
     try:
-        table, images = pq.read_table(file), ParquetStore(sorted(root.glob(SHARDS)))
-    except FileNotFoundError:
+        if not file.is_file():
+            raise DataError(
+                f"{root}: expected prepared triplets of FEC, found no {TRIPLETS}; run "
+                f"`au data prepare fec ROOT {root}` to its end"
+            )
+        again = f"run `au data prepare fec ROOT {root}` again"
+        table = read_columns(file, _TRIPLET, again)
+        images = ParquetStore(sorted(root.glob(SHARDS)))
+        card = json_object((table.schema.metadata or {}).get(b"actionunits", b"{}"))
+    except (OSError, pa.ArrowException, ValueError) as error:
         raise DataError(
-            f"{root}: expected prepared triplets of FEC, found no {TRIPLETS}; run "
-            f"`au data prepare fec ROOT {root}` to its end"
-        ) from None
-    except (OSError, pa.ArrowInvalid) as error:
-        raise DataError(
-            f"{root}: {TRIPLETS} or a file of faces is damaged ({error}); run "
-            f"`au data prepare fec ROOT {root}` again"
+            f"{root}: {TRIPLETS} or a file of faces is damaged ({error}); {again}"
         ) from error
-    card = json.loads((table.schema.metadata or {}).get(b"actionunits", b"{}"))
     template = card.pop("template", None)
     if card != {"kind": "fec", "version": VERSION, "faces": len(images)}:
         raise DataError(
             f"{file}: expected triplets of the {len(images)} faces beside it in version {VERSION}, "
             f"found {card.get('faces')} in version {card.get('version')}; run "
+            f"`au data prepare fec ROOT {root}` again"
+        )
+    if not seals.is_whole_parquet(file):
+        raise DataError(
+            f"{file}: damaged: it is not what its checksum says; run "
             f"`au data prepare fec ROOT {root}` again"
         )
     rows = table.to_pandas()

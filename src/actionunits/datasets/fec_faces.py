@@ -2,8 +2,9 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,14 +17,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from actionunits.data.table import FACE_SIDE
 from actionunits.datasets.fec import FACE, PARTS, SHARDS, TRIPLETS, VERSION, VOTES, annotations
-from actionunits.datasets.fetch import fetch, picture, unknown
+from actionunits.datasets.fetch import Missing, fetch, picture, unknown
 from actionunits.datasets.room import FACE_BYTES, Need, check_room
 from actionunits.errors import DataError, MediaError, counted
 from actionunits.faces import templates
 from actionunits.faces.align import FloatArray, warp
 from actionunits.faces.centerface import CenterFace
 from actionunits.faces.detections import Detections, Detector
-from actionunits.files import atomic, writing
+from actionunits.files import alone, atomic, seals, writing
 from actionunits.media import encode_jpeg, read_image
 from actionunits.types import Frame
 
@@ -37,6 +38,7 @@ _OVERLAP = 0.2  # of the annotated box and the detected one, over their union
 _QUALITY = 95  # of the JPEGs
 _ROW_GROUP = 16  # faces that are read at once
 
+_Get = Callable[[Iterable[str]], dict[str, Missing]]  # what could not be had of some addresses
 Look = Callable[[Sequence[Frame], FloatArray], FloatArray]
 """N frames and the five points (N, 5, 2) of the face in each to its 49 landmarks (N, 49, 2)."""
 
@@ -90,6 +92,7 @@ def prepare_fec(
     images: Path | None = None,
     template: str = templates.CANONICAL,
     votes: int = VOTES,
+    hosts: Collection[str] = (),
     threads: int = 4,
     detector: Detector | None = None,
     look: Look | None = None,
@@ -107,6 +110,7 @@ def prepare_fec(
         images: folder of the downloads, kept for the next time; one in `out` where not given.
         template: how faces are placed, one of `actionunits.faces.templates.list_templates`.
         votes: how many annotators must have found the odd face; more than half in any case.
+        hosts: names of private networks that may be asked for pictures; others there are not.
         threads: pictures asked for at a time.
         detector: finds the five points of the faces; `CenterFace` where not given.
         look: finds 49 landmarks for a template that needs them, such as
@@ -119,7 +123,7 @@ def prepare_fec(
     Raises:
         DataError: the template needs landmarks and nobody finds them, the folder is of another
             template, the tables cannot be read, the votes never agree so far, or there is no room.
-        UserError: something cannot be written.
+        UserError: something cannot be written, or another process prepares into the folder.
     """
     placing = _placing(root, template, detector or CenterFace(threads=1), look)
     _claim(out, template)
@@ -136,14 +140,16 @@ def prepare_fec(
     faces = listed.faces.iloc[used].reset_index(drop=True)
     agreed[_CORNERS] = numbers.reshape(-1, 3)  # among the faces that are used
     _check_room(faces, out, images, console)
-    reasons = _align_all(faces, out, images, threads, placing, console)
-    there = np.array([reason is None for reason in reasons], dtype=bool)
-    lost = faces.assign(reason=np.array(reasons, dtype=object))[~there]
-    for name, table in ((LOST, lost), (MALFORMED, listed.malformed)):
-        with writing(out / name), atomic(out / name) as file:
-            table.to_csv(file, index=False)
-    whole = there[agreed[_CORNERS].to_numpy()].all(1)
-    _write_triplets(agreed[whole], len(faces), template, out / TRIPLETS)
+    with alone(out):
+        get = partial(fetch, cache=images, hosts=hosts, threads=threads)
+        reasons = _align_all(faces, out, images, get, placing, console)
+        there = np.array([reason is None for reason in reasons], dtype=bool)
+        lost = faces.assign(reason=np.array(reasons, dtype=object))[~there]
+        for name, table in ((LOST, lost), (MALFORMED, listed.malformed)):
+            with writing(out / name), atomic(out / name) as file:
+                table.to_csv(file, index=False)
+        whole = there[agreed[_CORNERS].to_numpy()].all(1)
+        _write_triplets(agreed[whole], len(faces), template, out / TRIPLETS)
     counts = _counts(listed.triplets, agreed, agreed[whole])
     return Prepared(int(there.sum()), lost, listed.malformed, counts)
 
@@ -177,10 +183,9 @@ def _claim(out: Path, template: str) -> None:
 
 def _template(file: Path) -> str | None:
     """How the faces of a shard are placed; None where it is damaged, and so will be made anew."""
-    try:
-        return (pq.read_schema(file).metadata or {}).get(b"template", b"").decode() or None
-    except (OSError, pa.ArrowInvalid):
+    if not seals.is_whole_parquet(file):
         return None
+    return (pq.read_schema(file).metadata or {}).get(b"template", b"").decode() or None
 
 
 def _check_room(faces: pd.DataFrame, out: Path, images: Path, console: Console) -> None:
@@ -205,7 +210,7 @@ def _align_all(
     faces: pd.DataFrame,
     out: Path,
     images: Path,
-    threads: int,
+    get: _Get,
     placing: _Placing,
     console: Console,
 ) -> list[str | None]:
@@ -220,7 +225,7 @@ def _align_all(
             file = _shard_file(out, start)
             files.add(file)
             earlier = _read_shard(file, part, placing.template)
-            cuts = _repair(part, earlier, images, threads, placing)
+            cuts = _repair(part, earlier, images, get, placing)
             if cuts != earlier:
                 (out / TRIPLETS).unlink(missing_ok=True)  # from here on they may not be whole
                 _write_shard(part, cuts, placing.template, file)
@@ -236,12 +241,12 @@ def _repair(
     faces: pd.DataFrame,
     earlier: list[_Cut | None],
     images: Path,
-    threads: int,
+    get: _Get,
     placing: _Placing,
 ) -> list[_Cut]:
     """Align the faces that were not seen to in earlier runs."""
     wanted = faces[[cut is None or not cut.final for cut in earlier]]
-    missing = fetch(wanted["url"], images, threads=threads)
+    missing = get(wanted["url"])
     by_picture = [(str(url), rows) for url, rows in wanted.groupby("url", sort=False)]
 
     def cut(of: tuple[str, pd.DataFrame]) -> list[_Cut]:
@@ -310,16 +315,14 @@ def _five(found: Detections, box: FloatArray) -> FloatArray | None:
 
 def _read_shard(file: Path, faces: pd.DataFrame, template: str) -> list[_Cut | None]:
     """What became of these faces in earlier runs; None where that is not known."""
+    if not seals.is_whole_parquet(file):
+        return [None] * len(faces)
     try:
         table = pq.read_table(file, page_checksum_verification=True)
         placed = (table.schema.metadata or {}).get(b"template") == template.encode()
         same = placed and table.select(FACE).to_pandas().equals(faces)
         columns = [table[name].to_pylist() for name in _Cut._fields]
-    except (
-        OSError,
-        pa.ArrowException,
-        KeyError,
-    ):  # not there, damaged or something else: made anew
+    except (OSError, pa.ArrowException, KeyError):  # damaged or something else: made anew
         return [None] * len(faces)
     return [_Cut(*row) for row in zip(*columns, strict=True)] if same else [None] * len(faces)
 
@@ -333,20 +336,26 @@ def _write_shard(faces: pd.DataFrame, cuts: list[_Cut], template: str, file: Pat
         table = table.append_column(name, pa.array(columns[name], kind))
     packed = {name: "NONE" if name == "image" else "ZSTD" for name in table.column_names}
     with writing(file), atomic(file) as temporary:
-        pq.write_table(
-            table,
-            temporary,
-            row_group_size=_ROW_GROUP,
-            compression=packed,
-            write_page_checksum=True,
-        )
+        _write_sealed(table, temporary, _ROW_GROUP, packed)
 
 
 def _write_triplets(triplets: pd.DataFrame, faces: int, template: str, file: Path) -> None:
     card = {"kind": "fec", "version": VERSION, "faces": faces, "template": template}
     table = pa.Table.from_pandas(triplets, preserve_index=False)
     with writing(file), atomic(file) as temporary:
-        pq.write_table(table.replace_schema_metadata({"actionunits": json.dumps(card)}), temporary)
+        described = table.replace_schema_metadata({"actionunits": json.dumps(card)})
+        _write_sealed(described, temporary, len(table) or 1, "ZSTD")
+
+
+def _write_sealed(
+    table: pa.Table, file: Path, group: int, compression: str | dict[str, str]
+) -> None:
+    with pq.ParquetWriter(
+        file, table.schema, compression=compression, write_page_checksum=True
+    ) as writer:
+        writer.write_table(table, group)
+        writer.add_key_value_metadata({seals.KEY: seals.BLANK})
+    seals.seal(file)
 
 
 def _counts(listed: pd.DataFrame, agreed: pd.DataFrame, kept: pd.DataFrame) -> pd.DataFrame:

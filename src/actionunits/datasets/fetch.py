@@ -1,23 +1,23 @@
 """Pictures from the web in a folder that remembers which are there and which are gone for good."""
 
 import hashlib
+import io
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException, InvalidURL
 from pathlib import Path
 from typing import NamedTuple
 from urllib.error import HTTPError
-from urllib.parse import urlsplit
-from urllib.request import Request, urlopen
 
+from PIL import Image
+
+from actionunits.datasets.web import UnwelcomeError, get
 from actionunits.files import atomic, writing
 
-_SCHEMES = {"http", "https", "file"}
+_FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
 _PASSING = {408, 425, 429}  # codes from 400 on that do not say that the picture is gone
-_REMOVED = "photo_unavailable"  # Flickr shows a picture of this name for those that were removed
 _GONE = ".gone"  # suffix of a note that a picture is gone for good
-_HEADERS = {"User-Agent": "actionunits (pictures of a research data set)"}
 
 
 class Missing(NamedTuple):
@@ -52,6 +52,7 @@ def fetch(
     urls: Iterable[str],
     cache: Path,
     *,
+    hosts: Collection[str] = (),
     threads: int = 4,
     tries: int = 3,
     timeout: float = 20.0,
@@ -60,8 +61,9 @@ def fetch(
     """Get what is not in the folder yet; what is there, or known to be gone, is not asked for.
 
     Args:
-        urls: addresses ``http:``, ``https:`` or ``file:``.
+        urls: addresses ``http:`` or ``https:``.
         cache: the folder; made where it is missing. `picture` says where in it a picture is.
+        hosts: names of private networks that may be asked; others there are not.
         threads: pictures asked for at a time.
         tries: how often one is asked for while the answer may be a passing one.
         timeout: seconds after which there is no answer.
@@ -77,7 +79,7 @@ def fetch(
     pool = ThreadPoolExecutor(threads, "fetch")
     missing = {}
     try:
-        results = pool.map(lambda url: _fetch(url, cache, tries, timeout, pause), wanted)
+        results = pool.map(lambda url: _fetch(url, cache, hosts, tries, timeout, pause), wanted)
         for url, why in zip(wanted, results, strict=True):
             if why is not None:
                 missing[url] = why
@@ -86,7 +88,9 @@ def fetch(
     return missing
 
 
-def _fetch(url: str, cache: Path, tries: int, timeout: float, pause: float) -> Missing | None:
+def _fetch(
+    url: str, cache: Path, hosts: Collection[str], tries: int, timeout: float, pause: float
+) -> Missing | None:
     file = picture(cache, url)
     gone = file.with_suffix(_GONE)
     if file.is_file():
@@ -94,10 +98,10 @@ def _fetch(url: str, cache: Path, tries: int, timeout: float, pause: float) -> M
     if gone.is_file():
         return Missing(gone.read_text("utf-8"), final=True)
     reason = ""
-    for attempt in range(1 if url.startswith("file:") else tries):  # a file is there or not
+    for attempt in range(tries):
         time.sleep(pause * 2 ** (attempt - 1) if attempt else 0)
         try:
-            content = _download(url, timeout)
+            content = _download(url, timeout, hosts)
         except _GoneError as error:
             with writing(gone), atomic(gone) as temporary:
                 temporary.write_text(str(error), encoding="utf-8")
@@ -111,27 +115,28 @@ def _fetch(url: str, cache: Path, tries: int, timeout: float, pause: float) -> M
     return Missing(reason, final=False)
 
 
-def _download(url: str, timeout: float) -> bytes:
-    """What is at an address.
+def _download(url: str, timeout: float, hosts: Collection[str]) -> bytes:
+    """The picture at an address.
 
     Raises:
-        _GoneError: there is nothing, for good.
-        OSError: there was no answer, or a passing one.
+        _GoneError: there is none, for good.
+        OSError: there was no answer, a passing one, or one that is no picture.
         HTTPException: the answer broke off.
     """
     try:
-        if urlsplit(url).scheme not in _SCHEMES:
-            raise _GoneError("not an address of a picture")
-        with urlopen(Request(url, headers=_HEADERS), timeout=timeout) as response:
-            if _REMOVED in response.url:
-                raise _GoneError("removed by its owner")
-            content: bytes = response.read()
+        content = get(url, timeout, hosts)
     except HTTPError as error:
-        if 400 <= error.code < 500 and error.code not in _PASSING:
+        if 300 <= error.code < 500 and error.code not in _PASSING:
             raise _GoneError(f"HTTP {error.code} {error.reason}") from error
         raise
+    except UnwelcomeError as error:
+        raise _GoneError(str(error)) from error
     except (InvalidURL, ValueError) as error:
         raise _GoneError(f"not an address ({error})") from error
-    if not content:
-        raise OSError("an empty answer")
+    try:
+        with Image.open(io.BytesIO(content), formats=_FORMATS) as picture:
+            picture.verify()
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        # a page of an inn's network, say, which is no reason to give the picture up
+        raise OSError(f"not a picture of {', '.join(_FORMATS)}") from error
     return content

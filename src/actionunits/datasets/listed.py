@@ -19,8 +19,8 @@ are dealt out in turn. Without ``task`` a video is a task, and all pictures of a
 Without ``frame`` the pictures of a person and task are numbered from 1 as they are listed.
 """
 
-import codecs
 import io
+import os
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -31,7 +31,8 @@ from actionunits.aus import ALL, AUSet
 from actionunits.data.prepared import Excluded
 from actionunits.datasets.folders import NOT_CODED, au_of, reading
 from actionunits.datasets.raw import RawTable
-from actionunits.errors import DataError
+from actionunits.errors import DataError, brief
+from actionunits.files.lists import decoded, numbers, separator
 from actionunits.media import VIDEOS
 
 NOBODY = "unknown"
@@ -46,7 +47,6 @@ _MEANT = {
 _PATHS = ("image", "video", "file", "path", "input")
 _LABEL = re.compile(r"(au_?\d+)(?:_(c|occurrence|r|intensity))?")
 _LIKE_LABEL = re.compile(r"au[ _-]?\d")
-_DECIMAL = re.compile(r"^(-?\d+),(\d+)$")
 _NAMED = 5  # columns that a sentence names
 _KEY = ["subject", "task", "frame"]
 
@@ -103,14 +103,12 @@ def read(root: Path) -> RawTable:
 
 def _table(file: Path) -> pd.DataFrame:
     """Read the cells as text, by line, and the names of the columns in lower case."""
-    text = _text(file)
-    heading = text.partition("\n")[0]
-    separator = max(",;\t", key=heading.count)
     with reading(file):
+        text = decoded(file.read_bytes())
         # Read without a header, no line may be longer than the first.
         table = pd.read_csv(
             io.StringIO(text),
-            sep=separator,
+            sep=separator(text),
             header=None,
             dtype=str,
             skipinitialspace=True,
@@ -125,18 +123,6 @@ def _table(file: Path) -> pd.DataFrame:
     if listed.empty:
         raise DataError(f"{file}: lists no frames")
     return listed
-
-
-def _text(file: Path) -> str:
-    """What a file holds, in whichever of the usual encodings."""
-    with reading(file):
-        content = file.read_bytes()
-        if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            return content.decode("utf-16")
-        try:
-            return content.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            return content.decode("cp1252", errors="replace")
 
 
 def _path_column(file: Path, listed: pd.DataFrame) -> str:
@@ -201,7 +187,7 @@ def _places(file: Path, listed: pd.DataFrame, source: str) -> tuple[pd.DataFrame
     """Who, when and where: all columns but the codes, and the lines in which one is missing."""
     names = listed[source].fillna("")
     files = {name: file.parent / name for name in names.unique()}
-    there = {name: path.is_file() for name, path in files.items()}
+    there = {name: os.path.isfile(path) for name, path in files.items()}  # whatever its name
     video = names.map({name: path.suffix.lower() in VIDEOS for name, path in files.items()})
     faults = [_Fault(source, ~names.map(there), "there is no such file")]
     task = names.map({name: path.stem for name, path in files.items()}).where(video, "T1")
@@ -239,8 +225,7 @@ def _codes(
     Raises:
         DataError: intensities are called as occurrences are.
     """
-    points = listed[label].str.replace(_DECIMAL, r"\1.\2", regex=True)
-    codes = pd.to_numeric(points, errors="coerce").astype(float)
+    codes = numbers(listed[label])
     unknown = listed[label].isna() | codes.isin(_NOT_CODED)
     levels = codes.between(0, 5) & ~codes.isin((0, 1))
     if top == 1 and levels.any():
@@ -264,7 +249,9 @@ def _sift(
     for column, lines, expected in faults:
         wrong = lines & kept
         if wrong.any():
-            reason = f"{expected}; found {listed.loc[wrong, column].iloc[0]!r}, {_first(wrong)}"
+            reason = (
+                f"{expected}; found {brief(listed.loc[wrong, column].iloc[0])}, {_first(wrong)}"
+            )
             excluded.append(Excluded(column, int(wrong.sum()), reason))
             kept &= ~wrong
     whole = {name: "int64" for name in ("frame", "position", "part") if name in rows}

@@ -1,16 +1,13 @@
 """Prepare a data set: align the faces of all its sequences and write them with their labels."""
 
-import json
 import multiprocessing
 import os
-import signal
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import (
     FIRST_COMPLETED,
     Executor,
     Future,
-    ProcessPoolExecutor,
     ThreadPoolExecutor,
     wait,
 )
@@ -42,7 +39,8 @@ from actionunits.datasets.shard import Job, checksum, write
 from actionunits.errors import DataError, UserError, counted
 from actionunits.faces import templates
 from actionunits.faces.main_face import FIVE_POINTS, Finder
-from actionunits.files import atomic, writing
+from actionunits.files import alone, atomic, seals, writing
+from actionunits.system import processes
 
 
 def prepare(
@@ -76,6 +74,7 @@ def prepare(
     Raises:
         DataError: nobody has landmarks for the template, the folder is that of another data set or
             template, or there is no room.
+        UserError: another process writes into the folder, or it cannot be written.
         ExceptionGroup: some sequences failed; all others are there.
     """
     console = console or Console(stderr=True)
@@ -88,13 +87,14 @@ def prepare(
     what = f"{counted(missing, 'frame')} to prepare in {counted(len(files), 'sequence')}"
     check_room([Need(out, what, missing * FACE_BYTES)], console)
     most = min(workers or os.cpu_count() or 1, len(files))
-    failures = _write_all(raw, out, template, finder, most, console)
-    if failures:
-        some = counted(len(failures), "sequence")
-        raise ExceptionGroup(f"{some} could not be prepared", failures)
-    manifest = _describe(raw, out, template, list(files))
-    with writing(out / MANIFEST), atomic(out / MANIFEST) as file:
-        file.write_text(json.dumps(manifest.model_dump(mode="json"), indent=1) + "\n", "utf-8")
+    with alone(out):
+        failures = _write_all(raw, out, template, finder, most, console)
+        if failures:
+            some = counted(len(failures), "sequence")
+            raise ExceptionGroup(f"{some} could not be prepared", failures)
+        manifest = _describe(raw, out, template, list(files))
+        with writing(out / MANIFEST), atomic(out / MANIFEST) as file:
+            seals.write_json(file, manifest.model_dump(mode="json"))
     return manifest
 
 
@@ -127,6 +127,8 @@ def _claim(out: Path, name: str, template: str, files: list[str]) -> dict[str, i
         if shard is None:
             continue
         if (shard.name, shard.template) != (name, template):
+            if not is_whole(out / file):
+                continue
             raise DataError(
                 f"{out} holds {shard.name} with the template {shard.template}, not {name} with "
                 f"{template}; give another folder"
@@ -150,7 +152,7 @@ def _write_all(
     pending: dict[Future[None], Job] = {}
     with (
         Progress(
-            TextColumn(raw.name),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
@@ -263,7 +265,7 @@ def _pool(
     """Processes, or for a single worker a thread, which starts at once."""
     if workers == 1:
         return ThreadPoolExecutor(1, "prepare", _start, (stop, done))
-    return ProcessPoolExecutor(workers, context, _start_process, (stop, done))
+    return processes.pool(workers, context, _start_process, stop, done)
 
 
 def _start(stop: Event, done: "Synchronized[int]") -> None:
@@ -273,7 +275,6 @@ def _start(stop: Event, done: "Synchronized[int]") -> None:
 
 def _start_process(stop: Event, done: "Synchronized[int]") -> None:
     _start(stop, done)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which sets `stop`
     torch.set_num_threads(1)
 
 

@@ -70,11 +70,21 @@ class RawTable:
                 f"{self.root}: listed more than once: {counted(int(twice.sum()), 'frame')}, "
                 f"the first is {first}"
             )
+        if not self.label_columns():
+            raise DataError(f"{self.root}: no AU is coded in any frame of {self.name}")
+        absent = self.rows[_KEY].isna().any(axis=1)
+        if absent.any():
+            raise DataError(
+                f"{self.root}: expected a subject, a task and a frame of each, found none of "
+                f"{counted(int(absent.sum()), 'frame')}"
+            )
         for column in self.label_columns():
             self._check_code(column)
 
     def _check_code(self, column: str) -> None:
         codes, top = self.rows[column], 5 if column.endswith("_intensity") else 1
+        if not pd.api.types.is_numeric_dtype(codes):
+            raise DataError(f"{self.root}: expected numbers in {column}, found {codes.dtype}")
         wrong = codes.notna() & ~(codes.between(0, 5) if top == 5 else codes.isin((0, 1)))
         if wrong.any():
             frame = "/".join(str(v) for v in self.rows.loc[wrong, _KEY].iloc[0])

@@ -22,7 +22,7 @@ from actionunits.errors import MediaError
 from actionunits.faces import templates
 from actionunits.faces.align import FloatArray, transform, warp
 from actionunits.faces.main_face import Finder, Points
-from actionunits.files import atomic, writing
+from actionunits.files import atomic, seals, writing
 from actionunits.types import Frame
 
 QUALITY = 95  # of the JPEGs
@@ -119,28 +119,26 @@ def write(job: Job, report: Callable[[int], None]) -> None:
     packed = {name: "ZSTD" for name in schema.names} | {"image": "NONE"}
     packed["landmarks.list.element"] = packed.pop("landmarks")
     dictionary = ["subject", "task"]
-    with (
-        writing(job.file),
-        atomic(job.file) as temporary,
-        pq.ParquetWriter(
+    with writing(job.file), atomic(job.file) as temporary:
+        with pq.ParquetWriter(
             temporary,
             schema,
             compression=packed,
             use_dictionary=dictionary,
             write_page_checksum=True,
-        ) as writer,
-    ):
-        while chunk := list(islice(pictures, _CHUNK)):
-            faces, gone, believed_not = _align(chunk, job.landmarks, find, template)
-            lost += listed(gone)
-            doubted += listed(believed_not)
-            found += sum(face.found for face in faces)
-            if faces:
-                writer.write_table(_table(job.rows, faces, schema))
-            report(len(chunk))
-        said = {"lost": tuple(lost), "doubted": tuple(doubted), "found": found}
-        card = job.shard.model_copy(update=said)
-        writer.add_key_value_metadata({METADATA.decode(): card.model_dump_json()})
+        ) as writer:
+            while chunk := list(islice(pictures, _CHUNK)):
+                faces, gone, believed_not = _align(chunk, job.landmarks, find, template)
+                lost += listed(gone)
+                doubted += listed(believed_not)
+                found += sum(face.found for face in faces)
+                if faces:
+                    writer.write_table(_table(job.rows, faces, schema))
+                report(len(chunk))
+            said = {"lost": tuple(lost), "doubted": tuple(doubted), "found": found}
+            card = job.shard.model_copy(update=said).model_dump_json()
+            writer.add_key_value_metadata({METADATA.decode(): card, seals.KEY: seals.BLANK})
+        seals.seal(temporary)
 
 
 def _align(

@@ -17,7 +17,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from actionunits import media
 from actionunits.aus import AUSet
-from actionunits.detect.writers import PerInput, Writer, destinations, is_folder
+from actionunits.detect.outputs import Job
+from actionunits.detect.places import check, destinations, is_folder
+from actionunits.detect.writers import PerInput
 from actionunits.errors import UserError, counted
 from actionunits.files import atomic, writing
 from actionunits.types import Face, Reading
@@ -27,6 +29,7 @@ _PANEL, _TRACK, _TEXT, _FAINT = "#14181d", "#2b323b", "#f2f5f7", "#8b96a3"
 _ROW = 16  # pixels, the least height of a panel row that can be read
 _ENLARGED = 2048  # pixels, the width to which small frames are enlarged at most
 _COLUMNS = len(_COLOURS)  # faces that the panel shows side by side
+_WRITTEN = media.IMAGES - {".apng", ".heic", ".heif", ".hif"}  # the others are only read
 _CLOCK = Fraction(1, 60_000)  # seconds per tick of an overlay video; MPEG-4 allows 1/65535
 
 
@@ -121,43 +124,54 @@ def _draw_panel(
                 draw.text((end + 0.2 * row, middle), f"{value:.1f}", colour, small, anchor="rm")
 
 
-def overlay_writer(out: Path | str, sources: Sequence[str], aus: AUSet) -> Writer:
-    """Writer of annotated pictures and videos.
+def overlay_files(out: Path | str, sources: Sequence[str]) -> dict[str, Path]:
+    """Annotated picture or video of each input.
 
     Args:
         out: a picture or video file for a single input, or a folder for a file an input
             (``NAME_au.jpg``, ``NAME_au.mp4``).
         sources: the inputs, see `media.sources`.
-        aus: label axis of the readings.
+
+    Raises:
+        UserError: one file was named for several inputs, or a picture for a video.
+    """
+    if is_folder(out):
+        ending = {True: "_au.jpg", False: "_au.mp4"}
+        return destinations(sources, Path(out), lambda source: ending[media.is_still(source)])
+    if len(sources) > 1:
+        raise UserError(
+            f"{out}: one file for {counted(len(sources), 'input')}; name a folder instead"
+        )
+    for source in sources:
+        is_still = media.is_still(source)
+        if Path(out).suffix.lower() not in (_WRITTEN if is_still else media.VIDEOS):
+            kind = "picture, such as .png" if is_still else "video, such as .mp4"
+            raise UserError(f"{out}: the overlay of {source} is a {kind}; change the suffix")
+    return dict.fromkeys(sources, Path(out))
+
+
+def overlay_writer(out: Path | str, job: Job) -> PerInput:
+    """Writer of annotated pictures and videos.
+
+    Args:
+        out: see `overlay_files`.
+        job: what to write.
 
     Raises:
         UserError: one file was named for several inputs, a picture for a video, or an input.
     """
-    out = Path(out)
-    if is_folder(out):
-        paths = destinations(sources, out, lambda s: "_au.jpg" if media.is_still(s) else "_au.mp4")
-    elif len(sources) > 1:
-        raise UserError(
-            f"{out}: one file for {counted(len(sources), 'input')}; name a folder instead"
-        )
-    else:
-        paths = dict.fromkeys(sources, out)
-    for source, path in paths.items():
-        kinds = media.IMAGES if media.is_still(source) else media.VIDEOS
-        if path.suffix.lower() not in kinds:
-            kind = "picture, such as .png" if kinds is media.IMAGES else "video, such as .mp4"
-            raise UserError(f"{path}: the overlay of {source} is a {kind}; change the suffix")
-        if path.resolve() in {Path(s).resolve() for s in sources}:
-            raise UserError(f"{path}: the overlay would take the place of an input; rename it")
+    paths = overlay_files(out, job.sources)
+    check(paths.values(), job.sources)
     stills = {path for source, path in paths.items() if media.is_still(source)}
     return PerInput(
         paths,
-        lambda path: _Picture(path, aus) if path in stills else _Video(path, aus),
+        lambda path: _Picture(path, job.aus) if path in stills else _Video(path, job.aus),
+        job.problems,
     )
 
 
 class _Picture:
-    """Writer of one annotated picture."""
+    """Writer of one annotated picture; of further pages of a source beside it (``NAME_au-2``)."""
 
     def __init__(self, path: Path, aus: AUSet) -> None:
         self._path, self._aus = path, aus
@@ -169,7 +183,10 @@ class _Picture:
         """Nothing is open between frames."""
 
     def add(self, reading: Reading) -> None:
-        with writing(self._path), atomic(self._path) as temporary:
+        path = self._path
+        if reading.frame.number:
+            path = path.with_stem(f"{path.stem}-{reading.frame.number + 1}")
+        with writing(path), atomic(path) as temporary:
             Image.fromarray(overlay(reading, self._aus)).save(temporary, quality=92)
 
 

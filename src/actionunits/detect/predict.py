@@ -5,14 +5,18 @@
 Videos stream: a thread decodes a few frames ahead, a few frames at a time go through the networks,
 and a frame is forgotten once its reading has been handed on. A model of clips reads a frame when
 the next few are known.
+
+Videos are worked on by themselves, pictures a few at a time, see `chunks`: what is read of a source
+does not depend on what was read before it. Nor does it on the faults of another, see `faults`.
 """
 
 import logging
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
+from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pandas as pd
@@ -20,11 +24,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from actionunits import media, weights
+from actionunits import weights
 from actionunits.aus import AUSet
 from actionunits.detect import tables
-from actionunits.detect.reader import Read, reader
-from actionunits.errors import UserError
+from actionunits.detect.chunks import Chunk, PathLike, chunks, listed
+from actionunits.detect.faults import Faults, Report
+from actionunits.detect.reader import Read, Reader, reader
+from actionunits.errors import UserError, printable
 from actionunits.faces import align, templates
 from actionunits.faces.centerface import CenterFace
 from actionunits.faces.detections import Detections, Detector
@@ -33,20 +39,10 @@ from actionunits.learn import checkpoint
 from actionunits.models import registry
 from actionunits.types import AUModel, Face, Frame, Reading
 
-_CHUNK_FRAMES = 8  # of a video that go through the networks together
-_CHUNK_PIXELS = 1 << 24  # of large pictures, fewer do
-
 _log = logging.getLogger(__name__)
 
 ADDABLE = ("embedding",)
 """What can be read beside the AUs."""
-
-PathLike = str | Path | int
-
-
-class _Chunk(NamedTuple):
-    frames: list[Frame]
-    still: bool
 
 
 class Found(NamedTuple):
@@ -117,47 +113,49 @@ class Predictor:
 
         Returns:
             A row a face, and one for each frame without a face; see `tables.columns`. Files that
-            cannot be read are logged and left out.
+            cannot be read, or not to their end, are logged; what was read of them is there.
 
         Raises:
-            UserError: nothing could be read, the first problem; or there is no such thing to add.
+            UserError: nothing could be read, the first problem; a path is none; or there is no
+                such thing to add.
         """
         problems: list[UserError] = []
         rows = tables.Rows(self.aus, self.embedding_size(add))
-        for reading in self.readings(paths, problems.append, add):
+        for reading in self.readings(listed(paths), problems.append, add):
             rows.add(reading)
         if problems and not len(rows):
             raise problems[0]
         for problem in problems:
-            _log.warning("%s", problem)
+            _log.warning("%s", printable(str(problem)))
         return rows.table()
 
     def readings(
         self,
-        paths: Iterable[PathLike],
-        report: Callable[[UserError], None],
+        paths: Iterable[PathLike] | PathLike,
+        report: Report,
         add: Sequence[str] = (),
-    ) -> Iterator[Reading]:
+    ) -> Generator[Reading, None, None]:
         """Read frame after frame, in order, at constant memory.
 
         Args:
             paths: pictures, videos, folders, cameras.
-            report: is told of each file that cannot be read, or not to its end, from the thread
-                that decodes; the other files go on.
+            report: is told of each file that cannot be read, or not to its end, whatever the
+                reason, also from the thread that decodes; the other files go on. A face whose
+                values are not finite is left out, and told once a file.
             add: ``embedding`` has it read too: the mean over the AUs of what the last layer reads.
 
         Yields:
             One reading a frame.
 
         Raises:
-            UserError: there is no such thing to add.
+            UserError: a path is none, or there is no such thing to add.
         """
         wanted = self.embedding_size(add) > 0
-        run = reader(self._model, len(self.aus), self._device, embedding=wanted)
-        with closing(self.faces(paths, report)) as parts:
-            for part in parts:
-                yield from map(self._reading, run.push(*part))
-            yield from map(self._reading, run.finish())
+        begin = partial(reader, self._model, len(self.aus), self._device, embedding=wanted)
+        faults = Faults(report)
+        with closing(self._found(listed(paths), faults)) as parts:
+            for read in _reads(begin, parts, faults):
+                yield self._reading(read, faults)
 
     @torch.inference_mode()
     def embedding_size(self, add: Sequence[str]) -> int:
@@ -178,7 +176,7 @@ class Predictor:
         return registry.embedding(self._model(blank)).shape[-1]
 
     def faces(
-        self, paths: Iterable[PathLike], report: Callable[[UserError], None]
+        self, paths: Iterable[PathLike] | PathLike, report: Report
     ) -> Generator[Found, None, None]:
         """Find, follow and align the faces, a few frames at a time, at constant memory.
 
@@ -186,22 +184,52 @@ class Predictor:
             paths: as for `readings`.
             report: as for `readings`.
         """
-        source, tracker = None, Tracker()
-        with closing(_ahead(_chunks(paths, report))) as chunks:
-            for chunk in chunks:
-                found = self._detector(chunk.frames, self._sides[chunk.still])
-                faces = []
-                for frame, detections in zip(chunk.frames, found, strict=True):
-                    if frame.source != source:
-                        source, tracker = frame.source, Tracker()
-                    faces.append(_faces(frame, detections, tracker))
-                crops = [self._crops(*pair) for pair in zip(chunk.frames, faces, strict=True)]
-                yield Found(chunk.frames, faces, torch.cat(crops))
+        yield from self._found(listed(paths), Faults(report))
 
-    def _reading(self, read: Read) -> Reading:
+    def _found(self, paths: Sequence[PathLike], faults: Faults) -> Generator[Found, None, None]:
+        source, tracker = None, Tracker()
+        with closing(chunks(paths, faults)) as parts:
+            for chunk in parts:
+                frames, placed = [], []
+                for at, seen in faults.each(chunk.frames, partial(self._detections, chunk)):
+                    frame = chunk.frames[at]
+                    if chunk.still or frame.source != source:  # pages show people anew
+                        source, tracker = frame.source, Tracker()
+                    for _, pair in faults.each(
+                        [frame], partial(self._placed, frame, seen, tracker)
+                    ):
+                        frames.append(frame)
+                        placed.append(pair)
+                if frames:
+                    faces, crops = zip(*placed, strict=True)
+                    yield Found(frames, list(faces), torch.cat(crops))
+
+    def _detections(self, chunk: Chunk, positions: Sequence[int]) -> list[Detections]:
+        frames = [chunk.frames[at] for at in positions]
+        return self._detector(frames, self._sides[chunk.still])
+
+    def _placed(
+        self, frame: Frame, seen: Detections, tracker: Tracker, _: Sequence[int]
+    ) -> list[tuple[tuple[Face, ...], Tensor]]:
+        """Faces of one frame by identity number, and their crops."""
+        faces = _faces(frame, seen, tracker)
+        return [(faces, self._crops(frame, faces))]
+
+    def _reading(self, read: Read, faults: Faults) -> Reading:
+        """Reading without the faces whose values are not finite."""
         probability, intensity, embedding = read.values
+        finite = [v for v in read.values if v is not None]
+        good = np.logical_and.reduce([np.isfinite(values).all(axis=1) for values in finite])
+        if not good.all():
+            faults.note(
+                read.frame,
+                "the model gave values that are not finite; such faces are left out, and a frame "
+                "without others has success 0; check the weights",
+            )
+        faces = tuple(face for face, kept in zip(read.faces, good, strict=True) if kept)
+        probability, intensity, embedding = read.values.part(good)
         present = probability >= self._thresholds
-        return Reading(read.frame, read.faces, probability, present, intensity, embedding)
+        return Reading(read.frame, faces, probability, present, intensity, embedding)
 
     def _crops(self, frame: Frame, faces: Sequence[Face]) -> Tensor:
         """(F, 3, size, size) uint8 aligned faces of one frame, cropped as the model wants them."""
@@ -260,37 +288,29 @@ def _faces(frame: Frame, found: Detections, tracker: Tracker) -> tuple[Face, ...
     )
 
 
-def _chunks(paths: Iterable[PathLike], report: Callable[[UserError], None]) -> Iterator[_Chunk]:
-    """A few frames at a time, across small files; those of a camera at once."""
-    frames: list[Frame] = []
-    pixels, still = 0, False
-    for source in media.sources(paths, report):
-        kind = media.is_still(source)
-        limit = 1 if media.is_camera(source) else _CHUNK_FRAMES
-        for frame in _frames(source, report):
-            size = frame.image.shape[0] * frame.image.shape[1]
-            full = len(frames) >= limit or pixels + size > _CHUNK_PIXELS
-            if frames and (full or kind != still):
-                yield _Chunk(frames, still)
-                frames, pixels = [], 0
-            still = kind
-            frames.append(frame)
-            pixels += size
-    if frames:
-        yield _Chunk(frames, still)
+def _reads(begin: Callable[[], Reader], parts: Iterable[Found], faults: Faults) -> Iterator[Read]:
+    """What the model reads, source by source, each by a reader of its own."""
+    source, run = "", begin()
+    for part in parts:
+        seen = faults.each(part.frames, partial(_looks, run, part))
+        for name, group in groupby(seen, partial(_source, part)):
+            if name != source:
+                yield from faults.through(source, run.finish())
+                source, run = name, begin()
+            at, looks = zip(*group, strict=True)
+            frames, faces = [part.frames[i] for i in at], [part.faces[i] for i in at]
+            if not (yield from faults.through(source, run.push(frames, faces, looks))):
+                run = begin()
+    yield from faults.through(source, run.finish())
 
 
-def _frames(source: str, report: Callable[[UserError], None]) -> Iterator[Frame]:
-    try:
-        yield from media.frames(source)
-    except UserError as error:
-        report(error)
+def _source(part: Found, seen: tuple[int, Any]) -> str:
+    return part.frames[seen[0]].source
 
 
-def _ahead(chunks: Iterator[_Chunk]) -> Generator[_Chunk, None, None]:
-    """The same chunks, the next one decoded in a thread while the last is worked on."""
-    with ThreadPoolExecutor(1, thread_name_prefix="decode") as pool:
-        coming = pool.submit(next, chunks, None)
-        while (chunk := coming.result()) is not None:
-            coming = pool.submit(next, chunks, None)
-            yield chunk
+def _looks(run: Reader, part: Found, positions: Sequence[int]) -> list[Sequence[Any]]:
+    """What a reader sees on each of these frames."""
+    counts = [len(faces) for faces in part.faces]
+    crops = torch.split(part.crops, counts)
+    looks = iter(run.look(torch.cat([crops[at] for at in positions])))
+    return [[next(looks) for _ in range(counts[at])] for at in positions]

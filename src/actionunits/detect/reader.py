@@ -1,21 +1,22 @@
 """Models on faces as they come: single frames at once, clips when their neighbours are known.
 
-A reader is pushed the faces of one frame after the other and hands back what it has read, in the
-order of the frames.
+A reader looks at faces of any frames, then is pushed the frames of one source after the other, with
+what it saw on them, and hands back what it has read, in their order.
 """
 
 import logging
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from actionunits.device import fast_dtype
+from actionunits.errors import printable
 from actionunits.models import registry
+from actionunits.system.device import fast_dtype
 from actionunits.types import AUModel, ClipModel, Face, Frame, InputSpec, Output
 
 _MODEL_FACES = 64  # of a crowd, more go in turns
@@ -47,17 +48,31 @@ class Read(NamedTuple):
 
 
 class Reader(Protocol):
-    """Takes frames, gives back the frames that are read."""
+    """Takes the frames of one source, gives back the frames that are read."""
+
+    def look(self, crops: Tensor) -> Sequence[Any]:
+        """Look at faces, of any sources; this changes nothing in the reader.
+
+        Args:
+            crops: (F, 3, size, size) uint8, aligned faces.
+
+        Returns:
+            What `push` wants to know of each.
+        """
+        ...
 
     def push(
-        self, frames: Sequence[Frame], faces: Sequence[tuple[Face, ...]], crops: Tensor
+        self,
+        frames: Sequence[Frame],
+        faces: Sequence[tuple[Face, ...]],
+        looks: Sequence[Sequence[Any]],
     ) -> Iterator[Read]:
         """Take the next frames.
 
         Args:
             frames: N frames.
             faces: N tuples of faces.
-            crops: (F, 3, size, size) uint8, the aligned faces of all the frames in order.
+            looks: of each frame what `look` gave of its faces.
         """
         ...
 
@@ -67,7 +82,7 @@ class Reader(Protocol):
 
 
 def reader(model: nn.Module, aus: int, device: torch.device, *, embedding: bool = False) -> Reader:
-    """Reader for a model, by what it is fed.
+    """Reader of one source for a model, by what the model is fed.
 
     Args:
         model: in evaluation mode, on its device.
@@ -114,20 +129,22 @@ class _FrameReader:
         self._model, self._aus, self._feed = model, aus, feed
 
     @torch.inference_mode()
+    def look(self, crops: Tensor) -> Sequence[Values]:
+        if not len(crops):
+            return []
+        with self._feed.autocast():
+            images = self._feed.images(crops)
+            values = _joined([self._feed.values(self._model(part)) for part in images], self._aus)
+        return [values.part(slice(face, face + 1)) for face in range(len(crops))]
+
     def push(
-        self, frames: Sequence[Frame], faces: Sequence[tuple[Face, ...]], crops: Tensor
+        self,
+        frames: Sequence[Frame],
+        faces: Sequence[tuple[Face, ...]],
+        looks: Sequence[Sequence[Values]],
     ) -> Iterator[Read]:
-        parts = []
-        if len(crops):
-            with self._feed.autocast():
-                images = self._feed.images(crops)
-                parts = [self._feed.values(self._model(part)) for part in images]
-        values = _joined(parts, self._aus)
-        start = 0
-        for frame, shown in zip(frames, faces, strict=True):
-            part = slice(start, start + len(shown))
-            start = part.stop
-            yield Read(frame, shown, values.part(part))
+        for frame, shown, values in zip(frames, faces, looks, strict=True):
+            yield Read(frame, shown, _joined(values, self._aus))
 
     def finish(self) -> Iterator[Read]:
         yield from ()
@@ -225,31 +242,36 @@ class _ClipReader:
     def __init__(self, model: ClipModel, aus: int, feed: _Feed) -> None:
         self._model, self._aus, self._feed = model, aus, feed
         self._context, self._fps = model.spec.context, model.spec.fps
-        self._source: str | None = None
-        self._warned: str | None = None
+        self._warned = False
         self._clock = _Clock(self._fps, self._context)
         self._pending: deque[_Pending] = deque()
         self._runs: dict[int, _Run] = {}
 
     @torch.inference_mode()
+    def look(self, crops: Tensor) -> Sequence[Tensor]:
+        if not len(crops):
+            return []
+        with self._feed.autocast():
+            parts = [self._model.encode(images) for images in self._feed.images(crops)]
+        return list(torch.cat(parts))
+
+    @torch.inference_mode()
     def push(
-        self, frames: Sequence[Frame], faces: Sequence[tuple[Face, ...]], crops: Tensor
+        self,
+        frames: Sequence[Frame],
+        faces: Sequence[tuple[Face, ...]],
+        looks: Sequence[Sequence[Tensor]],
     ) -> Iterator[Read]:
-        features: Iterator[Tensor] = iter(())
-        if len(crops):
-            with self._feed.autocast():
-                parts = [self._model.encode(images) for images in self._feed.images(crops)]
-            features = iter(torch.cat(parts))
-        for frame, shown in zip(frames, faces, strict=True):
+        for frame, shown, features in zip(frames, faces, looks, strict=True):
             pending = _Pending(frame, shown)
             self._pending.append(pending)
-            # tracks are numbered anew in every file
-            tracks = {face.track for face in shown} if self._goes_on(frame) else set()
+            goes_on = self._clock.tick(frame.seconds)
+            tracks = {face.track for face in shown} if goes_on else set()
             for track in self._runs.keys() - tracks:
                 self._end(self._runs.pop(track), track)
-            for face in shown:
+            for face, feature in zip(shown, features, strict=True):
                 run = self._runs.setdefault(face.track, _Run())
-                run.held.append((next(features), pending))
+                run.held.append((feature, pending))
                 # Nothing can be read before, and by then the rate is known.
                 if run.sequences or len(run.held) > self._context:
                     self._deal(run)
@@ -262,30 +284,22 @@ class _ClipReader:
         for track, run in self._runs.items():
             self._end(run, track)
         self._runs.clear()
-        self._source = None
         yield from self._done()
-
-    def _goes_on(self, frame: Frame) -> bool:
-        """Whether a frame follows the last one."""
-        same = frame.source == self._source
-        if not same:
-            self._source, self._clock = frame.source, _Clock(self._fps, self._context)
-        return self._clock.tick(frame.seconds) and same
 
     def _deal(self, run: _Run) -> None:
         if not run.sequences:
             run.sequences = [_Sequence() for _ in range(self._clock.stride())]
-            self._warn()
+            self._warn(run.held[0][1].frame.source)
         run.deal(self._context)
 
-    def _warn(self) -> None:
+    def _warn(self, source: str) -> None:
         off = self._clock.off()
-        if abs(off - 1) > _RATE_TOLERANCE and self._warned != self._source:
-            self._warned = self._source
+        if abs(off - 1) > _RATE_TOLERANCE and not self._warned:
+            self._warned = True
             _log.warning(
                 "%s: has %.3g frames a second; the model was trained on %.3g, so that motion looks "
                 "%.2g times as fast to it",
-                *(self._source, 1 / self._clock.apart(), self._fps, off),
+                *(printable(source), 1 / self._clock.apart(), self._fps, off),
             )
 
     def _end(self, run: _Run, track: int) -> None:
@@ -314,7 +328,7 @@ class _ClipReader:
             yield Read(first.frame, first.faces, values)
 
 
-def _joined(parts: list[Values], aus: int) -> Values:
+def _joined(parts: Sequence[Values], aus: int) -> Values:
     if not parts:
         return Values(np.zeros((0, aus)), None)
     intensities = [part.intensity for part in parts if part.intensity is not None]

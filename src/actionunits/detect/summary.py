@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 from rich.table import Table
+from rich.text import Text
 
 from actionunits.aus import AUSet
-from actionunits.errors import counted
+from actionunits.detect.tables import Bar
+from actionunits.errors import counted, printable
 from actionunits.types import Reading
 
 
@@ -54,13 +56,13 @@ class Summary:
 
     def _table(self, source: str, track: int, counts: "_Face") -> Table:
         frames = counted(counts.frames, "frame")
-        title = f"{Path(source).name}, face {track}: {frames}"
-        table = Table(title=title, title_justify="left")
+        title = f"{printable(Path(source).name)}, face {track}: {frames}"
+        table = Table(title=Text(title, "table.title"), title_justify="left")
         table.add_column("AU", justify="right")
         table.add_column("name")
         for heading in ("present", "peak", "at"):
             table.add_column(heading, justify="right")
-        table.add_column("", min_width=20)
+        table.add_column("")
         share = counts.present / counts.frames
         for i, au in enumerate(self._aus):
             table.add_row(
@@ -69,7 +71,7 @@ class Summary:
                 f"{share[i]:.0%}",
                 f"{counts.peak[i]:.1f}",
                 f"{counts.seconds[i]:.2f} s",
-                "█" * round(20 * float(share[i])),
+                Bar(share[i]),
                 style="bold" if share[i] >= 0.1 else "",
             )
         return table

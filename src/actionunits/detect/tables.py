@@ -6,6 +6,10 @@ The columns begin like OpenFace 2's: ``frame`` (from 1), ``face_id``, ``timestam
 (``AU12_r``, empty if the model does not tell), the numbers of the embedding (``e0``, ``e1``, ...)
 if it was asked for, and last the ``input`` file. A row is a face; a frame without one has a row
 too, with ``success`` 0 and nothing else known.
+
+``input`` is the path as `actionunits.files.names.escaped` writes it: mostly as it is, always one
+line of Unicode, and nothing that a spreadsheet takes for a formula.
+`actionunits.files.names.unescaped` leads back to the file.
 """
 
 import re
@@ -14,10 +18,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
 from actionunits.aus import AUSet
+from actionunits.errors import printable
+from actionunits.files.names import escaped
 from actionunits.types import Reading
 
 _FIRST = ["frame", "face_id", "timestamp", "confidence", "success"]
@@ -74,7 +82,7 @@ class Rows:
             if reading.embedding is not None:
                 e[:] = reading.embedding
         self._values.append(values)
-        self._inputs += [reading.frame.source] * len(values)
+        self._inputs += [escaped(reading.frame.source)] * len(values)
 
     def table(self) -> pd.DataFrame:
         """All rows as a table; what is not known is missing (NA)."""
@@ -99,6 +107,29 @@ def to_json(table: pd.DataFrame) -> str:
     return rounded(table).to_json(orient="records")
 
 
+class Bar:
+    """A bar for a table on the terminal, in characters that the terminal has.
+
+    Args:
+        share: of the full length, 0 to 1.
+        style: of rich.
+    """
+
+    _FULL = 20  # characters
+
+    def __init__(self, share: float, style: str = "") -> None:
+        self._length = round(self._FULL * float(np.clip(share, 0, 1)))
+        self._style = style
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Draw it."""
+        yield Text(("#" if options.ascii_only else "█") * self._length, self._style)
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        """Take the room of a full bar."""
+        return Measurement(self._FULL, self._FULL).with_maximum(options.max_width)
+
+
 def bars(reading: Reading, aus: AUSet, face: int) -> Table:
     """AUs of one face for the terminal: name, probability, intensity and a bar of its length.
 
@@ -109,16 +140,17 @@ def bars(reading: Reading, aus: AUSet, face: int) -> Table:
     """
     shown = reading.faces[face]
     x, y, width, height = shown.box
-    table = Table(
-        title=f"{Path(reading.frame.source).name}, face {shown.track}: {width:.0f} x {height:.0f} "
-        f"pixels at {x:.0f}, {y:.0f}, confidence {shown.score:.2f}",
-        title_justify="left",
+    name = printable(Path(reading.frame.source).name)
+    title = (
+        f"{name}, face {shown.track}: {width:.0f} x {height:.0f} pixels at {x:.0f}, {y:.0f}, "
+        f"confidence {shown.score:.2f}"
     )
+    table = Table(title=Text(title, "table.title"), title_justify="left")
     table.add_column("AU", justify="right")
     table.add_column("name")
     table.add_column("probability", justify="right")
     table.add_column("intensity", justify="right")
-    table.add_column("", min_width=20)
+    table.add_column("")
     for i, au in enumerate(aus):
         probability, present = reading.probability[face, i], bool(reading.present[face, i])
         known = reading.intensity is not None
@@ -128,7 +160,7 @@ def bars(reading: Reading, aus: AUSet, face: int) -> Table:
             au.name,
             f"{probability:.2f}",
             f"{5 * share:.1f}" if known else "",
-            Text("█" * round(20 * float(np.clip(share, 0, 1))), "cyan" if present else "dim"),
+            Bar(share, "cyan" if present else "dim"),
             style="bold" if present else "",
         )
     return table

@@ -1,37 +1,43 @@
-"""Files that readings are written to as they come: whole at the end, or not there."""
+"""Files that readings are written to as they come: whole at the end, or partial beside their place.
+
+The rows of a table are appended to ``NAME.part`` and are on the disk within a second or two; when
+all are there it takes the place of ``NAME``. It is CSV whatever it will become, and holds as many
+digits as that will.
+"""
 
 import os
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol, Self
+from time import monotonic
+from typing import Any, NamedTuple, Protocol, Self
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.csv
 import pyarrow.parquet as pq
 
 from actionunits.aus import AUSet
+from actionunits.detect.faults import reason
 from actionunits.detect.tables import Rows, rounded
 from actionunits.errors import UserError
 from actionunits.files import atomic, writing
+from actionunits.files.names import fitted
 from actionunits.types import Reading
 
 _FLUSH_ROWS = 1024
+_FLUSH_SECONDS = 1.0
 
 
 class Writer(Protocol):
-    """Takes readings one at a time; a context manager that completes its file at the end.
-
-    A block that ends with an error leaves no file behind.
-    """
+    """Takes readings one at a time; a context manager that completes its file at the end."""
 
     def __enter__(self) -> Self:
         """Begin the file."""
         ...
 
     def __exit__(self, *failure: Any) -> None:
-        """Complete the file, or drop it after an error."""
+        """Complete the file; after an error leave of it what is of use, or nothing."""
         ...
 
     def add(self, reading: Reading) -> None:
@@ -39,72 +45,45 @@ class Writer(Protocol):
         ...
 
 
-def writer(out: Path | str, sources: Sequence[str], aus: AUSet, embedding: int = 0) -> Writer:
-    """Writer of one ``.csv`` or ``.parquet`` file, or of one CSV file an input into a folder.
-
-    Args:
-        out: the file, or a folder (one that exists, or a name without a suffix).
-        sources: the inputs, see `media.sources`.
-        aus: label axis of the readings.
-        embedding: numbers of the embedding, 0 for none.
-
-    Raises:
-        UserError: the suffix names no format that can be written.
-    """
-    out = Path(out)
-    if is_folder(out):
-        return PerInput(
-            destinations(sources, out, lambda _: ".csv"),
-            lambda path: TableFile(path, aus, embedding),
-        )
-    if out.suffix.lower() not in _FORMATS:
-        raise UserError(f"{out}: expected a file .csv or .parquet, or a folder")
-    return TableFile(out, aus, embedding)
+def unwritten(what: object, error: Exception) -> UserError:
+    """What to say of a file that could not be written."""
+    if isinstance(error, UserError):
+        return error
+    told = UserError(f"cannot write {what}: {reason(error)}; the other files go on")
+    told.__cause__ = error
+    return told
 
 
-def is_folder(out: Path) -> bool:
-    """Whether an output path means a folder: it is one, or it has no suffix."""
-    return out.is_dir() or not out.suffix
-
-
-def destinations(
-    sources: Sequence[str], folder: Path, ending: Callable[[str], str]
-) -> dict[str, Path]:
-    """Output file of each input: its name with another ending, in the same tree of folders.
-
-    Args:
-        sources: the inputs.
-        folder: where the tree of their outputs begins.
-        ending: of the output of an input, such as ".csv".
-
-    Returns:
-        Paths by input. Inputs that differ only in their suffix keep it in the name.
-    """
-    files = {source: Path(source.replace(":", "")).absolute() for source in sources}
-    root = os.path.commonpath([file.parent for file in files.values()]) if files else ""
-    inside = {source: file.relative_to(root) for source, file in files.items()}
-    shared = Counter(file.with_suffix("") for file in inside.values())
-    return {
-        source: folder
-        / file.with_name(
-            (file.name if shared[file.with_suffix("")] > 1 else file.stem) + ending(source)
-        )
-        for source, file in inside.items()
-    }
+def part(path: Path) -> Path:
+    """The unfinished form of a table; beside what a link leads to, since it takes its place."""
+    path = Path(os.path.realpath(path)) if path.is_symlink() else path
+    return path.with_name(fitted(path.name, ".part"))
 
 
 class PerInput:
-    """A writer that begins a new file when the readings come to another input."""
+    """A writer that begins a new file when the readings come to another input.
 
-    def __init__(self, paths: Mapping[str, Path], begin: Callable[[Path], Writer]) -> None:
+    A file that cannot be written is reported; those of the other inputs go on.
+    """
+
+    def __init__(
+        self,
+        paths: Mapping[str, Path],
+        begin: Callable[[Path], Writer],
+        problems: list[UserError],
+        finished: Callable[[str], None] = lambda source: None,
+    ) -> None:
         """Begin nothing yet.
 
         Args:
             paths: output file of each input.
             begin: builds the writer of an output file.
+            problems: takes what goes wrong.
+            finished: is told of each input whose file is complete.
         """
-        self._paths, self._begin = paths, begin
-        self._source: str | None = None
+        self._paths, self._begin, self._finished = paths, begin, finished
+        self._problems = problems
+        self._source = ""
         self._current: Writer | None = None
 
     def __enter__(self) -> Self:
@@ -112,81 +91,164 @@ class PerInput:
         return self
 
     def __exit__(self, *failure: Any) -> None:
-        """Complete the last file, or drop it after an error; the others stay."""
-        if self._current is not None:
-            self._current.__exit__(*failure)
+        """Complete the last file, or what its writer does after an error; the others stay."""
+        current, self._current = self._current, None
+        if current is not None:
+            self._attempt(lambda: self._close(current, *failure))
 
     def add(self, reading: Reading) -> None:
         """Write one frame to the file of its input."""
-        if self._current is None or reading.frame.source != self._source:
-            if self._current is not None:
-                finished, self._current = self._current, None
-                finished.__exit__(None, None, None)
+        if reading.frame.source != self._source:
+            self.__exit__(None, None, None)
             self._source = reading.frame.source
-            self._current = self._begin(self._paths[self._source]).__enter__()
-        self._current.add(reading)
+            self._attempt(self._open)
+        if self._current is not None:
+            current = self._current
+            self._attempt(lambda: current.add(reading))
+
+    def holds(self, source: str) -> bool:
+        """Whether the file of an input is there."""
+        return self._paths[source].exists()
+
+    def _open(self) -> None:
+        self._current = self._begin(self._paths[self._source]).__enter__()
+
+    def _close(self, current: Writer, *failure: Any) -> None:
+        current.__exit__(*failure)
+        if failure[0] is None:
+            self._finished(self._source)
+
+    def _attempt(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except Exception as error:
+            self._problems.append(unwritten(self._paths[self._source], error))
+            current, self._current = self._current, None
+            if current is not None:
+                with suppress(Exception):  # it has failed, which is told
+                    current.__exit__(type(error), error, error.__traceback__)
 
 
 class TableFile:
-    """Writer of one CSV or Parquet file, at constant memory."""
+    """Writer of one CSV or Parquet file, at constant memory.
 
-    def __init__(self, path: Path, aus: AUSet, embedding: int = 0) -> None:
+    After an error what was written stays as `part`, if it is more than a header.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        aus: AUSet,
+        embedding: int = 0,
+        *,
+        start: int = 0,
+        ended: Callable[[Sequence[str], int], None] | None = None,
+    ) -> None:
         """Begin nothing yet.
 
         Args:
             path: the file; its suffix is the format.
             aus: label axis of the readings.
             embedding: numbers of the embedding, 0 for none.
+            start: bytes of the part that is there to go on from.
+            ended: is told of sources whose rows are all on the disk, and of the bytes up to there.
         """
         self._path, self._columns = path, (aus, embedding)
-        self._rows = Rows(*self._columns)
-        self._stack = ExitStack()
+        self._format = FORMATS[path.suffix.lower()]
+        self._part, self._start, self._ended = part(path), start, ended
+        self._rows, self._whole = Rows(*self._columns), 0  # so many rows are of sources that ended
+        self._sources: list[str] = []  # not told of yet; the last one goes on
+        self._flushed = monotonic()
 
     def __enter__(self) -> Self:
-        """Begin the file."""
-        with writing(self._path), ExitStack() as stack:
-            temporary = stack.enter_context(atomic(self._path))
-            self._put = stack.enter_context(_FORMATS[self._path.suffix.lower()](temporary))
-            self._put(self._rows.table())  # a table without rows still has its header
-            self._stack = stack.pop_all()
+        """Begin the part."""
+        with writing(self._path):
+            self._part.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self._part.open("r+b" if self._start else "wb")
+            self._file.seek(self._start)
+            self._file.truncate()
+            if not self._start:
+                self._append(self._rows.table(), header=True)
+            self._empty = 0 if self._start else self._file.tell()
         return self
 
     def __exit__(self, *failure: Any) -> None:
-        """Complete the file, or drop it after an error."""
+        """Complete the file, or leave its part after an error."""
         if failure[0] is None:
-            with writing(self._path), self._stack:
-                self._put(self._rows.table())
-        else:
-            with suppress(OSError):  # the disk may be full: the first error says so
-                self._stack.__exit__(*failure)
+            self._whole = len(self._rows)
+            try:
+                self._flush(self._sources)
+            finally:
+                self._close()
+            with writing(self._path):
+                self._format.publish(self._part, self._path, self._rows.table())
+            return
+        with suppress(OSError, UserError):  # the disk may be full: the first error says so
+            self._flush(self._sources[:-1])
+        self._close()
+        with suppress(OSError):
+            if self._part.stat().st_size == self._empty:
+                self._part.unlink()
 
     def add(self, reading: Reading) -> None:
         """Write one frame."""
+        if [reading.frame.source] != self._sources[-1:]:
+            self._whole = len(self._rows)
+            self._sources.append(reading.frame.source)
         self._rows.add(reading)
-        if len(self._rows) >= _FLUSH_ROWS:
-            with writing(self._path):
-                self._put(self._rows.table())
-            self._rows = Rows(*self._columns)
+        if len(self._rows) >= _FLUSH_ROWS or monotonic() - self._flushed >= _FLUSH_SECONDS:
+            self._flush(self._sources[:-1])
+
+    def _flush(self, ended: list[str]) -> None:
+        """Write all rows; tell of these sources as soon as theirs are on the disk."""
+        rows, self._rows = self._rows, Rows(*self._columns)
+        whole, self._whole = self._whole, 0
+        self._sources = self._sources[len(ended) :]
+        self._flushed = monotonic()
+        table = rows.table()
+        with writing(self._path):
+            self._append(table[:whole])
+            if ended and self._ended is not None:
+                os.fsync(self._file.fileno())
+                self._ended(ended, self._file.tell())
+            self._append(table[whole:])
+
+    def _append(self, table: pd.DataFrame, *, header: bool = False) -> None:
+        if len(table) or header:
+            text = self._format.text(table).to_csv(index=False, header=header, lineterminator="\n")
+            self._file.write(text.encode("utf-8"))
+            self._file.flush()
+
+    def _close(self) -> None:
+        with suppress(OSError):  # what a full disk does not take was told when it was written
+            self._file.close()
 
 
-@contextmanager
-def _csv(path: Path) -> Iterator[Callable[[pd.DataFrame], None]]:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        yield lambda table: rounded(table).to_csv(file, index=False, header=file.tell() == 0)
+class _Format(NamedTuple):
+    """How the part of a table becomes the table."""
+
+    text: Callable[[pd.DataFrame], pd.DataFrame]  # what of it stands in the part
+    publish: Callable[[Path, Path, pd.DataFrame], None]  # part, path, and a table without rows
 
 
-@contextmanager
-def _parquet(path: Path) -> Iterator[Callable[[pd.DataFrame], None]]:
-    with ExitStack() as stack:
-        file: list[pq.ParquetWriter] = []
-
-        def put(table: pd.DataFrame) -> None:
-            rows = pa.Table.from_pandas(table, preserve_index=False)
-            if not file:
-                file.append(stack.enter_context(pq.ParquetWriter(path, rows.schema)))
-            file[0].write_table(rows)
-
-        yield put
+def _csv(unfinished: Path, path: Path, _: pd.DataFrame) -> None:
+    os.replace(unfinished, os.path.realpath(path))
 
 
-_FORMATS = {".csv": _csv, ".parquet": _parquet}
+def _parquet(unfinished: Path, path: Path, empty: pd.DataFrame) -> None:
+    schema = pa.Schema.from_pandas(empty, preserve_index=False)
+    options = pa.csv.ConvertOptions(
+        column_types=schema, null_values=[""], strings_can_be_null=False
+    )
+    with (
+        atomic(path) as temporary,
+        pq.ParquetWriter(temporary, schema) as file,
+        pa.csv.open_csv(unfinished, convert_options=options) as rows,
+    ):
+        for batch in rows:
+            file.write_batch(pa.record_batch(batch.columns, schema=schema))
+    unfinished.unlink()
+
+
+FORMATS = {".csv": _Format(rounded, _csv), ".parquet": _Format(lambda table: table, _parquet)}
+"""Suffixes of tables that can be written."""

@@ -21,6 +21,7 @@ from torchvision.ops import batched_nms
 from actionunits.errors import UserError
 from actionunits.faces.align import FloatArray, invert, similarity, template, transform, warp
 from actionunits.faces.detections import Detections
+from actionunits.system.privacy import onnx_session
 from actionunits.types import Frame
 
 _STRIDE = 4  # pixels per cell of the network's maps
@@ -221,6 +222,4 @@ def _session(threads: int) -> onnxruntime.InferenceSession:
     options.inter_op_num_threads = 1
     # Threads that spin while they wait take the processor from PyTorch's and the decoder's.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return onnxruntime.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
+    return onnx_session(model.SerializeToString(), options)

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from actionunits.device import fast_dtype
 from actionunits.faces.align import FloatArray, invert, similarity, template, transform, warp
 from actionunits.faces.main_face import Points
+from actionunits.system.device import fast_dtype
 from actionunits.types import Frame, InputSpec, Shape
 
 

@@ -2,27 +2,28 @@
 
 A checkpoint is a folder with ``model.safetensors`` and ``card.json``, and the card holds the
 checksum of the weights, so that the two cannot be mixed up. The state of an unfinished run is one
-safetensors file: tensors, and everything else as JSON in its header.
+safetensors file: tensors, everything else as JSON in its header, and its own checksum there.
 """
 
 import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from actionunits.aus import AUSet
+from actionunits.aus import AUSet, Numbers
 from actionunits.data.people import UNKNOWN
+from actionunits.data.splits import FOLDS
 from actionunits.data.table import Coding
-from actionunits.errors import CheckpointError, RecipeError
-from actionunits.files import atomic
-from actionunits.learn.recipe import Recipe
+from actionunits.errors import CheckpointError, RecipeError, first_fault
+from actionunits.files import atomic, seals, writing
+from actionunits.learn.recipe import Recipe, Rule
 from actionunits.models import registry
 from actionunits.nn.backbone import check_fit
 from actionunits.types import InputSpec
@@ -34,23 +35,23 @@ Storage = Literal["float32", "float16"]
 class Card(BaseModel):
     """What a checkpoint says about itself."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     version: str
     """Of the package that wrote it."""
     recipe: Recipe
-    aus: tuple[int, ...]
+    aus: Numbers
     """FACS numbers, the label axis; none for a model that reads no AUs."""
     spec: InputSpec
     template: str = "canonical"
     """How the faces that it was trained on are placed, see `actionunits.faces.templates`."""
-    fold: int | None
+    fold: Annotated[int, Field(ge=1, le=FOLDS)] | None
     """Fold that was kept for testing; None when all subjects were trained on."""
     epoch: int
     """Epochs that these weights were trained for."""
-    selection: str
+    selection: Rule
     """Rule that chose the epoch, see `SelectionSpec`."""
-    thresholds: tuple[float, ...]
+    thresholds: tuple[Annotated[float, Field(ge=0, le=1)], ...]
     """(A,) probability from which an AU counts as present, fitted on training subjects."""
     people: tuple[str, ...] = (UNKNOWN,)
     """Whom it was trained on or chosen by, as was what it started from: names as in
@@ -65,6 +66,17 @@ class Card(BaseModel):
     dtype: Storage = "float32"
     sha256: str = ""
     """Of the file of the weights; `save` fills it in."""
+
+    @model_validator(mode="after")
+    def _belong_together(self) -> "Card":
+        if len(self.thresholds) != len(self.aus):
+            raise ValueError(f"{len(self.aus)} AUs and {len(self.thresholds)} thresholds")
+        spec = self.spec
+        if not 0 < spec.size <= spec.align or spec.context < 0 or not min(spec.std) > 0:
+            raise ValueError(f"no picture is of {spec}")
+        if (spec.clip is not None and spec.clip < 1) or (spec.fps is not None and not spec.fps > 0):
+            raise ValueError(f"no clip is of {spec}")
+        return self
 
     def au_set(self) -> AUSet:
         """Label axis as an `AUSet`.
@@ -100,11 +112,12 @@ def save(model: nn.Module, card: Card, folder: Path | str, dtype: Storage = "flo
         for name, tensor in model.state_dict().items()
     }
     # the card goes first out and last in: at no time does it stand beside weights of another
-    (folder / CARD).unlink(missing_ok=True)
+    with writing(folder / CARD):
+        (folder / CARD).unlink(missing_ok=True)
     _write(folder / WEIGHTS, tensors, {})
     card = card.model_copy(update={"dtype": dtype, "sha256": _sha256(folder / WEIGHTS)})
-    with atomic(folder / CARD) as file:
-        file.write_text(card.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    with writing(folder / CARD), atomic(folder / CARD) as file:
+        seals.write_json(file, card.model_dump(mode="json"))
     return card
 
 
@@ -119,14 +132,16 @@ def read_card(path: Path | str) -> Card:
     """
     file = _folder(Path(path)) / CARD
     try:
-        return Card.model_validate_json(file.read_text(encoding="utf-8"))
-    except OSError:
+        return Card.model_validate(seals.read_json(file))
+    except (FileNotFoundError, NotADirectoryError):
         raise CheckpointError(
             f"{path}: expected a checkpoint, a folder with {WEIGHTS} and {CARD}; found no {CARD}"
         ) from None
-    except (ValidationError, UnicodeDecodeError) as error:
-        first = str(error).splitlines()[0]
-        raise CheckpointError(f"{file}: not a card that this version can read: {first}") from None
+    except OSError as error:
+        raise CheckpointError(f"{file}: cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        fault = first_fault(error) if isinstance(error, ValidationError) else str(error)
+        raise CheckpointError(f"{file}: not a card that this version can read: {fault}") from None
 
 
 def load(path: Path | str) -> tuple[nn.Module, Card]:
@@ -200,6 +215,7 @@ def save_state(
         "groups": json.dumps(state["param_groups"]),
         "numbers": json.dumps(numbers),
         "progress": json.dumps(dict(progress)),
+        seals.KEY: seals.BLANK,
     }
     _write(file, tensors, header)
 
@@ -210,7 +226,7 @@ def load_state(file: Path, model: nn.Module, optimiser: torch.optim.Optimizer) -
     Raises:
         CheckpointError: the file is damaged or belongs to another model.
     """
-    tensors, header = _read(file)
+    tensors, header = _read_state(file)
     weights = {n.removeprefix("model."): t for n, t in tensors.items() if n.startswith("model.")}
     load_weights(model, weights, file)
     try:
@@ -226,6 +242,22 @@ def load_state(file: Path, model: nn.Module, optimiser: torch.optim.Optimizer) -
     except (KeyError, ValueError) as error:
         raise CheckpointError(f"{file}: not the state of this run: {error}") from None
     return progress
+
+
+def check_state(file: Path) -> None:
+    """Look whether a state is as it was written.
+
+    Raises:
+        CheckpointError: it is damaged.
+    """
+    _read_state(file)
+
+
+def _read_state(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    tensors, header = _read(file)
+    if not seals.is_whole(file, header.get(seals.KEY)):
+        raise CheckpointError(f"{file}: damaged: it is not what its checksum says")
+    return tensors, header
 
 
 def _adopt(optimiser: torch.optim.Optimizer) -> None:
@@ -247,9 +279,13 @@ def _folder(path: Path) -> Path:
 
 def _write(file: Path, tensors: Mapping[str, Tensor], header: dict[str, str]) -> None:
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    with atomic(file) as temporary:
-        save_file(plain, temporary, header)
-        temporary.chmod(0o644)  # the library makes files that only their owner reads
+    with writing(file), atomic(file) as temporary:
+        try:
+            save_file(plain, temporary, header)
+        except SafetensorError as error:  # what the library makes of a full disk
+            raise OSError(str(error)) from error
+        if seals.KEY in header:
+            seals.seal(temporary)
 
 
 def _read(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

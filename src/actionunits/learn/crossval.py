@@ -4,6 +4,7 @@ Papers average differently, so both figures are given: the mean over the folds, 
 counts pooled over the folds, in which an AU that is rare in one fold weighs less there.
 """
 
+import json
 from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from rich.table import Table
 from actionunits.aus import AUSet
 from actionunits.data.splits import FOLDS
 from actionunits.errors import counted
-from actionunits.files import atomic
+from actionunits.files import atomic, seals, writing
 from actionunits.learn.evaluate import evaluate
 from actionunits.learn.grid import AU_NAMES, MEAN, SCALE, Grid, ends, printed, rounded
 from actionunits.learn.metrics import F1, interval, resample
@@ -173,8 +174,8 @@ def crossval(
     report = _together([result.report for result in results])
     if torch.distributed.is_initialized() and torch.distributed.get_rank() > 0:
         return report
-    with atomic(out / REPORT) as file:
-        file.write_text(report.to_json(), encoding="utf-8")
+    with writing(out / REPORT), atomic(out / REPORT) as file:
+        seals.write_json(file, json.loads(report.to_json()))
     if isinstance(report, CrossReport):
         write_tables(report, out)
     return report
@@ -217,11 +218,12 @@ def write_tables(report: CrossReport, out: Path) -> None:
     """
     grid = report.to_grid()
     for suffix, text in ((".md", grid.to_markdown()), (".tex", grid.to_latex())):
-        with atomic(out / f"{TABLE}{suffix}") as file:
+        table = out / f"{TABLE}{suffix}"
+        with writing(table), atomic(table) as file:
             file.write_text(text, encoding="utf-8")
-    with atomic(out / f"{TABLE}.csv") as file:
-        first = report.folds[0]
-        labels = {"coding": first.coding, "occurs_from": first.occurs_from}
+    first, table = report.folds[0], out / f"{TABLE}.csv"
+    labels = {"coding": first.coding, "occurs_from": first.occurs_from}
+    with writing(table), atomic(table) as file:
         report.to_frame().assign(**labels).to_csv(file)
 
 

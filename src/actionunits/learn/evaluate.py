@@ -12,7 +12,6 @@ from actionunits.data import splits
 from actionunits.data.people import all_known, among
 from actionunits.data.table import FrameTable
 from actionunits.datasets.people import share_people
-from actionunits.device import enough_memory, free_memory
 from actionunits.errors import DataError
 from actionunits.faces import templates
 from actionunits.learn import checkpoint
@@ -22,6 +21,7 @@ from actionunits.learn.scoring import Precision, read_table, samples_at_once
 from actionunits.learn.task import Settings
 from actionunits.learn.tasks import TASKS
 from actionunits.models import registry
+from actionunits.system.device import enough_memory, free_memory
 from actionunits.types import Output
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import onnxruntime
 import torch
 from torch import Tensor, nn
 from torch.export import Dim
@@ -16,10 +15,11 @@ from actionunits import weights
 from actionunits.errors import UserError
 from actionunits.faces.align import template
 from actionunits.faces.templates import target
-from actionunits.files import atomic
+from actionunits.files import atomic, folder, writing
 from actionunits.learn import checkpoint
 from actionunits.learn.checkpoint import Card
 from actionunits.models import registry
+from actionunits.system.privacy import onnx_session
 from actionunits.types import AUModel, InputSpec, Output
 
 _TOLERANCE = 1e-3  # of probabilities, the intensity scale, and the embedding's largest number
@@ -79,9 +79,11 @@ def export(name_or_path: str | Path, out: Path | str, *, embedding: bool = False
 
     Raises:
         CheckpointError: there is no such checkpoint, or it reads no AUs.
-        UserError: the model cannot be exported, or the file does not compute the same.
+        UserError: the model cannot be exported, the file does not compute the same, or it cannot
+            be written.
     """
     out = Path(out)
+    folder(out.parent)  # said before the work, not after it
     model, card = checkpoint.load(weights.locate(name_or_path))
     card.au_set()
     deployed = Deployed(model, embedding=embedding).eval()
@@ -89,7 +91,7 @@ def export(name_or_path: str | Path, out: Path | str, *, embedding: bool = False
     program = _trace(deployed, example, str(name_or_path))
     for key, value in _metadata(card).items():
         program.model.metadata_props[key] = value
-    with atomic(out) as file:
+    with writing(out), atomic(out) as file:
         program.save(file)
         _compare(deployed, file, card.spec)
     return out
@@ -138,7 +140,7 @@ def _metadata(card: Card) -> dict[str, str]:
 
 def _compare(deployed: nn.Module, file: Path, spec: InputSpec) -> None:
     """Compare with ONNX Runtime at the exported batch size and at others."""
-    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    session = onnx_session(file)
     for batch in (1, 2, 3):
         images = _example(spec, batch)
         with torch.inference_mode():

@@ -102,10 +102,18 @@ class SubjectMetric(Metric, ABC):
         """Scores (R, A) when subject s counts `weights[r, s]` times; the state is synchronised."""
 
     def compute(self) -> Tensor:
-        """Score of each AU over all frames of all processes, (A,) float64."""
+        """Score of each AU over all frames of all processes, float64; a scalar of a single AU.
+
+        That is what the library makes of it; `per_au` is alike for any number of AUs.
+        """
         return self._scores(torch.ones(1, self.subjects, dtype=torch.float64, device=self.device))[
             0
         ]
+
+    def per_au(self) -> Tensor:
+        """Score of each AU over all frames of all processes, (A,) float64."""
+        scores: Tensor = self.compute()
+        return scores.reshape(self.aus)
 
     def bootstrap(self, resamples: int = _RESAMPLES, seed: int = 0) -> Tensor:
         """Scores of resampled subjects over the frames of all processes, (R, A) float64."""

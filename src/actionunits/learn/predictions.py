@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from actionunits.aus import AUSet
 from actionunits.errors import UserError
-from actionunits.files import atomic, writing
+from actionunits.files import atomic, folder, writing
 from actionunits.types import Batch, Output
 
 _KEY = ["subject", "task", "frame"]
@@ -36,13 +36,14 @@ class Predictions:
         path: of the file that `save` writes, ``.csv`` (rounded to six decimals) or ``.parquet``.
 
     Raises:
-        UserError: the suffix is another.
+        UserError: the suffix is another, or its folder cannot be made.
     """
 
     def __init__(self, path: Path | str) -> None:
         self._path = Path(path)
         if self._path.suffix.lower() not in _FORMATS:
             raise UserError(f"{path}: expected a file .csv or .parquet")
+        folder(self._path.parent)  # said before the work, not after it
         self._parts: list[pd.DataFrame] = []
 
     def recorder(self, aus: AUSet, fold: int | None) -> Record:

@@ -7,26 +7,29 @@ and adds to that one's values and ablations.
 """
 
 import difflib
-import re
 from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
-from actionunits.errors import RecipeError
+from actionunits.aus import Numbers
+from actionunits.errors import RecipeError, brief
+from actionunits.learn import plain
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 Chance = Annotated[float, Field(ge=0, le=1)]
 NotNegative = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
+_MOST = 2**31 - 1
+Rule = Literal["last", "inner", "best_on_test"]
+Count = Annotated[int, Field(ge=1, le=_MOST)]
+_Variants = TypeAdapter(dict[str, dict[str, Any]], config=ConfigDict(strict=True))
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class ModelSpec(_Section):
@@ -64,7 +67,7 @@ class DataSpec(_Section):
     name: str
     root: str | None = None
     """File or folder of the data set; None for one that comes with the package."""
-    aus: tuple[int, ...] | None = None
+    aus: Annotated[Numbers, Field(min_length=1)] | None = None
     """FACS numbers in the order of the label axis; None takes all that the data set codes."""
     coding: Literal["occurrence", "intensity"] | None = None
     """Which labels, where a data set has both; None takes occurrence where it is coded."""
@@ -72,18 +75,18 @@ class DataSpec(_Section):
     """An AU occurs from this intensity on; None takes the data set's own."""
     relation: Literal["occurrence", "intensity"] = "occurrence"
     """Labels that the relation of the AUs is computed from."""
-    duplicate: tuple[int, ...] = ()
+    duplicate: Numbers = ()
     """Training frames with one of these AUs are taken twice (RE-Net's Table 8)."""
     augment: Augmentation = Augmentation()
     one_clip_in: Count | Literal["video"] | None = None
     """Of a model of clips: an epoch has one clip, at a random place, of each video, or of each this
     many frames of one. None has them all, one after the other."""
-    triplets: Count = 20000
+    triplets: Annotated[int, Field(ge=1, le=10**7)] = 20000
     """How many are drawn, for training and again for testing, where a model learns from triplets
     and the data set has AUs."""
     cache: bool = False
     """Keep the decoded pictures in memory."""
-    workers: Annotated[int, Field(ge=0)] = 0
+    workers: Annotated[int, Field(ge=0, le=256)] = 0
     """Processes that decode; 0 decodes in the training process."""
 
 
@@ -121,7 +124,7 @@ class ScheduleSpec(_Section):
     name: Literal["constant", "cosine", "step", "inverse_sqrt"] = "constant"
     warmup: NotNegative = 0.0
     """Epochs, or parts of one, of linear rise from 0."""
-    warmup_steps: Annotated[int, Field(ge=0)] = 0
+    warmup_steps: Annotated[int, Field(ge=0, le=_MOST)] = 0
     """The same in optimiser steps."""
     floor: Share = 0.0
     """Factor that the cosine ends at."""
@@ -145,7 +148,7 @@ class SelectionSpec(_Section):
     test fold, as most published numbers; reports say so.
     """
 
-    rule: Literal["last", "inner", "best_on_test"] = "last"
+    rule: Rule = "last"
     metric: Literal["f1", "auc", "accuracy", "icc", "triplet_accuracy"] = "f1"
     """Mean over the AUs of this score decides."""
     share: Share = 0.0
@@ -209,11 +212,7 @@ def ablations(name_or_path: str | Path) -> dict[str, dict[str, Any]]:
 
 
 def list_ablations(name_or_path: str | Path) -> list[str]:
-    """Names of the variants that a recipe file offers, in its order.
-
-    Raises:
-        RecipeError: there is no such recipe, or its file is not a YAML mapping.
-    """
+    """Names of the variants that a recipe file offers, in its order; raises as `ablations`."""
     return list(ablations(name_or_path))
 
 
@@ -261,20 +260,11 @@ def parse_recipe(values: Mapping[str, Any], source: str) -> Recipe:
         raise RecipeError(f"{source}: {_explain(first)}") from None
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML 1.2's floats: PyYAML takes 1e-4, which has no dot, for text."""
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
-)
-
-
 def _yaml(text: str, where: str) -> Any:
     try:
-        return yaml.load(text, _Loader)  # a SafeLoader: makes plain values only
-    except yaml.YAMLError as error:
-        raise RecipeError(f"{where}: not valid YAML: {' '.join(str(error).split())}") from None
+        return plain.read(text)
+    except ValueError as error:
+        raise RecipeError(f"{where}: not valid YAML: {error}") from None
 
 
 def _read(name_or_path: str | Path, *above: str) -> tuple[str, dict[str, Any]]:
@@ -289,7 +279,7 @@ def _read(name_or_path: str | Path, *above: str) -> tuple[str, dict[str, Any]]:
         file = resources.files("actionunits.learn") / "recipes" / f"{text}.yaml"
         source, content = f"recipe {text}", file.read_text(encoding="utf-8")
     elif Path(text).suffix in {".yaml", ".yml"} and Path(text).is_file():
-        source, content = text, Path(text).read_text(encoding="utf-8")
+        source, content = text, read_text(Path(text))
     else:
         known = list_recipes()
         raise RecipeError(
@@ -298,7 +288,7 @@ def _read(name_or_path: str | Path, *above: str) -> tuple[str, dict[str, Any]]:
         )
     values = _yaml(content, source)
     if not isinstance(values, dict):
-        raise RecipeError(f"{source}: expected a mapping of keys to values, found {values!r}")
+        raise RecipeError(f"{source}: expected a mapping of keys to values, found {brief(values)}")
     if "base" in values:
         base = str(values.pop("base"))
         if base not in list_recipes():
@@ -326,10 +316,31 @@ def _merge(below: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
 
 def _split(source: str, content: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The recipe itself, and its ablations."""
-    variants = content.pop("ablations", {})
-    if not isinstance(variants, dict) or not all(isinstance(v, dict) for v in variants.values()):
-        raise RecipeError(f"{source}: ablations must map names to mappings of dotted keys")
-    return content, variants
+    try:
+        return content, _Variants.validate_python(content.pop("ablations", {}))
+    except ValidationError as error:
+        where = ".".join(["ablations", *(str(part) for part in error.errors()[0]["loc"])])
+        raise RecipeError(
+            f"{source}: ablations must map names to mappings of dotted keys, all of them text "
+            f"(in quotes where it looks like a number); found at {where.removesuffix('.[key]')} "
+            f"{brief(error.errors()[0]['input'])}"
+        ) from None
+
+
+def read_text(file: Path) -> str:
+    """What a recipe file holds.
+
+    Raises:
+        RecipeError: it cannot be read, or is not text in UTF-8.
+    """
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise RecipeError(f"{file}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise RecipeError(
+            f"{file}: expected text in UTF-8, found another byte at {error.start}: save it so"
+        ) from None
 
 
 def _override(text: str) -> tuple[str, Any]:
@@ -351,29 +362,34 @@ def _set(values: dict[str, Any], dotted: str, value: Any, source: str) -> None:
 def _explain(error: Any) -> str:
     """One sentence on one error of pydantic."""
     path = [str(part) for part in error["loc"]]
-    dotted = ".".join(path)
-    if error["type"] in {"extra_forbidden", "missing"}:
-        allowed = _keys(path[:-1])
+    dotted, found = ".".join(path), brief(error["input"])
+    allowed = _keys(path[:-1])
+    if error["type"] in {"extra_forbidden", "missing"} and allowed:
         listed = f"allowed keys here: {', '.join(allowed)}"
         if error["type"] == "missing":
             return f"the key {dotted} is missing; {listed}"
         return f"unknown key {dotted}{_hint(path[-1], allowed)}; {listed}"
+    if error["type"] == "missing":  # of a tuple
+        return f"{'.'.join(path[:-1])}: too few values, found {found}"
     if error["type"] == "value_error":
         return f"{dotted}: {error['ctx']['error']}"
     if error["type"] in {"model_type", "dict_type"}:
-        return f"{dotted}: expected a mapping of keys to values, found {error['input']!r}"
-    return f"{dotted}: {error['msg'].lower()}, found {error['input']!r}"
+        return f"{dotted}: expected a mapping of keys to values, found {found}"
+    return f"{dotted}: {error['msg'].lower()}, found {found}"
 
 
 def _keys(path: list[str]) -> list[str]:
-    """Keys of the section at `path`."""
-    section: type[BaseModel] = Recipe
+    """Keys of the section at `path`; none where that is not a section."""
+    section: Any = Recipe
     for part in path:
-        inner = section.model_fields[part].annotation
-        assert isinstance(inner, type)
-        assert issubclass(inner, BaseModel)
-        section = inner
-    return list(section.model_fields)
+        if get_origin(section) is dict:
+            section = get_args(section)[1]
+        elif isinstance(section, type) and issubclass(section, BaseModel):
+            section = section.model_fields[part].annotation
+        else:
+            return []
+    inside = isinstance(section, type) and issubclass(section, BaseModel)
+    return list(section.model_fields) if inside else []
 
 
 def _hint(name: str, known: Iterable[str]) -> str:

@@ -7,16 +7,26 @@ from typing import Annotated, Any
 import numpy as np
 import pandas as pd
 import torch
-from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter, computed_field
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    computed_field,
+    model_validator,
+)
 from rich import box
 from rich.table import Table
 
-from actionunits.aus import AUSet
+from actionunits.aus import AUSet, Numbers
 from actionunits.data.table import Coding
 from actionunits.errors import counted
 from actionunits.learn.face_metrics import FAILURE
+from actionunits.learn.recipe import Rule
 
 Number = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
+Ends = Annotated[list[Number], Field(min_length=2, max_length=2)]
 
 HEADINGS = {  # what the terminal calls the scores, in its order
     "f1": "F1",
@@ -46,9 +56,9 @@ class Score(BaseModel):
     """(A,); NaN where the labels do not allow the score, see `actionunits.learn.metrics`."""
     mean: Number
     """Over the AUs that have the score."""
-    intervals: list[list[Number]] = []
+    intervals: list[Ends] = []
     """(A, 2) lower and upper ends; empty when they were not asked for."""
-    mean_interval: list[Number] = [math.nan, math.nan]
+    mean_interval: Ends = [math.nan, math.nan]
 
 
 class _Scored(BaseModel):
@@ -57,7 +67,7 @@ class _Scored(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     title: str
-    selection: str
+    selection: Rule
     """Rule that chose the weights, see `SelectionSpec`."""
     trained_on: tuple[str, ...] = ()
     """People who are scored here and whom the weights were trained on: not a test of anything."""
@@ -70,16 +80,16 @@ class _Scored(BaseModel):
 class Report(_Scored):
     """Scores of one model on one set of frames."""
 
-    aus: tuple[int, ...]
+    aus: Annotated[Numbers, Field(min_length=1)]
     subjects: tuple[str, ...]
     frames: int
     thresholds: tuple[float, ...]
     """(A,) probabilities of ``f1_calibrated``; the other scores use 0.5, as the papers do."""
     scores: dict[str, Score]
     """``f1``, ``f1_calibrated``, ``accuracy``, ``auc``; with intensities ``icc`` and ``mae``."""
-    confusion: list[list[list[int]]]
+    confusion: list[list[Annotated[list[int], Field(min_length=4, max_length=4)]]]
     """(S, A, 4) true positives, false positives, false negatives, true negatives at 0.5."""
-    uncoded: tuple[int, ...] = ()
+    uncoded: Numbers = ()
     """FACS numbers of the model's other AUs, which the frames do not code: no score is of them."""
     template: str = "canonical"
     """How the faces are placed, see `actionunits.faces.templates`."""
@@ -95,6 +105,21 @@ class Report(_Scored):
     """Of the face as a whole, so means only: `LANDMARK_ERROR` and `LANDMARK_FAILURE`, both in per
     cent as in `LandmarkError`, over the faces with landmarks of the data set's own; NaN where there
     are none, empty for models that predict no landmarks."""
+
+    @model_validator(mode="after")
+    def _fit(self) -> "Report":
+        count = len(self.aus)
+        scored = all(
+            len(score.per_au) == count and len(score.intervals) in {0, count}
+            for score in self.scores.values()
+        )
+        tallied = np.shape(self.confusion) == (len(self.subjects), count, 4)
+        if not (scored and tallied and len(self.thresholds) == count and "f1" in self.scores):
+            people = counted(len(self.subjects), "subject")
+            raise ValueError(f"the scores are not of {counted(count, 'AU')} and {people}")
+        if self.landmarks and not {LANDMARK_ERROR, LANDMARK_FAILURE} <= self.landmarks.keys():
+            raise ValueError("the scores of the landmarks are not whole")
+        return self
 
     @computed_field  # type: ignore[prop-decorator]
     @property

@@ -1,18 +1,31 @@
 """What the folder of a run holds already: a finished run, one that goes on, or another."""
 
+import json
 from pathlib import Path
 
 import pandas as pd
-import yaml
 from accelerate import Accelerator
-from pydantic import ValidationError
 
-from actionunits.errors import RecipeError
-from actionunits.files import atomic
-from actionunits.learn import checkpoint
+from actionunits.errors import CheckpointError, RecipeError
+from actionunits.files import atomic, seals, writing
+from actionunits.learn import checkpoint, plain
 from actionunits.learn.recipe import Recipe, load_recipe
 from actionunits.learn.report import read_report
-from actionunits.learn.run import CHECKPOINT, LAST, LOG, RECIPE, REPORT, STATE, Result
+from actionunits.learn.run import (
+    CHECKPOINT,
+    LAST,
+    LOG,
+    RECIPE,
+    REPORT,
+    STATE,
+    Result,
+    without_state,
+)
+
+
+def is_begun(out: Path) -> bool:
+    """Whether a folder holds a run that has taken a step or is finished."""
+    return (out / STATE).is_file() or (out / CHECKPOINT / checkpoint.CARD).is_file()
 
 
 def is_finished(
@@ -25,10 +38,10 @@ def is_finished(
 
     Raises:
         RecipeError: it holds a run of another recipe or fold, or one that cannot go on.
+        CheckpointError: its last state, from which it would go on, is damaged.
     """
     if accelerator.is_main_process:
-        begun = (out / STATE).is_file() or (out / CHECKPOINT / checkpoint.CARD).is_file()
-        if not (resume and begun):  # a run that failed before its first step binds nobody
+        if not (resume and is_begun(out)):  # a run that failed before its first step binds nobody
             for name in (STATE, LAST, REPORT, RECIPE, LOG):
                 (out / name).unlink(missing_ok=True)
         if not (out / RECIPE).is_file():
@@ -36,6 +49,7 @@ def is_finished(
     accelerator.wait_for_everyone()
     earlier = load_recipe(out / RECIPE)
     if _is_longer(earlier, recipe) and _can_go_on(out, fold):
+        _check_last(out)
         accelerator.wait_for_everyone()  # nothing changes before all have looked
         if accelerator.is_main_process:
             (out / REPORT).unlink(missing_ok=True)  # it is that of fewer epochs
@@ -67,9 +81,13 @@ def read_result(out: Path) -> Result:
     if not file.is_file():
         return Result(out / CHECKPOINT, None)
     try:
-        return Result(out / CHECKPOINT, read_report(file.read_text("utf-8")))
-    except ValidationError:
-        raise RecipeError(f"{file}: damaged; start the run afresh") from None
+        return Result(out / CHECKPOINT, read_report(json.dumps(seals.read_json(file))))
+    except OSError as error:
+        raise RecipeError(f"{file}: cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError):
+        raise RecipeError(
+            f"{file}: damaged; copy it again, or delete it, and au evaluate scores the run"
+        ) from None
 
 
 def _is_longer(earlier: Recipe, recipe: Recipe) -> bool:
@@ -85,6 +103,14 @@ def _can_go_on(out: Path, fold: int | None) -> bool:
     """Whether the folder holds a finished run of this fold with its last state."""
     finished = (out / LAST).is_file() and not (out / STATE).is_file()
     return finished and checkpoint.read_card(out / CHECKPOINT).fold == fold
+
+
+def _check_last(out: Path) -> None:
+    """Look at the last state before what is finished is given up for it."""
+    try:
+        checkpoint.check_state(out / LAST)
+    except CheckpointError as error:
+        raise CheckpointError(f"{error}; {without_state(out)}") from error
 
 
 def _no_further(out: Path, recipe: Recipe) -> str:
@@ -105,9 +131,8 @@ def _no_further(out: Path, recipe: Recipe) -> str:
 
 
 def _write_recipe(out: Path, recipe: Recipe) -> None:
-    with atomic(out / RECIPE) as file:
-        values = recipe.model_dump(mode="json")
-        file.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+    with writing(out / RECIPE), atomic(out / RECIPE) as file:
+        file.write_text(plain.write(recipe.model_dump(mode="json")), encoding="utf-8")
 
 
 def _differences(one: Recipe, other: Recipe) -> list[str]:

@@ -6,6 +6,7 @@ scores on the test fold) and ``state.safetensors`` until it is finished, from th
 """
 
 import itertools
+import json
 import math
 import signal
 import threading
@@ -28,13 +29,14 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from actionunits.data.people import all_known
-from actionunits.errors import RecipeError, UserError
-from actionunits.files import atomic
+from actionunits.errors import CheckpointError, RecipeError, UserError
+from actionunits.files import atomic, seals, writing
 from actionunits.learn import checkpoint
 from actionunits.learn.checkpoint import Card
 from actionunits.learn.recipe import Recipe
 from actionunits.learn.report import AnyReport, Score
 from actionunits.learn.task import Rows, Settings, Task
+from actionunits.system.processes import ending_signals
 from actionunits.types import HoldsOut, InputSpec
 
 RECIPE, LOG, CHECKPOINT, REPORT = "recipe.yaml", "log.csv", "checkpoint", "report.json"
@@ -43,6 +45,12 @@ STATE, LAST = "state.safetensors", "last.safetensors"
 
 class TrainingError(UserError):
     """A run cannot go on, or was asked to stop."""
+
+
+class StoppedError(TrainingError):
+    """A run was asked to stop, by Ctrl-C or a signal like it."""
+
+    code = 130
 
 
 class Result(NamedTuple):
@@ -105,7 +113,7 @@ class Run:
         self._kind, self._spec = task, spec
         self.at = Standing(fold)
         if (out / STATE).is_file():
-            self.at = Standing(**checkpoint.load_state(out / STATE, model, optimiser))
+            self.at = Standing(**_load_state(out, model, optimiser))
             if self.at.fold != fold:
                 raise RecipeError(
                     f"{out} holds a run of fold {self.at.fold}; choose another folder"
@@ -116,18 +124,20 @@ class Run:
         self._bar = progress.Progress(
             progress.TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
             progress.BarColumn(bar_width=20),
-            progress.TextColumn("{task.fields[terms]}  {task.fields[speed]:.0f} images/s"),
+            progress.TextColumn(
+                "{task.fields[terms]}  {task.fields[speed]:.0f} images/s", markup=False
+            ),
             progress.TimeRemainingColumn(),
             console=Console(stderr=True),  # standard output is the report's
             disable=not (show and accelerator.is_main_process),
         )
-        self._context = ExitStack()
+        self._context, self._signals = ExitStack(), ExitStack()
         self._unsaved = 0  # optimiser steps since the state was written
         self._seen, self._since = 0, time.monotonic()  # frames of this epoch, by this process
 
     def __enter__(self) -> Self:
         self._save_state()  # from here on the folder says that it holds an unfinished run
-        self._stop = self._context.enter_context(_stop_requests())
+        self._stop = self._signals.enter_context(_stop_requests())
         self._context.enter_context(self._bar)
         self._task = self._bar.add_task(
             "",
@@ -145,6 +155,7 @@ class Run:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._signals.close()
         self._context.close()
 
     def record(self, total: Tensor, terms: Mapping[str, Tensor]) -> None:
@@ -157,10 +168,7 @@ class Run:
         loss = total.item()
         if not math.isfinite(loss):
             values = ", ".join(f"{name} {value.item():.3g}" for name, value in terms.items())
-            raise TrainingError(
-                f"the loss is {loss} in epoch {at.epoch + 1}, pass {at.step + 1} ({values}): try a "
-                f"lower optimiser.lr or clip_norm=1; the last good state is in {self.out}"
-            )
+            raise TrainingError(self._diverged(f"the loss is {loss} ({values})"))
         for name, value in {"loss": loss, **{n: t.item() for n, t in terms.items()}}.items():
             at.sums[name] = at.sums.get(name, 0.0) + value
         at.step += 1
@@ -177,20 +185,21 @@ class Run:
         """Write the state when it is due, and stop if that was asked for.
 
         Raises:
-            TrainingError: Ctrl-C; the state is written.
+            StoppedError: Ctrl-C; the state is written.
         """
         self._unsaved += 1
         stop = self._anybody(self._stop.is_set())
         if stop or self._unsaved >= save_every:
             self._save_state()
         if stop:
-            raise TrainingError(
+            raise StoppedError(
                 f"stopped in epoch {self.at.epoch + 1} after pass {self.at.step} of {self.passes}; "
                 f"the same command goes on from {self.out / STATE}"
             )
 
     def end_epoch(self) -> None:
         """Watch the score if the recipe chooses by it, keep the weights if it is the best, log."""
+        self._check_weights()
         at, selection = self.at, self.recipe.selection
         self._agree_on_buffers()
         group = self.optimiser.param_groups[0]
@@ -208,7 +217,7 @@ class Run:
         at.log.append(line)
         at.epoch, at.step, at.sums = at.epoch + 1, 0, {}
         if self.accelerator.is_main_process:
-            with atomic(self.out / LOG) as file:
+            with writing(self.out / LOG), atomic(self.out / LOG) as file:
                 pd.DataFrame(at.log).to_csv(file, index=False)
         # the checkpoint is written before the state that counts it: a crash between repeats it
         self._save_state()
@@ -220,7 +229,16 @@ class Run:
         return patience is not None and self.at.epoch - self.at.best_epoch >= patience
 
     def finish(self) -> Result:
-        """Calibrate the chosen weights, score them on the test fold, write both."""
+        """Calibrate the chosen weights, score them on the test fold, write both.
+
+        Raises:
+            StoppedError: Ctrl-C before; from here on it raises `KeyboardInterrupt` at once.
+        """
+        if self._anybody(self._stop.is_set()):
+            raise StoppedError(
+                f"stopped after the last epoch; the same command goes on from {self.out / STATE}"
+            )
+        self._signals.close()  # the state is written, and scoring may take long
         at, epoch = self.at, self.at.epoch
         if self._watched is not None:
             epoch = at.best_epoch
@@ -238,8 +256,8 @@ class Run:
         self._save_checkpoint(epoch, thresholds, means)
         if self.accelerator.is_main_process:
             if report is not None:
-                with atomic(self.out / REPORT) as file:
-                    file.write_text(report.to_json(), encoding="utf-8")
+                with writing(self.out / REPORT), atomic(self.out / REPORT) as file:
+                    seals.write_json(file, json.loads(report.to_json()))
             (self.out / STATE).replace(self.out / LAST)
         self.accelerator.wait_for_everyone()
         return Result(self.out / CHECKPOINT, report)
@@ -262,7 +280,26 @@ class Run:
         recipe = self.recipe
         return Settings(recipe.selection.rule, recipe.batch, recipe.precision, resamples)
 
+    def _check_weights(self) -> None:
+        """Never let weights that are no numbers take the place of the last good ones.
+
+        Raises:
+            TrainingError: there are such.
+        """
+        for name, tensor in self.model.state_dict().items():
+            if not tensor.isfinite().all():
+                raise TrainingError(self._diverged(f"{name} is no longer finite"))
+
+    def _diverged(self, what: str) -> str:
+        at, mean = self.at, self.at.sums.get("loss", math.nan) / max(self.at.step, 1)
+        return (
+            f"{what} in epoch {at.epoch + 1}, after pass {at.step} of {self.passes} (mean loss "
+            f"{mean:.3g}): try a lower optimiser.lr or clip_norm=1, with another --out or --fresh; "
+            f"the last good state is in {self.out}"
+        )
+
     def _save_state(self) -> None:
+        self._check_weights()
         self._unsaved = 0
         if self.accelerator.is_main_process:
             checkpoint.save_state(self.out / STATE, self.model, self.optimiser, asdict(self.at))
@@ -314,21 +351,35 @@ class Run:
         return self._seen / max(time.monotonic() - self._since, 1e-9)
 
 
+def _load_state(out: Path, model: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, Any]:
+    try:
+        return checkpoint.load_state(out / STATE, model, optimiser)
+    except CheckpointError as error:
+        raise CheckpointError(f"{error}; {without_state(out)}") from error
+
+
+def without_state(out: Path) -> str:
+    """What to do with a run whose state is damaged."""
+    try:
+        _, card = checkpoint.load(out / CHECKPOINT)
+    except CheckpointError:
+        return "start the run afresh (--fresh)"
+    return (
+        f"start the run afresh (--fresh), or another from its whole checkpoint of epoch "
+        f"{card.epoch}, with --set init={out} and another --out"
+    )
+
+
 @contextmanager
 def _stop_requests() -> Iterator[threading.Event]:
-    """Turn the first Ctrl-C or SIGTERM into a flag; the second ends the process as usual."""
+    """Turn the first Ctrl-C or signal like it into a flag; the second does what it did before."""
     asked = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield asked  # only the main thread may handle signals
-        return
 
     def note(number: int, frame: FrameType | None) -> None:
         asked.set()
         signal.signal(number, before[number])
 
-    before = {
-        int(number): signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)
-    }
+    before = {int(number): signal.signal(number, note) for number in ending_signals()}
     try:
         yield asked
     finally:

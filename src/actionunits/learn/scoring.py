@@ -15,13 +15,13 @@ from actionunits import datasets
 from actionunits.aus import AUSet
 from actionunits.data.dataset import BatchKind, ClipDataset, FrameDataset, collate
 from actionunits.data.table import FrameTable, own_landmarks
-from actionunits.device import fast_dtype
 from actionunits.learn import metrics
 from actionunits.learn.face_metrics import LandmarkError
 from actionunits.learn.metrics import AUC, F1, ICC31, MAE, Accuracy, BestThreshold, SubjectMetric
 from actionunits.learn.predictions import Record
-from actionunits.learn.recipe import DataSpec
+from actionunits.learn.recipe import DataSpec, Rule
 from actionunits.learn.report import LANDMARK_ERROR, LANDMARK_FAILURE, Report, Score
+from actionunits.system.device import fast_dtype
 from actionunits.types import Batch, InputSpec, Output
 
 _BYTES_A_PIXEL = 1500  # of a picture in a forward pass; measured: 110 (RE-Net) to 1500 (MGRR-Net)
@@ -47,7 +47,7 @@ def score(
     spec: InputSpec,
     *,
     thresholds: Tensor,
-    selection: str = "last",
+    selection: Rule = "last",
     title: str = "",
     batch: int = 64,
     precision: Precision = "auto",
@@ -116,7 +116,7 @@ def score(
 
 def summary(metric: SubjectMetric, resamples: int) -> Score:
     """Score of a metric per AU and on average, with intervals if there are `resamples`."""
-    per_au = metric.compute()
+    per_au = metric.per_au()
     if not resamples:
         return Score(per_au=per_au.tolist(), mean=per_au.nanmean().item())
     samples = metric.bootstrap(resamples)
@@ -152,7 +152,7 @@ def calibrate(
     best = BestThreshold(len(table.aus), len(table.subjects()))
     for out, truth, subject in predict(model, table, spec, batch, precision):
         best.update(out.logits.double().sigmoid(), truth.labels, truth.known, subject)
-    return best.compute()
+    return best.per_au()
 
 
 def samples_at_once(spec: InputSpec, free: int) -> int:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from actionunits.data.table import FrameTable
 from actionunits.learn import scoring
 from actionunits.learn.predictions import Record
-from actionunits.learn.recipe import Recipe
+from actionunits.learn.recipe import Recipe, Rule
 from actionunits.learn.report import PlainReport, Report
 from actionunits.types import InputSpec, Loss
 
@@ -23,7 +23,7 @@ class Rows(NamedTuple):
 class Settings(NamedTuple):
     """How a table is scored."""
 
-    selection: str  # rule that chose the weights
+    selection: Rule  # rule that chose the weights
     batch: int  # samples of one forward pass
     precision: scoring.Precision
     resamples: int = 0  # of the bootstrap over subjects

@@ -7,6 +7,7 @@ that was stopped anywhere goes on as if nothing had happened. What a run writes 
 import itertools
 import math
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -23,9 +24,9 @@ from actionunits.aus import AUSet
 from actionunits.data.dataset import collate
 from actionunits.data.people import all_known, among
 from actionunits.datasets.people import share_people
-from actionunits.device import enough_memory
-from actionunits.errors import RecipeError, counted
+from actionunits.errors import RecipeError, UserError, counted
 from actionunits.faces import templates
+from actionunits.files import alone
 from actionunits.learn import checkpoint
 from actionunits.learn.checkpoint import Card
 from actionunits.learn.recipe import GroupSpec, OptimiserSpec, Recipe, ScheduleSpec
@@ -36,6 +37,8 @@ from actionunits.learn.task import Rows, Samples
 from actionunits.learn.tasks import TASKS
 from actionunits.models import registry
 from actionunits.nn.convolution import SmallMaps
+from actionunits.system.device import enough_memory
+from actionunits.system.processes import follow_parent
 from actionunits.types import AUModel
 
 
@@ -65,13 +68,29 @@ def train(
         DataError: the data cannot be read.
         TrainingError: the loss is no longer a number, or the run was stopped (Ctrl-C).
         BatchTooLargeError: for the batch; the message says which to try.
+        UserError: another process trains in `out`, or it cannot be written.
     """
     registry.check(recipe.model.name, recipe.model.params)
     accelerator = Accelerator(
         cpu=not torch.accelerator.is_available(), gradient_accumulation_steps=recipe.accumulate
     )
-    if is_finished(Path(out), recipe, fold, resume, accelerator):
-        return read_result(Path(out))
+    with ExitStack() as stack:
+        if accelerator.is_main_process:
+            stack.enter_context(alone(out))
+        if is_finished(Path(out), recipe, fold, resume, accelerator):
+            return read_result(Path(out))
+        return _train(recipe, fold, Path(out), accelerator, show, save_every)
+
+
+def _train(
+    recipe: Recipe,
+    fold: int | None,
+    out: Path,
+    accelerator: Accelerator,
+    show: bool,
+    save_every: int,
+) -> Result:
+    """Begin a run or go on with it; nobody else writes into its folder."""
     task = TASKS[registry.task_of(recipe.model.name)]
     rows = task.read(recipe, fold)
     torch.manual_seed(recipe.seed)
@@ -86,7 +105,7 @@ def train(
     optimiser = _optimiser(recipe.optimiser, model)
     net, stepper = accelerator.prepare(model.to(memory_format=torch.channels_last), optimiser)
     run = Run(
-        Path(out),
+        out,
         recipe,
         fold,
         task,
@@ -99,7 +118,8 @@ def train(
         len(feed),
         show,
     )
-    with enough_memory(recipe.batch, _smaller(recipe, accelerator.num_processes)), run:
+    smaller = _smaller(recipe, accelerator.num_processes)
+    with enough_memory(recipe.batch, smaller), _enough_to_normalise(recipe), run:
         at = run.at
         while at.epoch < recipe.epochs and not run.gave_up():
             net.train()
@@ -218,6 +238,25 @@ def _smaller(recipe: Recipe, processes: int) -> str:
     return f"start afresh (--fresh, or another --out) with {advice}{cache}"
 
 
+@contextmanager
+def _enough_to_normalise(recipe: Recipe) -> Iterator[None]:
+    """Say in one sentence that a batch is too small for a norm over it.
+
+    Raises:
+        RecipeError: a norm has a single value of a channel.
+    """
+    try:
+        yield
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):  # as PyTorch's batch norm says it
+            raise
+        raise RecipeError(
+            f"batch: {recipe.batch} is too small for the batch norms of {recipe.model.name}, which "
+            "see a single value of a channel: start afresh (--fresh, or another --out) with at "
+            "least two samples a process (--set batch=2), or larger pictures (model.params)"
+        ) from error
+
+
 def _path(source: str, fold: int | None) -> str:
     """`source` with the number of the fold, as `au train` names the folders of its runs."""
     return source.replace("fold{fold}", "all" if fold is None else f"fold{fold}")
@@ -253,6 +292,16 @@ def rate_factor(schedule: ScheduleSpec, epochs: float, total: int, steps: int = 
         return math.sqrt(warmup / epochs)
     done = (epochs - warmup) / max(total - warmup, 1e-9)
     return schedule.floor + (1 - schedule.floor) * (1 + math.cos(math.pi * min(done, 1))) / 2
+
+
+@contextmanager
+def _told_by_workers() -> Iterator[None]:
+    """Take the traceback out of what PyTorch makes of a user's mistake in a worker process."""
+    try:
+        yield
+    except UserError as error:
+        sentence = str(error).rpartition(f"{type(error).__name__}: ")[2].strip()
+        raise type(error)(sentence) from error
 
 
 class _Feed:
@@ -293,8 +342,11 @@ class _Feed:
             collate_fn=collate,
             num_workers=recipe.data.workers,
             pin_memory=self._accelerator.device.type == "cuda",
+            worker_init_fn=follow_parent,
         )
-        return (place(batch, self._accelerator.device) for batch in loader)
+        with _told_by_workers():
+            for batch in loader:
+                yield place(batch, self._accelerator.device)
 
 
 def _optimiser(spec: OptimiserSpec, model: nn.Module) -> torch.optim.Optimizer:

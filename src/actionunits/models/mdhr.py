@@ -30,7 +30,7 @@ from torch.nn import functional
 from actionunits.aus import AUSet
 from actionunits.errors import RecipeError
 from actionunits.losses import asymmetric_cross_entropy, balance_weights, mean_where
-from actionunits.models.registry import choose, register
+from actionunits.models.registry import Share, choose, register
 from actionunits.nn.backbone import IMAGENET_MEAN, IMAGENET_STD, Pyramid
 from actionunits.nn.face_regions import (
     REGIONS,
@@ -181,7 +181,7 @@ class MDHR(nn.Module):
         stats: LabelStats,
         *,
         backbone: str = "resnet50.tv_in1k",
-        drop_path: float = 0.0,
+        drop_path: Share = 0.0,
         clip: int = 16,
         fps: float | None = None,
         neighbours: int = 5,

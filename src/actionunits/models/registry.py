@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import (
+    Annotated,
     Any,
     ClassVar,
     Literal,
@@ -20,12 +21,12 @@ from typing import (
 )
 
 import torch
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from torch import Tensor, nn
 
 from actionunits import plugins
 from actionunits.aus import AUSet
-from actionunits.errors import RecipeError
+from actionunits.errors import RecipeError, brief
 from actionunits.types import LabelStats, Loss, Output
 from actionunits.weights import list_weights
 
@@ -64,6 +65,14 @@ class Adopter(Protocol):
 Task = Literal["aus", "landmarks", "triplets", "classes"]
 """What a model learns from: coded frames, faces with landmarks, triplets of expressions, or classes
 of expressions."""
+
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+"""A setting from 0 to below 1."""
+
+_PLAIN = ConfigDict(strict=True, allow_inf_nan=False)
+_LARGEST = 4096
+"""Of a whole number: pixels, channels, layers, frames. What is larger is a slip of the hand."""
 
 
 class _Entry(NamedTuple):
@@ -111,7 +120,7 @@ def check(name: str, settings: Mapping[str, object]) -> None:
         RecipeError: there is no such model, it has no such setting, or a value has a wrong type.
     """
     model = _entry(name).model
-    allowed, types = _settings(model), get_type_hints(model.__init__)
+    allowed, types = _settings(model), get_type_hints(model.__init__, include_extras=True)
     for key, value in settings.items():
         if key not in allowed:
             raise RecipeError(
@@ -119,10 +128,23 @@ def check(name: str, settings: Mapping[str, object]) -> None:
                 f"it has {', '.join(sorted(allowed))}"
             )
         try:
-            TypeAdapter(types[key]).validate_python(value, strict=True)
+            TypeAdapter(types[key], config=_PLAIN).validate_python(value)
         except ValidationError as error:
             reason = error.errors()[0]["msg"].lower()
-            raise RecipeError(f"model {name}, {key}: {reason}, got {value!r}") from None
+            raise RecipeError(f"model {name}, {key}: {reason}, got {brief(value)}") from None
+        if isinstance(value, int) and value > _LARGEST:
+            raise RecipeError(
+                f"model {name}, {key}: expected at most {_LARGEST}, got {brief(value)}"
+            )
+
+
+def settings(name: str) -> frozenset[str]:
+    """Return the names of a model's settings.
+
+    Raises:
+        RecipeError: there is no such model.
+    """
+    return frozenset(_settings(_entry(name).model))
 
 
 def task_of(name: str) -> Task:

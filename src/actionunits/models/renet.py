@@ -396,5 +396,5 @@ def _check_aus(
     left = len(aus) - len(set(held_out))
     if not left:
         raise RecipeError("held_out: at least one AU must be trained")
-    if isinstance(train_aus, int) and train_aus > left:
+    if isinstance(train_aus, int) and not 1 <= train_aus <= left:
         raise RecipeError(f"train_aus: {left} AUs are trained, so {train_aus} cannot be drawn")

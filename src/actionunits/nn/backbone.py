@@ -3,12 +3,10 @@
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any, cast
 
 import timm
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from timm.models import FeatureInfo
 from torch import Tensor, nn
@@ -145,13 +143,15 @@ def read_state(file: Path) -> dict[str, Tensor]:
         content = torch.load(file, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise CheckpointError(f"{file}: there is no such file") from None
-    except (SafetensorError, UnpicklingError, RuntimeError, OSError, EOFError) as error:
-        reason = str(error).splitlines()[0]
+    except Exception as error:  # damaged files fail in many ways
+        reason = next(iter(str(error).splitlines()), "it is empty or cut short")
         raise CheckpointError(f"{file}: not a file of weights that can be read: {reason}") from None
     for key in ("state_dict", "model"):  # what training scripts wrap them in
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]
-    if not isinstance(content, Mapping) or not all(isinstance(v, Tensor) for v in content.values()):
+    if not isinstance(content, Mapping) or not all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in content.items()
+    ):
         raise CheckpointError(f"{file}: expected named tensors, found {type(content).__name__}")
     return {name.removeprefix("module."): tensor for name, tensor in content.items()}
 
@@ -182,7 +182,7 @@ def load_mapped(
 
 
 def check_fit(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor], file: Path) -> None:
-    """Compare names and shapes of tensors.
+    """Compare names and shapes of tensors, and look whether all their numbers are finite.
 
     Args:
         wanted: of a model.
@@ -190,7 +190,7 @@ def check_fit(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor], file: P
         file: for messages.
 
     Raises:
-        CheckpointError: they differ.
+        CheckpointError: they differ, or a number is none.
     """
     absent, extra = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())
     if absent or extra:
@@ -207,4 +207,9 @@ def check_fit(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor], file: P
             raise CheckpointError(
                 f"{file}: {name} should have the shape {tuple(tensor.shape)}, "
                 f"it has {tuple(found[name].shape)}"
+            )
+        if not found[name].isfinite().all():
+            raise CheckpointError(
+                f"{file}: {name} has numbers that are infinite or none (NaN), so that nothing can "
+                "be read with these weights: take others, or train again with a lower optimiser.lr"
             )

@@ -10,10 +10,10 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from actionunits.aus import ALL, AUSet
-from actionunits.device import fast_dtype
 from actionunits.learn.recipe import Recipe, list_ablations, list_recipes, load_recipe
 from actionunits.models import registry
 from actionunits.papers import published
+from actionunits.system.device import fast_dtype
 from actionunits.types import AUModel, ClipModel
 
 _BATCH, _REPEATS = 8, 3

@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 
 from actionunits.aus import ALL, RENDERED, AUSet
 from actionunits.errors import DataError
+from actionunits.files.stored import column_names, read_columns
+from actionunits.synth.script import SCHEMA
 
 _KEYS = ("subject", "task", "frame", "seconds", "part")
 LABELS = (*_KEYS, *ALL.columns())
@@ -72,16 +73,12 @@ def read_labels(path: Path) -> pd.DataFrame:
         )
     tables = []
     for parquet in parquets:
-        try:
-            names = pq.read_schema(parquet).names
-            if lacking := [column for column in LABELS if column not in names]:
-                raise DataError(f"{parquet} lacks the columns {lacking}; give a file of a corpus")
-            wanted = [column for column in (*_KEYS, *RENDERED.columns()) if column in names]
-            tables.append(pq.read_table(parquet, columns=wanted).to_pandas())
-        except (OSError, ValueError) as error:
-            raise DataError(
-                f"{parquet} is not a Parquet file of a corpus ({error}); render it again"
-            ) from error
+        advice = "give a file of a corpus"
+        there = (*LABELS, *column_names(parquet, advice))
+        labels = [name for name in RENDERED.columns() if name in there]
+        columns = {name: SCHEMA.field(name).type for name in (*_KEYS, *labels)}
+        found = read_columns(parquet, columns, advice, optional=tuple(labels))
+        tables.append(found.to_pandas())
     table: pd.DataFrame = pd.concat(tables, ignore_index=True)
     return table
 
@@ -143,7 +140,7 @@ def card_json(card: CorpusCard) -> dict[str, Any]:
 
 def print_card(card: CorpusCard, console: Console | None = None) -> None:
     """Print the card as tables that fit 100 columns."""
-    console = console or Console()
+    console = console or Console(markup=False)
     console.print(_summary(card.summary))
     console.print(_rates(card.rates))
     for name in ("BP4D", "DISFA"):

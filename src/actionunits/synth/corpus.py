@@ -1,9 +1,8 @@
 """Render a corpus: one Parquet file for a few subjects, in parallel, resumable."""
 
 import os
-import signal
 from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import cache
@@ -26,7 +25,7 @@ from rich.progress import (
 from rich.text import Text
 
 from actionunits.errors import DataError, UserError, counted
-from actionunits.files import atomic, writing
+from actionunits.files import alone, atomic, writing
 from actionunits.media import encode_jpeg
 from actionunits.synth.person.assets import load_assets
 from actionunits.synth.person.face import Head, Identity, draw_identity
@@ -47,6 +46,7 @@ from actionunits.synth.store import (
     is_complete,
     write_table,
 )
+from actionunits.system import processes
 
 _STEADY, _WANDERING = 0.012, 0.006  # alignment error of a take and of each of its frames
 _BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -75,13 +75,20 @@ def render_corpus(
         Number of frames that this call rendered.
 
     Raises:
-        UserError: the assets or OpenGL are missing, the folder holds something else, or it cannot
-            be written to.
+        UserError: the assets or OpenGL are missing, the folder holds something else, another
+            process renders into it, or it cannot be written to.
         ExceptionGroup: rendering of some files failed; all others are there.
     """
     if workers < 1:
         raise DataError(f"workers must be at least 1, got {workers}")
     load_assets(assets)  # says what is missing before any process is started
+    with alone(out):
+        return _render_missing(assets, out, settings, workers, console)
+
+
+def _render_missing(
+    assets: Path, out: Path, settings: CorpusSettings, workers: int, console: Console | None
+) -> int:
     claim(out, settings)
     todo = [group for group in groups(settings) if not is_complete(out, settings, group)]
     frames = settings.tasks * settings.frames
@@ -91,7 +98,7 @@ def render_corpus(
     with (
         _progress(console) as progress,
         _shared_processor(workers),
-        ProcessPoolExecutor(workers, context, _start_worker, (stop,)) as pool,
+        processes.pool(workers, context, _start_worker, stop) as pool,
     ):
         kept = settings.total - sum(map(len, todo)) * frames
         bar = progress.add_task(settings.name, total=settings.total, completed=kept, kept=kept)
@@ -161,7 +168,6 @@ _stop: Event  # of this worker process
 def _start_worker(stop: Event) -> None:
     global _stop
     _stop = stop
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which sets `stop`
 
 
 @cache

@@ -6,18 +6,20 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from PIL import Image
 
+from actionunits.aus import RENDERED
 from actionunits.errors import DataError, counted
-from actionunits.files import atomic, writing
+from actionunits.files import atomic, seals, writing
+from actionunits.files.stored import read_columns
 from actionunits.media import encode_jpeg
 from actionunits.synth.script import schema_of
 from actionunits.synth.store import (
+    encode,
     group_file,
     groups,
+    is_complete,
     read_description,
-    write_table,
 )
 
 _WORST = 40  # JPEG quality below which the picture loses what AUs are read from
@@ -41,13 +43,23 @@ def pack(out: Path, parquet: Path, max_bytes: int = 30_000_000) -> int:
     """
     settings = read_description(out)
     files = [group_file(out, group) for group in groups(settings)]
-    missing = [file.name for file in files if not file.is_file()]
+    missing = [
+        group_file(out, g).name for g in groups(settings) if not is_complete(out, settings, g)
+    ]
     if missing:
         raise DataError(
             f"the corpus in {out} lacks {len(missing)} of {counted(len(files), 'file')}, first "
-            f"{missing[0]}; run `au synth render` with the same settings again: it resumes"
+            f"{missing[0]}, or they are damaged; run `au synth render` with the same settings "
+            "again: it resumes"
         )
-    table = pa.concat_tables([pq.read_table(file) for file in files])
+    columns = {field.name: field.type for field in schema_of(settings)}
+    labels = tuple(RENDERED.columns())
+    table = pa.concat_tables(
+        [
+            read_columns(file, columns, "delete it and render again", optional=labels)
+            for file in files
+        ]
+    )
     table = table.replace_schema_metadata(schema_of(settings).metadata)
     originals = table["image"].to_pylist()
     budget = int((max_bytes - (table.nbytes - table["image"].nbytes)) * _MARGIN)
@@ -57,6 +69,7 @@ def pack(out: Path, parquet: Path, max_bytes: int = 30_000_000) -> int:
         if len(data) <= max_bytes:
             with writing(parquet), atomic(parquet) as temporary:
                 temporary.write_bytes(data)
+                seals.seal(temporary)
             return quality
         quality -= 1  # the sample was kinder than the whole
     raise DataError(
@@ -72,7 +85,7 @@ def _parquet(table: pa.Table, images: list[bytes], quality: int, highest: int) -
     place = table.schema.get_field_index("image")
     column = pa.array(images, pa.binary())
     data = io.BytesIO()
-    write_table(table.set_column(place, table.schema.field(place), column), data)
+    encode(table.set_column(place, table.schema.field(place), column), data)
     return data.getvalue()
 
 

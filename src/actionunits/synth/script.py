@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from pydantic import TypeAdapter, ValidationError
 
 from actionunits.aus import RENDERED
-from actionunits.errors import DataError
+from actionunits.errors import DataError, first_fault
 from actionunits.synth.picture.hidden import REGIONS
 from actionunits.synth.prototypes import PROGRAMMES
 from actionunits.synth.sample import (
@@ -255,4 +256,10 @@ def settings_from(description: dict[str, Any]) -> CorpusSettings:
             "the corpus was rendered by another version of actionunits; "
             "render into a new folder instead"
         )
-    return CorpusSettings(**settings)
+    try:
+        return TypeAdapter(CorpusSettings).validate_python(settings)
+    except ValidationError as error:
+        raise DataError(
+            f"the settings of the corpus are damaged ({first_fault(error)}); render into a new "
+            "folder instead"
+        ) from None

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from actionunits.aus import RENDERED, AUSet
-from actionunits.files import atomic
+from actionunits.files import atomic, writing
 from actionunits.synth.person.face import draw_identity
 from actionunits.synth.picture.looks import Scene, draw_appearance, draw_scene, studio
 from actionunits.synth.picture.render import Renderer, Shot
@@ -136,5 +136,5 @@ def _dotted(image: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def _save(sheet: Image.Image, out: Path) -> None:
-    with atomic(out) as temporary:
+    with writing(out), atomic(out) as temporary:
         sheet.save(temporary)

@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from actionunits.errors import DataError
-from actionunits.files import atomic, writing
+from actionunits.files import atomic, seals, writing
+from actionunits.files.stored import json_object
 from actionunits.synth.script import CorpusSettings, describe, settings_from, subject_name
 
 DESCRIPTION = "corpus.json"
@@ -35,7 +36,7 @@ def read_description(out: Path) -> CorpusSettings:
     """
     path = out / DESCRIPTION
     try:
-        return settings_from(json.loads(path.read_text("utf-8")))
+        return settings_from(json_object(path.read_bytes()))
     except FileNotFoundError:
         raise DataError(f"no corpus in {out}: {DESCRIPTION} is missing") from None
     except (OSError, ValueError) as error:
@@ -74,17 +75,26 @@ def is_complete(out: Path, settings: CorpusSettings, group: range) -> bool:
     return bool(
         found.num_rows == len(group) * settings.tasks * settings.frames
         and (found.metadata or {}).get(b"actionunits") == json.dumps(describe(settings)).encode()
+        and seals.is_whole_parquet(path)
     )
 
 
-def write_table(table: pa.Table, file: Path | BinaryIO) -> None:
-    """Write frames of a corpus; images are not compressed a second time."""
+def write_table(table: pa.Table, file: Path) -> None:
+    """Write frames of a corpus, and seal them."""
+    encode(table, file)
+    seals.seal(file)
+
+
+def encode(table: pa.Table, file: Path | BinaryIO) -> None:
+    """Write frames of a corpus with room for a seal; images are not compressed a second time."""
     lists = {field.name for field in table.schema if pa.types.is_list(field.type)}
     columns = [f"{n}.list.element" if n in lists else n for n in table.column_names]
-    pq.write_table(
-        table,
+    with pq.ParquetWriter(
         file,
+        table.schema,
         compression={name: "NONE" if name == "image" else "ZSTD" for name in columns},
         use_dictionary=["subject", "task"],
-        row_group_size=_ROW_GROUP,
-    )
+        write_page_checksum=True,
+    ) as writer:
+        writer.write_table(table, _ROW_GROUP)
+        writer.add_key_value_metadata({seals.KEY: seals.BLANK})

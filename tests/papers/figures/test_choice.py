@@ -14,7 +14,7 @@ from actionunits.errors import DataError, UserError
 from actionunits.papers.figures import faces, trained
 from actionunits.papers.figures.faces import Choice
 from actionunits.papers.figures.seen import Wants, see
-from test_media import write_video
+from clips import write_video
 
 
 def test_frames_of_the_test_fold_that_differ(make: Make) -> None:

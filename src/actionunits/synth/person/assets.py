@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from actionunits.errors import DataError
-from actionunits.files import atomic
+from actionunits.errors import DataError, UserError
+from actionunits.files import atomic, writing
 
 SKIN, LEFT_EYE, RIGHT_EYE, TONGUE = range(4)
 _GROUPS = {
@@ -135,7 +135,7 @@ def _cached(folder: Path) -> dict[str, np.ndarray]:
     if (parsed := _load(path)) is None:
         parsed = _parse(folder)
         # A read-only or full home only costs the next start its seconds.
-        with contextlib.suppress(OSError), atomic(path) as temporary:
+        with contextlib.suppress(UserError), writing(path), atomic(path) as temporary:
             np.savez(temporary, allow_pickle=False, **parsed)
     return parsed
 

@@ -48,14 +48,20 @@ def enough_memory(batch: int, advice: str) -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        # the processor's allocator and libraries of accelerators raise plain RuntimeErrors
-        signs = ("DefaultCPUAllocator: ", "out of memory", "ALLOC_FAILED")
-        known = isinstance(error, (MemoryError, torch.OutOfMemoryError))
-        if not (known or any(sign in str(error) for sign in signs)):
+        if not is_memory_error(error):
             raise
         raise BatchTooLargeError(
             f"a batch of {batch} does not fit into the memory: {advice}"
         ) from error
+
+
+def is_memory_error(error: Exception) -> bool:
+    """Whether something failed for want of memory, on the processor or on an accelerator."""
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    # the processor's allocator and libraries of accelerators raise plain RuntimeErrors
+    signs = ("DefaultCPUAllocator: ", "out of memory", "ALLOC_FAILED", "bad allocation")
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in signs)
 
 
 def _has_avx512_bf16() -> bool:

@@ -1,0 +1,133 @@
+"""What `au detect` shows while it reads and at the end; each is a writer beside those of files."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from rich import progress
+from rich.console import Console
+
+from actionunits import media
+from actionunits.cli.terminal import check
+from actionunits.detect import tables
+from actionunits.detect.outputs import Job
+from actionunits.detect.summary import Summary
+from actionunits.errors import printable
+from actionunits.types import Reading
+
+_PICTURES = 3  # whose tables are printed; of more, the files tell
+
+
+class Progress:
+    """Counts and a bar over all inputs; within a video it moves with the video's own time."""
+
+    def __init__(self, sources: Sequence[str], console: Console, summary: Summary) -> None:
+        """Show nothing yet.
+
+        Args:
+            sources: that will be read.
+            console: standard error.
+            summary: takes the counts.
+        """
+        self._summary = summary
+        self._place = {source: index for index, source in enumerate(sources)}
+        self._seconds: dict[str, float] = {}
+        self._bar = progress.Progress(
+            progress.TextColumn("{task.description}", markup=False),
+            progress.BarColumn(bar_width=24),
+            progress.TextColumn("{task.fields[frames]} frames"),
+            progress.TimeRemainingColumn(),
+            console=console,
+            transient=True,
+        )
+
+    def __enter__(self) -> Self:
+        """Show the bar."""
+        self._bar.start()
+        self._task = self._bar.add_task("", total=len(self._place), frames=0)
+        return self
+
+    def __exit__(self, *failure: Any) -> None:
+        """Take the bar away."""
+        self._bar.stop()
+
+    def add(self, reading: Reading) -> None:
+        """Count one frame and move the bar."""
+        self._summary.add(reading)
+        source = reading.frame.source
+        if source not in self._seconds:
+            self._seconds[source] = media.duration(source)
+        seconds = self._seconds[source]
+        share = min(reading.frame.seconds / seconds, 1) if seconds else 0
+        self._bar.update(
+            self._task,
+            description=printable(Path(source).name),
+            completed=self._place[source] + share,
+            frames=self._bar.tasks[self._task].fields["frames"] + 1,
+        )
+
+
+class Tables:
+    """Bars of a few pictures as they come, and at the end what was read of each face of a video."""
+
+    def __init__(self, job: Job, console: Console, summary: Summary) -> None:
+        """Show nothing yet.
+
+        Args:
+            job: what is read.
+            console: standard output.
+            summary: of all that is read.
+        """
+        self._job, self._console, self._summary = job, console, summary
+
+    def __enter__(self) -> Self:
+        """Do nothing: there is nothing to show before the first frame."""
+        return self
+
+    def __exit__(self, *failure: Any) -> None:
+        """Show the faces of videos, also of what was read before a failure.
+
+        Raises:
+            OSError: standard output is broken, other than that nobody reads on.
+        """
+        videos = [source for source in self._job.sources if not media.is_still(source)]
+        for table in self._summary.tables(videos):
+            self._console.print(table)
+        check(self._console)
+
+    def add(self, reading: Reading) -> None:
+        """Show a picture, if they are few."""
+        if len(self._job.sources) <= _PICTURES and media.is_still(reading.frame.source):
+            for position in range(len(reading.faces)):
+                self._console.print(tables.bars(reading, self._job.aus, position))
+
+
+class Json:
+    """All rows at the end, as JSON."""
+
+    def __init__(self, job: Job, console: Console) -> None:
+        """Start without rows.
+
+        Args:
+            job: what is read.
+            console: standard output.
+        """
+        self._rows, self._console = tables.Rows(job.aus, job.embedding), console
+
+    def __enter__(self) -> Self:
+        """Do nothing: rows come at the end."""
+        return self
+
+    def __exit__(self, *failure: Any) -> None:
+        """Print what was read, also before a failure.
+
+        Raises:
+            OSError: standard output is broken, other than that nobody reads on.
+        """
+        self._console.file.write(tables.to_json(self._rows.table()) + "\n")
+        self._console.file.flush()
+        check(self._console)
+
+    def add(self, reading: Reading) -> None:
+        """Keep the rows of one frame."""
+        self._rows.add(reading)

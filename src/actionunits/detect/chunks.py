@@ -1,0 +1,117 @@
+"""From paths to chunks of frames, which go through the networks together."""
+
+import os
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from itertools import groupby
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from actionunits import media
+from actionunits.detect.faults import Faults
+from actionunits.errors import UserError
+from actionunits.types import Frame
+
+_CHUNK_FRAMES = 8  # of a video that go through the networks together
+_CHUNK_PIXELS = 1 << 24  # of large pictures, fewer do
+
+PathLike = str | Path | int
+
+
+class Chunk(NamedTuple):
+    """Consecutive frames of one video, or of a few pictures."""
+
+    frames: list[Frame]
+    still: bool
+
+
+def listed(given: Iterable[PathLike] | PathLike) -> list[PathLike]:
+    """Paths as a list, one path being a list of one.
+
+    Args:
+        given: pictures, videos, folders, cameras.
+
+    Raises:
+        UserError: something is neither a path nor the number of a camera.
+    """
+    if isinstance(given, (str, bytes, os.PathLike)) or not isinstance(given, Iterable):
+        return [_path(given)]
+    return [_path(path) for path in given]
+
+
+def _path(given: Any) -> PathLike:
+    if isinstance(given, (int, np.integer)) and not isinstance(given, bool):
+        return int(given)
+    if isinstance(given, os.PathLike):
+        given = os.fspath(given)
+    if isinstance(given, str):
+        return given
+    shape = f" of shape {tuple(given.shape)}" if hasattr(given, "shape") else ""
+    raise UserError(
+        "expected paths of pictures, videos or folders, or the number of a camera; found a "
+        f"{type(given).__name__}{shape}; write pictures to files, and give several paths one by one"
+    )
+
+
+def blocks(sources: Iterable[str]) -> Iterator[list[str]]:
+    """Sources that are worked on together: a few pictures in a row, or one video or camera.
+
+    Args:
+        sources: in order.
+    """
+    for still, group in groupby(sources, media.is_still):
+        row = list(group)
+        size = _CHUNK_FRAMES if still else 1
+        yield from (row[start : start + size] for start in range(0, len(row), size))
+
+
+def chunks(paths: Iterable[PathLike], faults: Faults) -> Generator[Chunk, None, None]:
+    """A few frames at a time, the next decoded in a thread while the last are worked on.
+
+    Args:
+        paths: pictures, videos, folders, cameras.
+        faults: is told of what cannot be decoded, and says of which source no more is wanted.
+    """
+    decoded = _chunks(paths, faults)
+    try:
+        with ThreadPoolExecutor(1, thread_name_prefix="decode") as pool:
+            coming = pool.submit(next, decoded, None)
+            while (chunk := coming.result()) is not None:
+                coming = pool.submit(next, decoded, None)
+                yield chunk
+    finally:
+        with suppress(ValueError):  # it is still decoding: the user has not waited for that
+            decoded.close()
+
+
+def _chunks(paths: Iterable[PathLike], faults: Faults) -> Generator[Chunk, None, None]:
+    """Frames of the sources of one block; those of a camera at once."""
+    for block in blocks(media.sources(paths, faults.report)):
+        still = media.is_still(block[0])
+        limit = 1 if media.is_camera(block[0]) else _CHUNK_FRAMES
+        frames: list[Frame] = []
+        pixels = 0
+        for frame in (frame for source in block for frame in _frames(source, faults)):
+            size = frame.image.shape[0] * frame.image.shape[1]
+            if frames and (len(frames) >= limit or pixels + size > _CHUNK_PIXELS):
+                yield Chunk(frames, still)
+                frames, pixels = [], 0
+            frames.append(frame)
+            pixels += size
+        if frames:
+            yield Chunk(frames, still)
+
+
+def _frames(source: str, faults: Faults) -> Iterator[Frame]:
+    """Frames of a source, until it ends, cannot be decoded, or has ended for another reason."""
+    try:
+        with closing(media.frames(source)) as frames:
+            for frame in frames:
+                yield frame
+                if faults.has_ended(source):
+                    return
+    except Exception as error:  # of whatever library decodes it
+        faults.tell(source, error)

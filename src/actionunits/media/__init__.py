@@ -1,0 +1,148 @@
+"""Pictures, folders, videos and cameras as one stream of frames.
+
+Photographs go through Pillow, videos through PyAV (FFmpeg), both in another process: a file that
+crashes or hangs its decoder costs itself alone, see `actionunits.media.worker`. Every frame is
+upright RGB with square pixels, and its time is the presentation time of the container, not a count
+divided by a rate.
+"""
+
+import os
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from actionunits.errors import MediaError, counted
+from actionunits.media import decode
+from actionunits.media.pictures import encode_jpeg
+from actionunits.media.sources import IMAGES, VIDEOS, check, expand, is_camera, sources
+from actionunits.media.worker import Item, LostError, stream, warm_up
+from actionunits.types import Frame
+
+__all__ = [
+    "IMAGES",
+    "VIDEOS",
+    "count_frames",
+    "duration",
+    "encode_jpeg",
+    "frames",
+    "is_camera",
+    "is_still",
+    "read_image",
+    "sources",
+    "warm_up",
+]
+
+_CAN_MOVE = {".apng", ".avif", ".gif", ".png", ".webp"}
+_KINDS_KEPT = 1 << 14
+
+
+def frames(source: str | Path | int, threads: int = 0) -> Generator[Frame, None, None]:
+    """Frames of a picture, of each file of a folder, of a video or of a camera, one at a time.
+
+    Of an animated picture (GIF, WebP, APNG, AVIF) all frames with their times, of a TIFF all pages,
+    which are stills: numbered, and all at 0 s.
+
+    Args:
+        source: a path, a camera's number or "camera:NUMBER".
+        threads: of the video decoder; 0 lets it choose.
+
+    Yields:
+        Upright RGB frames. Their times never fall.
+
+    Raises:
+        MediaError: the source cannot be read, or not to its end: it is damaged, breaks off, or its
+            decoder crashed or hung. All that can be decoded is yielded first; of a folder, all
+            files are.
+    """
+    problems: list[MediaError] = []
+    for name in expand(source, problems.append):
+        try:
+            with closing(_ask(decode.frames, name, threads)) as items:
+                for (number, seconds, doubt), image in items:
+                    assert image is not None
+                    yield Frame(image, name, number, seconds, doubt)
+        except MediaError as error:
+            problems.append(error)
+    if problems:
+        more = f" (and {counted(len(problems) - 1, 'problem')} more)" if problems[1:] else ""
+        raise MediaError(f"{problems[0]}{more}") from problems[0]
+
+
+def is_still(source: str) -> bool:
+    """Whether this source is a picture that does not move; by its suffix, then by what it holds.
+
+    A picture that cannot be read is one by its suffix alone.
+    """
+    suffix = Path(source).suffix.lower()
+    if is_camera(source) or suffix in VIDEOS:
+        return False
+    if suffix in IMAGES - _CAN_MOVE:
+        return True
+    try:
+        state = os.stat(source)
+        return _is_still(source, (state.st_mtime_ns, state.st_size))
+    except (MediaError, OSError, ValueError):  # `frames` says what is wrong with it
+        return suffix in IMAGES
+
+
+@lru_cache(_KINDS_KEPT)
+def _is_still(name: str, state: tuple[int, int]) -> bool:
+    """Found out once for each state of a file: whoever writes rows and pictures asks often."""
+    return bool(_one(decode.is_still, name))
+
+
+def count_frames(file: str) -> int:
+    """Frames that a video file says it holds; its first one is decoded, the others are not.
+
+    Raises:
+        MediaError: it cannot be opened, holds no pictures, or none of its first ones decodes.
+    """
+    return int(_one(decode.count, file))
+
+
+def duration(source: str) -> float:
+    """Seconds that a video promises; 0 for a picture, a camera, and where nobody knows."""
+    if is_camera(source) or is_still(source):
+        return 0.0
+    try:
+        return float(_one(decode.duration, source))
+    except MediaError:  # `frames` says what is wrong with it
+        return 0.0
+
+
+def read_image(path: str | Path) -> NDArray[np.uint8]:
+    """One picture as (H, W, 3) RGB uint8, upright by its EXIF tag; of several the first.
+
+    Transparency is laid on white, as photo viewers show it; more than 8 bits are scaled to 8.
+
+    Raises:
+        MediaError: the file is not a picture, is damaged or too large.
+    """
+    image = next(_ask(decode.picture, str(path)))[1]
+    assert image is not None
+    return image
+
+
+def _ask(
+    function: Callable[..., Iterator[Item]], name: str, *args: Any
+) -> Generator[Item, None, None]:
+    """Items of a function of `decode` on a source, in the other process."""
+    check(name)
+    try:
+        yield from stream(function, name, *args)
+    except LostError as lost:
+        raise MediaError(
+            f"{name}: its decoder {lost}; what came before is kept. Get a whole copy, or convert "
+            "it to MP4 or PNG"
+        ) from lost
+
+
+def _one(function: Callable[..., Iterator[Item]], name: str) -> Any:
+    """The only value of the last item."""
+    *_, ((value,), _) = _ask(function, name)
+    return value

@@ -1,0 +1,219 @@
+"""What a video says it holds, against what came out of it: a loss that nobody notices is the worst.
+
+Each container tells in its own way. MP4 and AVI list their frames; Matroska, FLV and others break
+their own rules where bytes are missing, which FFmpeg says in its log and then passes over;
+Windows Media says how large its file is; all but transport streams say how long they are.
+"""
+
+import os
+import statistics
+from collections import deque
+from typing import Any, BinaryIO
+
+import av
+from av.packet import Packet
+
+from actionunits.media.numbers import MP4
+from actionunits.media.opening import Line, Opened
+from actionunits.media.sources import is_camera
+
+_AT_LEAST = 0.5  # seconds, by which containers are wrong about their length
+_STEPS = 3  # so many, if longer
+_ASTRAY = 4  # times as late as the file is long
+_PAUSE = 5  # usual steps that a video of a steady rate does not skip
+_UNEVEN = 0.05  # share of other steps in such a video
+_FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")  # of Windows Media
+_SIZE_AT = 40  # bytes into them
+_HEADER = 1 << 16
+_FLV_HEADER = 11  # bytes of a tag
+_TRANSPORT_PACKETS = (188, 192, 204)  # bytes, bare, with a time, with a checksum
+_NEAR = 2  # packets
+_LISTS = {MP4, "avi"}
+"""Containers whose lists tell more than what FFmpeg complains of when it opens them."""
+_BY_STEPS = {"asf", "mpeg", "mxf", "nut", "rm"}
+"""Containers that nothing but the times of their frames tells holes of."""
+
+
+class Account:
+    """Told of all that is read of a video, tells what is missing."""
+
+    def __init__(self, name: str, video: Opened) -> None:
+        self._video = video
+        self._container, self._stream, said = video
+        self._format = self._container.format.name
+        self._listed = len(self._stream.index_entries)
+        self._is_cut = _is_cut(name, self._format)
+        self._packets = self._damaged = 0
+        self._corrupt: list[int] = []  # packets by their numbers, as all below
+        self._joints: list[int] = []
+        self._reached = 0.0
+        self._steps: deque[float] = deque(maxlen=300)
+        self._uneven = self._pauses = self._shown = 0
+        self._last: float | None = None
+        if self._format not in _LISTS:
+            self.log(said)
+
+    def packet(self, packet: "Packet[Any]") -> None:
+        """A packet of any stream came."""
+        time = packet.pts if packet.pts is not None else packet.dts
+        if time is not None and packet.time_base:
+            end = float((time + (packet.duration or 0)) * packet.time_base)
+            self._reached = max(self._reached, end)
+        if packet.stream.index == self._stream.index:
+            self._packets += 1
+
+    def damage(self) -> None:
+        """Something is known to be broken."""
+        self._damaged += 1
+
+    def corrupt(self) -> None:
+        """The last packet is not whole."""
+        self._corrupt.append(self._packets)
+
+    def joint(self) -> None:
+        """The last packet is the first of another video; what counts packets is upset there."""
+        self._joints.append(self._packets)
+
+    def log(self, lines: list[Line]) -> None:
+        """FFmpeg said this of what it read."""
+        self._damaged += any(who == self._format for _, who, _ in lines)
+
+    def frame(self, seconds: float) -> None:
+        """A frame came, shown then."""
+        if self._last is not None and seconds > self._last:
+            step = seconds - self._last
+            usual = statistics.median(self._steps) if self._steps else step
+            self._pauses += step > _PAUSE * usual
+            self._uneven += usual / 4 < abs(step - usual) <= (_PAUSE - 1) * usual
+            self._steps.append(step)
+        self._last = seconds
+        self._shown += 1
+
+    def frames(self) -> int:
+        """Frames that the file says it holds, 0 where it does not tell."""
+        listed = max(self._listed, len(self._stream.index_entries))
+        if self._format == MP4:
+            return listed
+        if self._format == "avi" and listed >= self._stream.frames:
+            return sum(1 for entry in self._stream.index_entries if entry.size)
+        if self._format == "mxf" and self._stream.duration:
+            return self._stream.duration  # in pictures, at a steady rate
+        return self._stream.frames
+
+    def seconds(self) -> float:
+        """How long the pictures go on by what the file says, 0 where it does not tell."""
+        return promised(self._video)
+
+    def is_short(self, swallowed: int) -> bool:
+        """Whether anything is missing or broken; asked when the file has been read to its end.
+
+        Args:
+            swallowed: packets of which the decoder made nothing, see `Numbers`.
+        """
+        return bool(
+            self._damaged
+            or self._is_cut
+            or self._packets < self.frames()
+            or swallowed
+            or self._is_torn()
+            or self._has_holes()
+            or self._is_astray()
+            or self._ends_early()
+        )
+
+    def _is_torn(self) -> bool:
+        """Whether packets are, other than by where two videos were joined."""
+        return any(
+            all(abs(packet - joint) > _NEAR for joint in self._joints) for packet in self._corrupt
+        )
+
+    def _has_holes(self) -> bool:
+        """Whether a video of a steady rate skips some time, in containers that tell only so."""
+        is_steady = self._uneven <= _UNEVEN * self._shown
+        return self._format in _BY_STEPS and self._pauses > 0 and is_steady
+
+    def _is_astray(self) -> bool:
+        """Whether frames are much later than the file is long: then their times are damaged."""
+        seconds = 0 if self._joints else self.seconds()
+        return seconds > 0 and (self._last or 0) > _ASTRAY * (seconds + 1)
+
+    def _ends_early(self) -> bool:
+        # The list of an MP4 is exact, and a transport stream is as long as its file.
+        if self._format in {MP4, "mpegts", "mpeg"} and not self._is_fragmented():
+            return False
+        duration, start = self._container.duration, self._container.start_time or 0
+        if duration is None:
+            return False
+        usual = statistics.median(self._steps) if self._steps else 0
+        slack = max(_AT_LEAST, _STEPS * usual)
+        # Some count their duration from the first picture and some from 0.
+        return self._reached + slack < (min(start, 0) + duration) / av.time_base
+
+    def _is_fragmented(self) -> bool:
+        return self._format == MP4 and not self._stream.frames
+
+
+def promised(video: Opened) -> float:
+    """Seconds that a file says its pictures go on, 0 where it does not tell."""
+    container, stream, _ = video
+    if stream.time_base is not None:
+        if container.format.name == "avi":  # FFmpeg makes it as short as the file
+            return float(stream.frames * stream.time_base)
+        if stream.duration is not None:
+            return float(stream.duration * stream.time_base)
+    end = _seconds(stream.metadata.get("DURATION", "")) or (container.duration or 0) / av.time_base
+    is_absolute = container.format.name == "matroska,webm"
+    return end - (container.start_time or 0) / av.time_base if is_absolute else end
+
+
+def _seconds(clock: str) -> float:
+    """Seconds of "00:01:02.5", as in a tag of Matroska; 0 where it is none."""
+    try:
+        hours, minutes, seconds = map(float, clock.split(":"))
+    except ValueError:
+        return 0.0
+    return hours * 3600 + minutes * 60 + seconds
+
+
+def _is_cut(name: str, kind: str) -> bool:
+    """Whether a file does not end where its container must."""
+    if is_camera(name):
+        return False
+    with open(name, "rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        if kind == "mpegts":
+            return all(size % length for length in _TRANSPORT_PACKETS)
+        if kind == "flv":  # the last bytes say how long the last tag is, which says it too
+            file.seek(size - 4)
+            tag = int.from_bytes(file.read(4))
+            file.seek(max(size - 4 - tag, 0))
+            return tag != _FLV_HEADER + int.from_bytes(file.read(4)[1:])
+        if kind == MP4:
+            return _has_torn_boxes(file, size)
+        if kind == "asf":
+            file.seek(0)
+            start = file.read(_HEADER)
+            place = start.find(_FILE_PROPERTIES) + _SIZE_AT
+            return place >= _SIZE_AT and int.from_bytes(start[place : place + 8], "little") > size
+    return False
+
+
+def _has_torn_boxes(file: BinaryIO, size: int) -> bool:
+    """Whether the boxes of a fragmented MP4 do not follow each other to its end.
+
+    One in a single piece may have anything behind it; its list tells what is missing.
+    """
+    place, is_fragmented = 0, False
+    while place < size:
+        file.seek(place)
+        head = file.read(16)
+        length, kind = int.from_bytes(head[:4]), head[4:8]
+        if length == 0 and kind == b"mdat":  # up to the end
+            return False
+        if length == 1:
+            length = int.from_bytes(head[8:])
+        if length < len(kind) + 4 or not kind.isalnum():
+            break
+        is_fragmented |= kind == b"moof"
+        place += length
+    return is_fragmented and place != size

@@ -1,0 +1,56 @@
+"""What the other process is asked for: pictures and videos as items of `worker.stream`."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+from actionunits.errors import MediaError
+from actionunits.media import pictures, videos
+from actionunits.media.sources import IMAGES, is_camera
+from actionunits.media.worker import Item
+
+
+def frames(name: str, threads: int) -> Iterator[Item]:
+    """Number, seconds and doubt of each frame, and the frame."""
+    if _is_picture(name):
+        for number, (image, seconds) in enumerate(pictures.pages(name)):
+            yield [number, seconds, ""], image
+    else:
+        for image, *said in videos.frames(name, threads):
+            yield said, image
+
+
+def picture(name: str) -> Iterator[Item]:
+    """The first picture in a file of pictures."""
+    with closing(pictures.pages(name)) as pages:
+        yield [], next(pages)[0]
+
+
+def is_still(name: str) -> Iterator[Item]:
+    """Whether it is a picture that does not move; damaged ones count as such."""
+    try:
+        yield [_is_picture(name) and not pictures.is_moving(name)], None
+    except MediaError:
+        yield [True], None
+
+
+def duration(name: str) -> Iterator[Item]:
+    """Seconds that it promises, 0 where nobody knows."""
+    yield [0.0 if _is_picture(name) else videos.duration(name)], None
+
+
+def count(name: str) -> Iterator[Item]:
+    """Frames that a video says it holds; the last item tells."""
+    for number in videos.count(name):
+        yield [number], None
+
+
+def _is_picture(name: str) -> bool:
+    """By its suffix where that names pictures, else by what it holds.
+
+    A picture under the name of a video is none the less one: FFmpeg, which reads some, does not
+    notice where they break off.
+    """
+    if is_camera(name):
+        return False
+    return Path(name).suffix.lower() in IMAGES or pictures.is_picture(name)

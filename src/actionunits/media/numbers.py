@@ -1,0 +1,164 @@
+"""Which frame of its video a decoded picture is, and when it is shown."""
+
+import heapq
+import math
+
+from av.format import Flags
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from actionunits.media.opening import Opened
+
+MP4 = "mov,mp4,m4a,3gp,3g2,mj2"
+"""FFmpeg's name for it and its like."""
+_PLAIN = {
+    *("av1", "dvvideo", "ffv1", "flv1", "h264", "hevc", "huffyuv", "libdav1d", "mjpeg", "png"),
+    *("prores", "rv10", "rv20", "rv30", "rv40", "vp9", "wmv1", "wmv2"),
+}
+_ONE_EACH = {
+    **dict.fromkeys((MP4, "asf", "avi", "flv", "matroska,webm", "rm"), _PLAIN),
+    "mxf": _PLAIN | {"mpeg2video"},
+}
+"""Where a packet is a frame: elsewhere it may be half of one (fields), or none that is shown."""
+_AVI_HEADER = 8  # bytes before each packet, its name and size
+_REORDERED = 16  # frames that H.264 and its like store out of order at most
+
+Stamp = tuple[int, float]
+"""How many times the clock has started anew before, and ticks of it."""
+_BEGINNING = (-1, -math.inf)
+
+
+class Numbers:
+    """Numbers the frames of a video, and says which of them cannot be relied on.
+
+    Frames are counted while all is well. From the first damage on, those that do not come out count
+    too: the number of a frame is that of the packets with earlier times. Until then the frames must
+    have come out in the order of their times, one for each packet. AVI files have no times but the
+    order in which frames are stored, and a list of where that is.
+    """
+
+    def __init__(self, video: Opened) -> None:
+        container, stream, _ = video
+        is_avi = container.format.name == "avi"
+        filled = [entry.pos for entry in stream.index_entries if entry.size] if is_avi else []
+        self._places = {place + _AVI_HEADER: number for number, place in enumerate(filled)}
+        self._packets = 0
+        # Until so many frames are out, their order says little of times.
+        self._unsure = _REORDERED if is_avi and stream.codec_context.has_b_frames else 0
+        self._stored: list[int] = []  # times of packets that tell only the order of storage
+        self._waiting: list[Stamp] = []  # heap of the times of packets that have not come out
+        self._before = 0  # packets with times before those
+        self._next, self._last = 0, _BEGINNING
+        self._shown = self._going_in = 0
+        plain = _ONE_EACH.get(container.format.name, ())
+        self._is_one_each = stream.codec_context.name in plain
+        self._leading: int | None = None  # packets before the first frame, which need what was cut
+        self._timed, self._damaged = True, False
+        self._uncounted = False  # nobody knows how many frames are lost
+        self._broken: Stamp | None = None  # time of damage that later frames may build on
+        self._restarts = Flags.ts_discont in Flags(container.format.flags)
+        self._entering: Stamp = _BEGINNING  # of the last packet that went in, by its storage
+        self._clocks = [0, 0]  # that have begun, of the packets and of the frames
+        self.has_restarted = False
+        """Whether a clock started anew with the last packet."""
+
+    def expect(self, packet: "Packet[VideoStream]") -> bool:
+        """Take note of a packet that goes to the decoder; return whether some before it are lost.
+
+        They were passed over where an AVI file is damaged between its pictures.
+        """
+        self._enter(packet)
+        self._going_in += not packet.is_discard
+        if packet.pts is not None and not packet.is_discard:
+            heapq.heappush(self._waiting, (self._clocks[0], packet.pts))
+        if self._unsure and packet.dts is not None:
+            self._stored.append(packet.dts)
+        place = self._places.get(packet.pos or 0, self._packets)
+        lost = place > self._packets
+        self._packets = place + 1
+        self._uncounted |= lost
+        return lost
+
+    def complain(self, time: int | None) -> None:
+        """The decoder refused a packet."""
+        self._damaged = True
+        self._uncounted |= not self._timed or self._next < self._unsure
+        self._broken = _BEGINNING if time is None else (self._clocks[0], time)
+
+    def place(self, picture: VideoFrame) -> tuple[int, str]:
+        """Number of the next frame that comes out, from 0, and why not to rely on it, if so."""
+        stamp = self._stamp(picture)
+        rank, number = self._rank(stamp), self._next
+        self._shown += 1
+        if self._is_one_each and not self._unsure and rank is not None and rank > number:
+            self._swallow(stamp)
+        if not self._damaged:
+            self._timed &= rank == number
+        elif self._timed and rank is not None:
+            number = max(number, rank)
+        self._next = number + 1
+        return number, self._doubt(picture, stamp, rank == number)
+
+    def swallowed(self) -> int:
+        """Packets that went in and did not come out, when all has; not those before the first.
+
+        0 where that is no sign of damage.
+        """
+        lost = self._going_in - (self._leading or 0) - self._shown
+        return max(lost, 0) if self._is_one_each else 0
+
+    def ticks(self, picture: VideoFrame, number: int) -> int | None:
+        """When a frame is shown by the clock of its stream, None where nothing tells."""
+        return self._stored[number] if number < len(self._stored) else picture.pts
+
+    @property
+    def clock(self) -> int:
+        """How many times the clock has started anew before the last frame that came out."""
+        return self._clocks[1]
+
+    def _enter(self, packet: "Packet[VideoStream]") -> None:
+        """Notice where a clock starts anew: there, storage goes back in time."""
+        time = packet.pts if packet.dts is None else packet.dts
+        if time is None:
+            return
+        self.has_restarted = self._restarts and (self._clocks[0], time) < self._entering
+        self._clocks[0] += self.has_restarted
+        self._entering = (self._clocks[0], time)
+
+    def _stamp(self, picture: VideoFrame) -> Stamp | None:
+        if picture.pts is None:
+            return None
+        packets, frames = self._clocks
+        if frames < packets and (frames, picture.pts) <= self._last:
+            self._clocks[1] += 1
+        return self._clocks[1], picture.pts
+
+    def _rank(self, stamp: Stamp | None) -> int | None:
+        """Packets with earlier times; None if this one is not later than that of the last frame."""
+        if stamp is None or stamp <= self._last:
+            return None
+        self._last = stamp
+        while self._waiting and self._waiting[0] < stamp:
+            heapq.heappop(self._waiting)
+            self._before += 1
+        self._leading = self._before if self._leading is None else self._leading
+        return self._before - self._leading
+
+    def _swallow(self, stamp: Stamp | None) -> None:
+        """The decoder made nothing of a packet before this, and did not say so."""
+        if not self._damaged:
+            self._damaged, self._broken = True, stamp
+
+    def _doubt(self, picture: VideoFrame, stamp: Stamp | None, is_placed: bool) -> str:
+        if picture.is_corrupt:
+            self._broken = _BEGINNING if stamp is None else stamp
+            return "it is damaged in its video"
+        if self._uncounted or self._damaged and not is_placed:
+            return "its video is damaged before it and has no times that tell which frame it is"
+        if self._broken is not None and picture.key_frame:
+            # One that comes out late may be from before the damage: others still build on that.
+            if stamp is None or stamp > self._broken:
+                self._broken = None
+            return ""
+        return "" if self._broken is None else "it may build on a damaged frame of its video"

@@ -1,0 +1,241 @@
+"""Videos and cameras through PyAV (FFmpeg).
+
+These functions decode in the process that calls them; `actionunits.media` calls them in another.
+"""
+
+import logging
+import struct
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from fractions import Fraction
+from typing import Any
+
+import av
+import av.filter
+import numpy as np
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from actionunits.errors import MediaError, counted
+from actionunits.media.account import Account, promised
+from actionunits.media.numbers import Numbers
+from actionunits.media.opening import BROKEN, Opened, listening, opened
+from actionunits.media.pictures import LARGEST
+
+Decoded = tuple[NDArray[np.uint8], int, float, str]
+"""Upright RGB picture, number, seconds and doubt; see `actionunits.types.Frame`."""
+
+_HOPELESS = 100  # packets in a row, from the first on, that do not decode
+_NOW_AND_THEN = 500  # frames
+_OBLONG = 8  # times as wide as high, or as high as wide, pixels are at most
+_TURNED = 6  # number of the side data that say how a frame is turned
+_SIDE_DATA = 48  # kinds of side data, more than there are
+
+_log = logging.getLogger(__name__)
+
+
+def frames(name: str, threads: int) -> Generator[Decoded, None, None]:
+    """Frames of a video or camera in the order in which they are shown; their times never fall.
+
+    Args:
+        name: a file, or "camera:NUMBER".
+        threads: of the decoder; 0 lets it choose.
+
+    Raises:
+        MediaError: the source cannot be read, or there should have been more; then at the end.
+    """
+    with opened(name) as video:
+        video.stream.thread_type = "AUTO"
+        video.stream.codec_context.thread_count = threads
+        video.stream.codec_context.options = {"max_pixels": str(LARGEST)}
+        yield from _Reading(name, video).frames()
+
+
+def duration(name: str) -> float:
+    """Seconds that a video promises; 0 where nobody knows.
+
+    Raises:
+        MediaError: it cannot be opened.
+    """
+    with opened(name) as video:
+        return promised(video)
+
+
+def count(name: str) -> Iterator[int]:
+    """Frames that a video says it holds; its first one is decoded, the others are not.
+
+    Yields:
+        How many there are so far, now and then, which shows that it goes on; at the end, all.
+
+    Raises:
+        MediaError: it cannot be opened, holds no pictures, or none of its first ones decodes.
+    """
+    with closing(frames(name, 1)) as shown:
+        next(shown)
+    with opened(name) as video:
+        number = video.stream.frames
+        # Matroska and its like do not tell: their packets are counted, which reads the file.
+        packets = iter(()) if number else _Reading(name, video).packets()
+        for packet in packets:
+            number += bool(packet.size)
+            if number % _NOW_AND_THEN == 0:
+                yield number
+        yield number
+
+
+class _Reading:
+    """One reading of a video, from its first frame to what is missing at its end."""
+
+    def __init__(self, name: str, video: Opened) -> None:
+        self._name, self._container, self._stream = name, video.container, video.stream
+        self._numbers, self._account = Numbers(video), Account(name, video)
+        start = video.container.start_time
+        self._origin = None if start is None else start / av.time_base
+        self._count, self._seconds, self._step = 0, 0.0, 0.0
+        self._clock, self._lead = 0, 0.0  # which clock it is, and seconds before it began
+        self._turns: dict[int, tuple[int, ...]] = {}
+
+    def frames(self) -> Iterator[Decoded]:
+        for picture in self._pictures():
+            number, doubt = self._numbers.place(picture)
+            seconds = self._time(picture, number)
+            try:
+                image = self._upright(picture)
+            except BROKEN:  # such as memory that is short for a size that damage made up
+                self._account.damage()
+                continue
+            self._account.frame(seconds)
+            if picture.is_corrupt:
+                self._account.damage()
+            self._count += 1
+            yield image, number, seconds, doubt
+        if not self._count:
+            raise MediaError(
+                f"{self._name}: the video holds no frame that can be decoded; get a whole copy"
+            )
+        if self._account.is_short(self._numbers.swallowed()):
+            raise self._loss()
+
+    def _pictures(self) -> Iterator[VideoFrame]:
+        """All that decodes, of the packets in their order."""
+        refused = 0
+        for packet in self.packets():
+            pictures: list[VideoFrame] = []
+            try:
+                pictures = packet.decode()
+            except BROKEN:
+                self._account.damage()
+                self._numbers.complain(packet.pts)
+                refused += 1
+            if refused > _HOPELESS and not self._count:
+                return  # not worth reading gigabytes
+            yield from pictures
+
+    def packets(self) -> Iterator["Packet[VideoStream]"]:
+        """Packets of the pictures; those of the sound only tell how far the file goes."""
+        packets: Iterator[Any] = self._container.demux()
+        while True:
+            packet = None
+            with listening() as said:
+                try:
+                    packet = next(packets, None)
+                except BROKEN:
+                    self._account.damage()
+                    self._numbers.complain(None)
+            self._account.log(said)
+            if packet is None:
+                return
+            if packet.size:
+                self._account.packet(packet)
+            if packet.stream.index != self._stream.index:
+                continue
+            if packet.size and self._numbers.expect(packet):
+                self._account.damage()
+            if packet.is_corrupt:
+                self._account.corrupt()
+            if self._numbers.has_restarted:
+                self._account.joint()
+            yield packet
+
+    def _time(self, picture: VideoFrame, number: int) -> float:
+        """Seconds from the start of the source; a clock that starts anew goes on from there."""
+        ticks = self._numbers.ticks(picture, number)
+        if ticks is None or picture.time_base is None:
+            # Raw streams carry no times; their rate is all there is.
+            seconds = number / float(self._stream.guessed_rate or 25)
+        else:
+            seconds = float(ticks * picture.time_base)
+            self._origin = seconds if self._origin is None else self._origin
+            seconds -= self._origin
+        if self._clock < self._numbers.clock:
+            self._clock = self._numbers.clock
+            self._lead = self._seconds + self._step - seconds
+            _log.warning(
+                "%s: its clock starts anew after frame %d, as where two videos were joined; times "
+                "go on from %.2f s",
+                *(self._name, number, self._seconds + self._step),
+            )
+        seconds = max(seconds + self._lead, self._seconds)
+        self._step, self._seconds = seconds - self._seconds, seconds
+        return seconds
+
+    def _loss(self) -> MediaError:
+        frames, seconds = self._account.frames(), self._account.seconds()
+        of_frames = f" of {frames:,}" if frames > self._count else ""
+        of_seconds = f" of {seconds:.2f} s" if seconds > self._seconds else ""
+        noun = counted(frames if of_frames else self._count, "frame").partition(" ")[2]
+        return MediaError(
+            f"{self._name}: the video is damaged or breaks off: {self._count:,}{of_frames} {noun} "
+            f"up to {self._seconds:.2f} s{of_seconds} could be decoded and are kept; "
+            "get a whole copy"
+        )
+
+    def _upright(self, picture: VideoFrame) -> NDArray[np.uint8]:
+        """RGB with square pixels, turned and mirrored as the display matrix says."""
+        aspect = self._stream.sample_aspect_ratio or Fraction(1)
+        if not 1 / _OBLONG <= aspect <= _OBLONG:
+            aspect = Fraction(1)
+        width = max(round(picture.width * aspect), 1)
+        if width * picture.height > LARGEST:
+            raise ValueError("too large")
+        image: NDArray[Any] = picture.to_ndarray(format="rgb24", width=width)
+        if picture.rotation not in self._turns:
+            self._turns[picture.rotation] = _turn(picture)
+        a, b, c, d = self._turns[picture.rotation]
+        # Row vectors: (x, y) goes to (a x + c y, b x + d y), up to a shift.
+        if abs(b) > abs(a):
+            image, a, d = image.swapaxes(0, 1), c, b
+        return np.ascontiguousarray(image[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])
+
+
+def _turn(picture: VideoFrame) -> tuple[int, ...]:
+    """Display matrix of a frame without its shift, 16.16 fixed point.
+
+    PyAV 18 crashes where it lists side data with names of their own (colour profiles), and fails
+    on kinds it does not know (EXIF): all but the matrix are taken away first.
+    """
+    graph = av.filter.Graph()
+    steps = [
+        graph.add_buffer(
+            width=picture.width,
+            height=picture.height,
+            format=picture.format,
+            time_base=picture.time_base or Fraction(1),
+        ),
+        *(
+            graph.add("sidedata", f"mode=delete:type={kind}")
+            for kind in range(_SIDE_DATA)
+            if kind != _TURNED
+        ),
+        graph.add("buffersink"),
+    ]
+    graph.link_nodes(*steps).configure()
+    graph.push(picture)
+    bare: Any = graph.pull()
+    matrix = bare.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return 1, 0, 0, 1
+    a, b, _, c, d, *_ = struct.unpack("=9i", bytes(matrix))
+    return a, b, c, d
