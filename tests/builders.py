@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from actionunits import aus
+from actionunits.data.synfacs import VERSIONS
 from actionunits.files import atomic
 
 SIDE = 256
@@ -45,7 +45,7 @@ def picture(intensity: np.ndarray, base: np.ndarray, rng: np.random.Generator) -
     """Draw one face stand-in: AU i brightens its own pair of patches, the same left and right.
 
     Args:
-        intensity: (18,) on 0..5.
+        intensity: (A,) on 0..5; there is room for the patches of 18.
         base: (3,) colour of the subject, 0..255.
         rng: source of the pixel noise.
 
@@ -69,9 +69,14 @@ def draw_intensity(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarr
 
 
 def write_synfacs(
-    path: Path | str, subjects: int = 6, tasks: int = 2, frames: int = 4, seed: int = 0
+    path: Path | str,
+    subjects: int = 6,
+    tasks: int = 2,
+    frames: int = 4,
+    seed: int = 0,
+    version: int = 1,
 ) -> Path:
-    """Write a corpus file in the format of synfacs-mini.
+    """Write a corpus file in the format of synfacs-mini, or of a later version of the renderer.
 
     Args:
         path: the Parquet file to write.
@@ -79,6 +84,7 @@ def write_synfacs(
         tasks: tasks a subject, T1 on.
         frames: frames a task, numbered from 1.
         seed: same seed, same file.
+        version: of the renderer; 1 is that of synfacs-mini.
 
     Returns:
         `path`.
@@ -88,7 +94,8 @@ def write_synfacs(
     subject = np.repeat(np.arange(1, subjects + 1), tasks * frames)
     task = np.tile(np.repeat(np.arange(1, tasks + 1), frames), subjects)
     frame = np.tile(np.arange(1, frames + 1), subjects * tasks)
-    intensity = draw_intensity((count, len(aus.ALL)), rng)
+    vocabulary = VERSIONS[version]
+    intensity = draw_intensity((count, len(vocabulary)), rng)
     bases = rng.uniform(30, 90, (subjects, 3))
     images = []
     for row in range(count):
@@ -105,11 +112,18 @@ def write_synfacs(
         "seconds": (frame - 1) / 6,
         "part": (subject - 1) % 3 + 1,
         "image": pa.array(images, pa.binary()),
-        **dict(zip(aus.ALL.columns(), intensity.T, strict=True)),
+        **dict(zip(vocabulary.columns(), intensity.T, strict=True)),
         "landmarks": pa.array(list(points.reshape(count, 98)), pa.list_(pa.float32())),
         **dict(zip(("yaw", "pitch", "roll"), angles, strict=True)),
     }
-    card = {"name": "test", "version": 1, "seed": seed, "license": "CC0-1.0", "coding": "intensity"}
+    if version > 1:  # what version 1 does not tell
+        columns |= {
+            "sides": pa.array(list(intensity.repeat(2, axis=1)), pa.list_(pa.float32())),
+            **dict.fromkeys(("gaze_yaw", "gaze_pitch"), np.zeros(count, "f4")),
+            "hidden": pa.array(list(np.zeros((count, 6), "f4")), pa.list_(pa.float32())),
+        }
+    card = {"name": "test", "version": version, "seed": seed}
+    card |= {"license": "CC0-1.0", "coding": "intensity"}
     table = pa.table(columns).replace_schema_metadata({"actionunits": json.dumps(card)})
     path = Path(path)
     with atomic(path) as temporary:

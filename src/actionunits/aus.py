@@ -33,7 +33,8 @@ class AU(NamedTuple):
         return f"AU{self.number:02d}"
 
 
-# Papers place 15 AUs; AUs 5 and 43 are put where AU 7 is, 20 where 12 is.
+# Papers place 15 AUs. The others are put where they show: 5, 43 and 45 where AU 7 is, 20 where 12
+# is, 27 where 26 is, 18, 22 and 28 where 23 and 24 are, 16 between the lower lip and the chin.
 _INNER_BROWS = Centres((4, 5), -1 / 2)
 _OUTER_BROWS = Centres((1, 8), -1 / 3)
 _BROW_CENTRES = Centres((2, 7), 1 / 3)
@@ -42,10 +43,11 @@ _EYES = Centres((21, 26), 0.0)
 _NOSE = Centres((15, 17), -1 / 2)
 _UPPER_LIP = Centres((43, 45), 0.0)
 _LIP_CORNERS = Centres((31, 37), 0.0)
+_BELOW_LIP = Centres((39, 41), 1 / 4)
 _CHIN = Centres((39, 41), 1 / 2)
 _LIPS = Centres((34, 40), 0.0)
 
-_ALL = (
+_RENDERED = (
     AU(1, "Inner brow raiser", "upper", "frontalis, pars medialis", _INNER_BROWS),
     AU(2, "Outer brow raiser", "upper", "frontalis, pars lateralis", _OUTER_BROWS),
     AU(4, "Brow lowerer", "upper", "corrugator supercilii, depressor supercilii", _BROW_CENTRES),
@@ -57,15 +59,21 @@ _ALL = (
     AU(12, "Lip corner puller", "lower", "zygomaticus major", _LIP_CORNERS),
     AU(14, "Dimpler", "lower", "buccinator", _LIP_CORNERS),
     AU(15, "Lip corner depressor", "lower", "depressor anguli oris", _LIP_CORNERS),
+    AU(16, "Lower lip depressor", "lower", "depressor labii inferioris", _BELOW_LIP),
     AU(17, "Chin raiser", "lower", "mentalis", _CHIN),
+    AU(18, "Lip pucker", "lower", "incisivii labii superioris and inferioris", _LIPS),
     AU(20, "Lip stretcher", "lower", "risorius", _LIP_CORNERS),
+    AU(22, "Lip funneler", "lower", "orbicularis oris", _LIPS),
     AU(23, "Lip tightener", "lower", "orbicularis oris", _LIPS),
     AU(24, "Lip pressor", "lower", "orbicularis oris", _LIPS),
     AU(25, "Lips part", "lower", "depressor labii inferioris, relaxed mentalis", _LIPS),
     AU(26, "Jaw drop", "lower", "masseter, relaxed temporalis and pterygoid", _CHIN),
+    AU(27, "Mouth stretch", "lower", "pterygoids, digastric", _CHIN),
+    AU(28, "Lip suck", "lower", "orbicularis oris", _LIPS),
     AU(43, "Eyes closed", "upper", "relaxed levator palpebrae superioris", _EYES),
+    AU(45, "Blink", "upper", "relaxed levator palpebrae superioris, orbicularis oculi", _EYES),
 )
-_BY_NUMBER = {au.number: au for au in _ALL}
+_BY_NUMBER = {au.number: au for au in _RENDERED}
 
 
 @dataclass(frozen=True)
@@ -137,7 +145,10 @@ def _known(numbers: tuple[int, ...]) -> tuple[int, ...]:
 Numbers = Annotated[tuple[int, ...], AfterValidator(_known)]
 """FACS numbers of AUs that the library knows, each once, or none: a field of values from a file."""
 
-ALL = AUSet(_ALL)
+RENDERED = AUSet(_RENDERED)
+"""All 24 AUs that the library knows and its renderer does."""
+ALL = AUSet(tuple(au for au in _RENDERED if au.number not in (16, 18, 22, 27, 28, 45)))
+"""The 18 AUs of rendered corpora of version 1, which the weights of the package read."""
 BP4D12 = AUSet.of((1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24))
 DISFA8 = AUSet.of((1, 2, 4, 6, 9, 12, 25, 26))
 DISFA12 = AUSet.of((1, 2, 4, 5, 6, 9, 12, 15, 17, 20, 25, 26))

@@ -1,6 +1,7 @@
 """Corpora that are not what they should be: the file and what is wrong with it are named."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +12,20 @@ import pytest
 
 from actionunits import datasets
 from actionunits.data.dataset import FrameDataset
+from actionunits.data.synfacs import VERSIONS
 from actionunits.errors import DataError, UserError
 from actionunits.synth.card import read_labels
 from actionunits.synth.pack import pack
+from actionunits.synth.script import VERSION, CorpusSettings, describe
 from actionunits.types import InputSpec
 from builders import write_synfacs
 
 
-@pytest.fixture(scope="module")
-def table(tmp_path_factory: pytest.TempPathFactory) -> pa.Table:
-    """A corpus of nine frames."""
+@pytest.fixture(scope="module", params=VERSIONS)
+def table(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> pa.Table:
+    """A corpus of nine frames, of each version of the renderer."""
     file = tmp_path_factory.mktemp("corpus") / "x.parquet"
-    return pq.read_table(write_synfacs(file, subjects=3, tasks=1, frames=3))
+    return pq.read_table(write_synfacs(file, 3, 1, 3, version=request.param))
 
 
 @pytest.mark.parametrize(
@@ -102,24 +105,31 @@ def test_landmarks_that_are_no_face_are_refused(
         datasets.load("synfacs", tmp_path / "x.parquet")
 
 
-_SETTINGS = {
-    **{"subjects": 3, "tasks": 1, "frames": 3, "span": None, "fps": 6.0, "seed": 0, "size": 256},
-    **{"quality": 90, "independence": 0.2, "name": "x"},
-}
+_SETTINGS = CorpusSettings(subjects=3, tasks=1, frames=3)
 
 
 @pytest.mark.parametrize(
     "content",
     [
-        *(b"", b"\xff", b"[]", b"3", b"{}", b"[" * 100_000, b'{"version": 1, "settings": 3}'),
         *(
-            json.dumps({"version": 1, "settings": _SETTINGS | changed}).encode()
+            b"",
+            b"\xff",
+            b"[]",
+            b"3",
+            b"{}",
+            b"[" * 100_000,
+            json.dumps({"version": VERSION, "settings": 3}).encode(),
+        ),
+        *(
+            json.dumps({"version": VERSION, "settings": asdict(_SETTINGS) | changed}).encode()
             for changed in (
                 {"subjects": "x"},
                 {"subjects": 1.5},
                 {"frames": None},
                 {"fps": float("nan")},
                 {"name": 3},
+                {"programme": 3},
+                {"programme": "x"},
             )
         ),
     ],
@@ -133,7 +143,7 @@ def test_a_damaged_description_of_a_corpus_is_refused(tmp_path: Path, content: b
 
 @pytest.mark.parametrize("content", [b"", b"x", None])
 def test_damaged_files_of_a_corpus_are_not_packed(tmp_path: Path, content: bytes | None) -> None:
-    (tmp_path / "corpus.json").write_text(json.dumps({"version": 1, "settings": _SETTINGS}))
+    (tmp_path / "corpus.json").write_text(json.dumps(describe(_SETTINGS)))
     file = tmp_path / "S001-S003.parquet"
     if content is None:
         pq.write_table(pa.table({"a": [1]}), file)

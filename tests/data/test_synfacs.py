@@ -33,6 +33,22 @@ def test_labels_and_landmarks_are_those_of_the_file(synfacs_file: Path) -> None:
     np.testing.assert_array_equal(table.landmarks[7].flatten(), raw["landmarks"][7].as_py())
 
 
+def test_corpora_of_18_aus_and_of_24_are_read_alone_and_together(tmp_path: Path) -> None:
+    write_synfacs(tmp_path / "old.parquet", 2, 1, 1)
+    new = pq.read_table(write_synfacs(tmp_path / "new.parquet", 2, 1, 1, version=2))
+    new = new.set_column(new.schema.get_field_index("AU27"), "AU27", [[1.5, 2.5]])
+    new = new.set_column(0, "subject", [["S003", "S004"]])
+    pq.write_table(new, tmp_path / "new.parquet")
+    alone = datasets.load("synfacs", tmp_path / "new.parquet")
+    assert alone.aus == aus.RENDERED
+    assert alone.labels[:, aus.RENDERED.index(27)].tolist() == [1.5, 2.5]
+    both = datasets.load("synfacs", tmp_path)
+    assert both.aus == aus.RENDERED
+    assert np.isnan(both.labels[2:, aus.RENDERED.index(27)]).all()  # not coded
+    assert np.isfinite(both.labels[:, aus.RENDERED.index(43)]).all()
+    assert both.population == "synfacs/0+v2-0"  # a seed makes other people in another version
+
+
 def test_what_is_no_corpus_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such file"):
         datasets.load("synfacs", tmp_path / "absent.parquet")

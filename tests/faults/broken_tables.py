@@ -49,7 +49,8 @@ def boxes(rng: Random, folder: Path) -> Trial:
 def corpora(rng: Random, folder: Path) -> Trial:
     """Break a corpus of rendered faces: its bytes, its columns, its card."""
     name = "corpus.parquet"
-    file = write_synfacs(folder / name, subjects=6, tasks=1, frames=2)
+    version = int(rng.integers(1, 3))
+    file = write_synfacs(folder / name, subjects=6, tasks=1, frames=2, version=version)
     how = int(rng.integers(3))
     if how == 0:
         broken = damaged(file.read_bytes(), rng)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from actionunits.aus import ALL
+from actionunits.aus import RENDERED
 from actionunits.errors import DataError
 from actionunits.synth.card import (
     LABELS,
@@ -19,9 +19,10 @@ from actionunits.synth.card import (
 
 def labels(frames: int = 200, seed: int = 0) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
-    table = pd.DataFrame(rng.uniform(0, 5, (frames, len(ALL))), columns=ALL.columns())
+    table = pd.DataFrame(rng.uniform(0, 5, (frames, len(RENDERED))), columns=RENDERED.columns())
     table.insert(0, "subject", [f"S{i % 4:03d}" for i in range(frames)])
-    return table.assign(task="T1", frame=range(1, frames + 1), seconds=0.0, part=1)[list(LABELS)]
+    table = table.assign(task="T1", frame=range(1, frames + 1), seconds=0.0, part=1)
+    return table[[*LABELS[:5], *RENDERED.columns()]]
 
 
 def test_rates_count_rounded_intensities():
@@ -37,7 +38,7 @@ def test_rates_count_rounded_intensities():
 def test_correlation_is_numpys_and_frames_are_counted():
     table = labels()
     card = corpus_card(table)
-    occurs = np.floor(table[ALL.columns()].to_numpy() + 0.5) >= 2
+    occurs = np.floor(table[RENDERED.columns()].to_numpy() + 0.5) >= 2
     assert np.allclose(card.correlation, np.corrcoef(occurs.T.astype(float)))
     corpus = card.summary.loc["corpus"]
     assert corpus["mean_active"] == pytest.approx(occurs.sum(axis=1).mean())
@@ -93,6 +94,15 @@ def test_reads_labels_of_a_file_or_a_folder(tmp_path):
     assert len(read_labels(tmp_path)) == 15
     found = read_labels(tmp_path / "a.parquet")
     pd.testing.assert_frame_equal(found, labels(10), check_dtype=False)
+
+
+def test_reads_corpora_of_18_aus_and_of_24(tmp_path):
+    labels(3)[list(LABELS)].to_parquet(tmp_path / "a.parquet")
+    assert list(read_labels(tmp_path)) == list(LABELS)
+    labels(2).to_parquet(tmp_path / "b.parquet")
+    both = read_labels(tmp_path)
+    assert both["AU27"].notna().tolist() == [False] * 3 + [True] * 2
+    assert corpus_card(both).rates.index.tolist() == RENDERED.columns()
 
 
 def test_says_what_is_wrong_with_a_corpus(tmp_path):

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from actionunits.aus import RENDERED
 from actionunits.errors import DataError, UserError
 from actionunits.files import writing
 from actionunits.synth.card import read_labels
@@ -46,7 +47,7 @@ def test_columns_and_metadata(corpus):
     assert about == json.loads((corpus / "corpus.json").read_text())
     assert {key: about[key] for key in ("name", "version", "seed", "license", "coding")} == {
         "name": "tiny",
-        "version": 1,
+        "version": 2,
         "seed": 5,
         "license": "CC0-1.0",
         "coding": "intensity",
@@ -54,6 +55,11 @@ def test_columns_and_metadata(corpus):
     assert read_description(corpus) == SETTINGS
     points = np.array(table["landmarks"].to_pylist()).reshape(-1, 49, 2)
     assert ((points > -8) & (points < 72)).all()
+    assert np.array(table["sides"].to_pylist()).shape == (len(table), 48)
+    shares = np.array(table["hidden"].to_pylist())
+    assert shares.shape == (len(table), len(about["regions"]))
+    assert ((shares >= 0) & (shares <= 1)).all()
+    assert about["aus"] == list(RENDERED.numbers)
     for data in table["image"].to_pylist():
         with Image.open(io.BytesIO(data)) as image:
             assert (image.format, image.mode, image.size) == ("JPEG", "RGB", (64, 64))

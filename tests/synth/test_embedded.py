@@ -1,19 +1,27 @@
-"""The embedded corpus is what its settings say, rendered."""
+"""The corpus in the package is frozen: version 1 of the renderer made it, and no later one does."""
 
-import numpy as np
+import hashlib
 
+import pyarrow.parquet as pq
+
+from actionunits import aus
+from actionunits.data import synfacs
 from actionunits.data.synfacs import MINI as FILE
-from actionunits.synth.card import read_labels
-from actionunits.synth.script import MINI, corpus_labels
+from actionunits.synth.card import corpus_card, read_labels
 
 
-def test_labels_of_the_embedded_corpus_follow_from_its_settings() -> None:
-    keys = ["subject", "task", "frame"]
-    script = corpus_labels(MINI).sort_values(keys)
-    stored = read_labels(FILE).sort_values(keys)
-    assert stored[keys].to_numpy().tolist() == script[keys].to_numpy().tolist()
-    columns = [column for column in stored if str(column).startswith("AU")]
-    np.testing.assert_allclose(stored[columns], script[columns], atol=1e-5)
+def test_embedded_corpus_is_that_of_version_1() -> None:
+    table = synfacs.read()
+    assert table.aus == aus.ALL
+    assert len(table) == 3120
+    assert {person.partition(":")[0] for person in table.people} == {"synfacs/2014"}
+    assert corpus_card(read_labels(FILE)).rates.index.tolist() == aus.ALL.columns()
+    assert b'"version": 1' in pq.read_schema(FILE).metadata[b"actionunits"]
+
+
+def test_embedded_corpus_is_as_it_was() -> None:
+    digest = hashlib.sha256(FILE.read_bytes()).hexdigest()
+    assert digest == "1d4a8642f4cc6e916473b4d3c856d45ddf5299a820cfd53ebe72a2117c060c43"
 
 
 def test_embedded_corpus_fits_the_package() -> None:

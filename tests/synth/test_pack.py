@@ -28,6 +28,7 @@ def corpus(tmp_path):
             encode_jpeg(rng.integers(0, 256, size, np.uint8), 95) for _ in labels.index
         ]
         labels["landmarks"] = [rng.uniform(0, 64, 98).astype("float32") for _ in labels.index]
+        labels["hidden"] = [np.zeros(6, "float32") for _ in labels.index]
         table = pa.Table.from_pandas(labels[SCHEMA.names], schema=schema_of(SETTINGS))
         write_table(
             table.replace_schema_metadata(schema_of(SETTINGS).metadata), group_file(out, group)

@@ -33,7 +33,8 @@ def render(
     preset: Annotated[
         str,
         typer.Option(
-            help="Settings to start from: mini (embedded corpus), train or motion (clips)."
+            help="Settings to start from: mini (small), train, motion (clips) or people (few "
+            "frames each, a quarter at rest, a quarter talking)."
         ),
     ] = "train",
     subjects: Annotated[int | None, typer.Option(help="Number of people.")] = None,
@@ -106,14 +107,14 @@ def sheet(
     seed: Annotated[int, typer.Option(help="Who they are.")] = 0,
 ) -> None:
     """Draw the contact sheet: each Action Unit at 0, 2 and 5 on several people."""
-    from actionunits.aus import ALL, AUSet
+    from actionunits.aus import RENDERED, AUSet
     from actionunits.cli.outputs import check_output
     from actionunits.errors import UserError
     from actionunits.synth.sheet import contact_sheet
 
     check_output(out, [assets], _PICTURES)
     try:
-        aus = AUSet.of(au) if au else ALL
+        aus = AUSet.of(au) if au else RENDERED
     except ValueError as error:
         raise UserError(f"--au: {error}") from None
     with _renderer(assets) as renderer:

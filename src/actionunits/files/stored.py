@@ -1,7 +1,8 @@
 """What files of others hold, read with care: columns of Parquet files, and objects of JSON."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,18 +28,13 @@ def read_columns(
         DataError: there is no such file, it is damaged, a column is missing or there twice, or its
             cells are of another type or empty.
     """
-    try:
-        names = pq.read_schema(file).names
-        if absent := [name for name in columns if name not in names]:
-            raise DataError(f"{file}: lacks the columns {', '.join(absent)}; {advice}")
-        if twice := [name for name in columns if names.count(name) > 1]:
-            raise DataError(f"{file}: has columns more than once: {', '.join(twice)}; {advice}")
+    names = column_names(file, advice)
+    if absent := [name for name in columns if name not in names]:
+        raise DataError(f"{file}: lacks the columns {', '.join(absent)}; {advice}")
+    if twice := [name for name in columns if names.count(name) > 1]:
+        raise DataError(f"{file}: has columns more than once: {', '.join(twice)}; {advice}")
+    with _whole(file, advice):
         table = pq.read_table(file, columns=list(columns), page_checksum_verification=True)
-    except FileNotFoundError:
-        raise DataError(f"{file}: there is no such file; {advice}") from None
-    except (OSError, pa.ArrowException) as error:
-        reason = str(error).splitlines()[0][:200]
-        raise DataError(f"{file}: not a whole Parquet file ({reason}); {advice}") from error
     converted = {}
     for name, kind in columns.items():
         column = table[name]
@@ -52,6 +48,28 @@ def read_columns(
         if column.null_count and name not in optional:
             raise DataError(f"{file}: the column {name} has empty cells; {advice}")
     return pa.table(converted).replace_schema_metadata(table.schema.metadata)
+
+
+def column_names(file: Path, advice: str) -> list[str]:
+    """Names of the columns of a Parquet file, in its order.
+
+    Raises:
+        DataError: there is no such file, or it is damaged; with the advice what to do about it.
+    """
+    with _whole(file, advice):
+        names: list[str] = pq.read_schema(file).names
+    return names
+
+
+@contextmanager
+def _whole(file: Path, advice: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise DataError(f"{file}: there is no such file; {advice}") from None
+    except (OSError, pa.ArrowException) as error:
+        reason = str(error).splitlines()[0][:200]
+        raise DataError(f"{file}: not a whole Parquet file ({reason}); {advice}") from error
 
 
 def json_object(text: str | bytes) -> dict[str, Any]:

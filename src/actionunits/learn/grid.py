@@ -7,7 +7,7 @@ from typing import NamedTuple
 from rich import box
 from rich.table import Table
 
-from actionunits.aus import ALL
+from actionunits.aus import RENDERED
 
 UNITS = {
     "f1": "%",
@@ -31,7 +31,7 @@ SCALE = {metric: 100.0 if unit == "%" else 1.0 for metric, unit in UNITS.items()
 """From shares, as scores are computed, to what papers print."""
 MEAN = "mean"
 """Column of the average over the AUs."""
-AU_NAMES = {au.column: f"{au.number:2d} {au.name}" for au in ALL}
+AU_NAMES = {au.column: f"{au.number:2d} {au.name}" for au in RENDERED}
 """What stands in the first column, by the column name of the AU."""
 DASH = "-"
 """Stands for what is not known."""

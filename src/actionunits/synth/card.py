@@ -12,12 +12,14 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from actionunits.aus import ALL, AUSet
+from actionunits.aus import ALL, RENDERED, AUSet
 from actionunits.errors import DataError
-from actionunits.files.stored import read_columns
+from actionunits.files.stored import column_names, read_columns
 from actionunits.synth.script import SCHEMA
 
-LABELS = ("subject", "task", "frame", "seconds", "part", *ALL.columns())
+_KEYS = ("subject", "task", "frame", "seconds", "part")
+LABELS = (*_KEYS, *ALL.columns())
+"""Columns that every corpus has; those of version 2 have more AUs."""
 
 
 class CorpusCard(NamedTuple):
@@ -71,9 +73,11 @@ def read_labels(path: Path) -> pd.DataFrame:
         )
     tables = []
     for parquet in parquets:
-        columns = {name: SCHEMA.field(name).type for name in LABELS}
-        labels = tuple(ALL.columns())
-        found = read_columns(parquet, columns, "give a file of a corpus", optional=labels)
+        advice = "give a file of a corpus"
+        there = (*LABELS, *column_names(parquet, advice))
+        labels = [name for name in RENDERED.columns() if name in there]
+        columns = {name: SCHEMA.field(name).type for name in (*_KEYS, *labels)}
+        found = read_columns(parquet, columns, advice, optional=tuple(labels))
         tables.append(found.to_pandas())
     table: pd.DataFrame = pd.concat(tables, ignore_index=True)
     return table
@@ -90,7 +94,7 @@ def corpus_card(table: pd.DataFrame, threshold: int = 2) -> CorpusCard:
     Raises:
         DataError: the table has no frames or no AU columns.
     """
-    columns = [column for column in ALL.columns() if column in table]
+    columns = [column for column in RENDERED.columns() if column in table]
     if not columns or table.empty:
         raise DataError(
             f"a card needs frames and AU columns such as AU12; got {len(table)} rows "
@@ -159,7 +163,7 @@ def _summary(summary: pd.DataFrame) -> Table:
 
 
 def _rates(rates: pd.DataFrame) -> Table:
-    names: Mapping[str, str] = {au.column: au.name for au in ALL}
+    names: Mapping[str, str] = {au.column: au.name for au in RENDERED}
     table = Table(title="Share of frames in which an AU occurs", title_justify="left")
     table.add_column("AU")
     table.add_column("FACS name")

@@ -195,22 +195,20 @@ def _render_subject(
     appearance = draw_appearance(rng, identity, head.assets)
     script = takes(settings, subject)
     shots = [shot for take in script for shot in _shots(identity, appearance, take)]
-    images: list[bytes] = []
-    landmarks: list[np.ndarray] = []
+    batches = []
     for first in range(0, len(shots), renderer.batch):
         if _stop.is_set():
             raise InterruptedError
-        pixels, points = renderer.render(shots[first : first + renderer.batch])
-        images.extend(encode_jpeg(image, settings.quality) for image in pixels)
-        landmarks.extend(points.reshape(len(points), -1))
+        batches.append(renderer.render(shots[first : first + renderer.batch]))
+    images, landmarks, hidden = map(np.concatenate, zip(*batches, strict=True))
     labels = [take_labels(subject, take) for take in script]
-    columns: dict[str, list[bytes] | list[np.ndarray] | np.ndarray] = {
-        "image": images,
-        "landmarks": landmarks,
-        **{name: np.concatenate([take[name] for take in labels]) for name in labels[0]},
+    columns = {
+        "image": [encode_jpeg(image, settings.quality) for image in images],
+        "landmarks": list(landmarks.reshape(len(landmarks), -1)),
+        "hidden": list(hidden),
+        **{name: list(np.concatenate([take[name] for take in labels])) for name in labels[0]},
     }
-    schema = schema_of(settings)
-    return pa.table([columns[name] for name in schema.names], schema=schema)
+    return pa.table(columns, schema=schema_of(settings))
 
 
 def _shots(identity: Identity, appearance: Appearance, take: Take) -> list[Shot]:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
-from actionunits.aus import ALL
+from actionunits.aus import RENDERED
 from actionunits.errors import DataError, counted
 from actionunits.files import atomic, seals, writing
 from actionunits.files.stored import read_columns
@@ -53,7 +53,7 @@ def pack(out: Path, parquet: Path, max_bytes: int = 30_000_000) -> int:
             "again: it resumes"
         )
     columns = {field.name: field.type for field in schema_of(settings)}
-    labels = tuple(ALL.columns())
+    labels = tuple(RENDERED.columns())
     table = pa.concat_tables(
         [
             read_columns(file, columns, "delete it and render again", optional=labels)

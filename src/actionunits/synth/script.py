@@ -13,10 +13,11 @@ import pandas as pd
 import pyarrow as pa
 from pydantic import TypeAdapter, ValidationError
 
-from actionunits.aus import ALL
+from actionunits.aus import RENDERED
 from actionunits.errors import DataError, first_fault
+from actionunits.synth.picture.hidden import REGIONS
+from actionunits.synth.prototypes import PROGRAMMES
 from actionunits.synth.sample import (
-    TASK_NAMES,
     Performance,
     draw_performance,
     intensity,
@@ -24,7 +25,8 @@ from actionunits.synth.sample import (
 )
 
 PARTS = 3  # subject-exclusive; fold k tests part 4 - k
-POSE = ("yaw", "pitch", "roll")
+VERSION = 2  # of the renderer: another one gives other people, labels and pictures
+POSE, GAZE = ("yaw", "pitch", "roll"), ("gaze_yaw", "gaze_pitch")
 SCHEMA = pa.schema(
     [
         ("subject", pa.string()),
@@ -33,11 +35,14 @@ SCHEMA = pa.schema(
         ("seconds", pa.float64()),
         ("part", pa.int32()),
         ("image", pa.binary()),  # JPEG, RGB, aligned
-        *((column, pa.float32()) for column in ALL.columns()),  # 0..5
+        *((column, pa.float32()) for column in RENDERED.columns()),  # 0..5
+        ("sides", pa.list_(pa.float32())),  # of each AU: the subject's right, then the left, 0..5
         ("landmarks", pa.list_(pa.float32())),  # x0 y0 x1 y1 ... of 49 points in pixels
-        *((angle, pa.float32()) for angle in POSE),  # degrees
+        *((angle, pa.float32()) for angle in (*POSE, *GAZE)),  # degrees; gaze within the head
+        ("hidden", pa.list_(pa.float32())),  # share of each of `hidden.REGIONS` that is not seen
     ]
 )
+TASK_NAMES = tuple(f"T{number}" for number in range(1, 9))  # every programme has eight
 _EXPRESSIVITY = (0.8, 1.2)  # factor on a subject's intensities
 _TASK_STEPS = (0, 3, 1, 6, 4, 7, 2, 5)  # subjects who do fewer than 8 tasks do all pairs alike
 _SUBJECT, _TASK, _FRAMES = range(3)  # first key of the random streams
@@ -60,6 +65,7 @@ class CorpusSettings:
     size: int = 256  # pixels
     quality: int = 92  # of the JPEG images
     independence: float = 0.2  # share of random combinations, see `draw_performance`
+    programme: str = "elicited"  # of PROGRAMMES: what the tasks are
     name: str = "synfacs"
 
     def __post_init__(self) -> None:
@@ -76,6 +82,9 @@ class CorpusSettings:
             "quality": (1, 100),
             "independence": (0.0, 1.0),
         }
+        if self.programme not in PROGRAMMES:
+            expected = ", ".join(PROGRAMMES)
+            raise DataError(f"programme must be one of {expected}, got {self.programme!r}")
         for name, (low, high) in ranges.items():
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
@@ -93,7 +102,7 @@ MINI = CorpusSettings(
     tasks=4,
     frames=26,
     fps=6.0,
-    seed=2014,  # one for which every AU occurs in at least 6 % of the frames of each part
+    seed=2017,  # one for which the 18 AUs of `ALL` occur in at least 5 % of each part's frames
     quality=95,  # `pack` re-encodes it to fit the package
     independence=0.15,
 )
@@ -114,11 +123,23 @@ MOTION = CorpusSettings(
     tasks=4,
     frames=60,  # four seconds, in which an expression comes and goes
     fps=15.0,
-    seed=2004,  # one for which every AU occurs in at least 7 % of the frames of each part
+    seed=2023,  # one for which the 18 AUs of `ALL` occur in at least 6 % of each part's frames
     size=128,
     independence=0.15,
 )
-PRESETS = {"mini": MINI, "train": TRAIN, "motion": MOTION}
+PEOPLE = CorpusSettings(
+    name="synfacs-people",
+    subjects=3000,
+    tasks=8,
+    frames=1,  # every picture has its own light, camera and background
+    span=150,
+    fps=6.0,
+    seed=2027,
+    size=128,
+    independence=0.3,
+    programme="people",
+)
+PRESETS = {"mini": MINI, "train": TRAIN, "motion": MOTION, "people": PEOPLE}
 
 
 class Take(NamedTuple):
@@ -157,7 +178,7 @@ def _take(settings: CorpusSettings, subject: int, task: int, expressivity: float
     length = settings.span or settings.frames
     whole = draw_performance(
         stream(settings.seed, _TASK, subject, task),
-        TASK_NAMES[task],
+        PROGRAMMES[settings.programme][task],
         length,
         settings.fps,
         independence=settings.independence,
@@ -169,9 +190,10 @@ def _take(settings: CorpusSettings, subject: int, task: int, expressivity: float
 
 
 def take_labels(subject: int, take: Take) -> dict[str, np.ndarray]:
-    """Columns of `SCHEMA` that need no picture, (T,) each."""
+    """Columns of `SCHEMA` that need no picture, (T,) each; `sides` are (T, 48)."""
     au = intensity(take.performance.au).astype(np.float32)
-    pose = take.performance.pose.astype(np.float32)
+    angles = np.hstack([take.performance.pose, take.performance.gaze]).astype(np.float32)
+    sides = take.performance.au.reshape(len(au), -1)
     count = len(take.numbers)
     return {
         "subject": np.full(count, subject_name(subject)),
@@ -179,8 +201,9 @@ def take_labels(subject: int, take: Take) -> dict[str, np.ndarray]:
         "frame": take.numbers.astype(np.int32),
         "seconds": take.performance.seconds,
         "part": np.full(count, subject_part(subject), dtype=np.int32),
-        **dict(zip(ALL.columns(), au.T, strict=True)),
-        **dict(zip(POSE, pose.T, strict=True)),
+        **dict(zip(RENDERED.columns(), au.T, strict=True)),
+        "sides": sides.astype(np.float32),
+        **dict(zip((*POSE, *GAZE), angles.T, strict=True)),
     }
 
 
@@ -193,16 +216,17 @@ def corpus_labels(settings: CorpusSettings, subjects: Iterable[int] | None = Non
     """
     wanted = range(settings.subjects) if subjects is None else subjects
     labels = [take_labels(s, take) for s in wanted for take in takes(settings, s)]
-    return pd.DataFrame(
-        {column: np.concatenate([part[column] for part in labels]) for column in labels[0]}
-    )
+    columns = {name: np.concatenate([part[name] for part in labels]) for name in labels[0]}
+    return pd.DataFrame(columns | {"sides": list(columns["sides"])})
 
 
 def describe(settings: CorpusSettings) -> dict[str, Any]:
     """What a corpus says of itself, in its Parquet metadata and in ``corpus.json``."""
     return {
         "name": settings.name,
-        "version": 1,
+        "version": VERSION,
+        "aus": list(RENDERED.numbers),
+        "regions": list(REGIONS),
         "seed": settings.seed,
         "license": "CC0-1.0",
         "coding": "intensity",
@@ -223,7 +247,11 @@ def settings_from(description: dict[str, Any]) -> CorpusSettings:
     """
     known = {field.name for field in fields(CorpusSettings)}
     settings = description.get("settings")
-    if description.get("version") != 1 or not isinstance(settings, dict) or {*settings} != known:
+    if (
+        description.get("version") != VERSION
+        or not isinstance(settings, dict)
+        or {*settings} != known
+    ):
         raise DataError(
             "the corpus was rendered by another version of actionunits; "
             "render into a new folder instead"

@@ -5,23 +5,30 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from actionunits.aus import ALL, AUSet
+from actionunits.aus import RENDERED, AUSet
 from actionunits.files import atomic, writing
 from actionunits.synth.person.face import draw_identity
 from actionunits.synth.picture.looks import Scene, draw_appearance, draw_scene, studio
 from actionunits.synth.picture.render import Renderer, Shot
+from actionunits.synth.prototypes import PEOPLE
+from actionunits.synth.sample import draw_performance
 
 _LEVELS = (0, 2, 5)
 _CELL = 176
 _MARGIN = 150  # of the labels, left
 _HEAD = 34  # of the labels, above
 _COLUMNS = 8  # of the sheet of random subjects
-_COMPANION = {26: 25}  # AUs that nearly always come with another are shown with it
+_COMPANION = {
+    16: 25,
+    22: 25,
+    26: 25,
+    27: 25,
+}  # AUs that nearly always come with another are shown with it
 _DOT = 1.5
 
 
 def contact_sheet(
-    renderer: Renderer, out: Path, identities: int = 4, seed: int = 0, aus: AUSet = ALL
+    renderer: Renderer, out: Path, identities: int = 4, seed: int = 0, aus: AUSet = RENDERED
 ) -> None:
     """Draw each AU at intensities 0, 2 and 5 on several people in studio light.
 
@@ -37,12 +44,12 @@ def contact_sheet(
     for au in aus:
         for person in people:
             for level in _LEVELS:
-                intensity = np.zeros((len(ALL), 2))
-                intensity[ALL.index(au.number)] = level
+                intensity = np.zeros((len(RENDERED), 2))
+                intensity[RENDERED.index(au.number)] = level
                 if au.number in _COMPANION:
-                    intensity[ALL.index(_COMPANION[au.number])] = level
+                    intensity[RENDERED.index(_COMPANION[au.number])] = level
                 rows.append(person._replace(au=intensity))
-    images, _ = renderer.render(rows)
+    images = renderer.render(rows).images
     labels = [
         f"AU{au.number}" + (f"+{_COMPANION[au.number]}" if au.number in _COMPANION else "")
         for au in aus
@@ -54,7 +61,7 @@ def contact_sheet(
 def looks_sheet(
     renderer: Renderer, out: Path, subjects: int = 32, seed: int = 0, landmarks: bool = False
 ) -> None:
-    """Draw random subjects with random expressions in random scenes.
+    """Draw random subjects as the programme `people` shows them, its tasks one after the other.
 
     Args:
         renderer: of the pictures.
@@ -67,13 +74,12 @@ def looks_sheet(
     for number in range(subjects):
         rng = np.random.default_rng([seed, number, 1])
         shot = _shot(renderer, seed, number, draw_scene(rng))
-        active = rng.random(len(ALL)) < 0.15
-        au = np.repeat((active * rng.uniform(1, 5, len(ALL)))[:, None], 2, axis=1)
-        yaw, pitch, roll = (float(angle) for angle in np.clip(rng.normal(0, (14, 9, 8)), -38, 38))
-        aside, up = (float(angle) for angle in np.clip(rng.normal(0, (10, 7)), -25, 25))
+        au, pose, gaze, _ = draw_performance(rng, PEOPLE[number % len(PEOPLE)], 1, 1.0)
         jitter = rng.normal(0, 0.02, (5, 2))
-        shots.append(shot._replace(au=au, pose=(yaw, pitch, roll), gaze=(aside, up), jitter=jitter))
-    images, points = renderer.render(shots)
+        shots.append(
+            shot._replace(au=au[0], pose=tuple(pose[0]), gaze=tuple(gaze[0]), jitter=jitter)
+        )
+    images, points, _ = renderer.render(shots)
     if landmarks:
         images = np.stack([_dotted(i, p) for i, p in zip(images, points, strict=True)])
     size = renderer.size
@@ -92,7 +98,7 @@ def _shot(renderer: Renderer, seed: int, number: int, scene: Scene) -> Shot:
         identity=identity,
         appearance=draw_appearance(rng, identity, renderer.head.assets),
         scene=scene,
-        au=np.zeros((len(ALL), 2)),
+        au=np.zeros((len(RENDERED), 2)),
         pose=(0.0, 0.0, 0.0),
         gaze=(0.0, 0.0),
         jitter=np.zeros((5, 2)),

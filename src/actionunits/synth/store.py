@@ -87,7 +87,8 @@ def write_table(table: pa.Table, file: Path) -> None:
 
 def encode(table: pa.Table, file: Path | BinaryIO) -> None:
     """Write frames of a corpus with room for a seal; images are not compressed a second time."""
-    columns = ["landmarks.list.element" if n == "landmarks" else n for n in table.column_names]
+    lists = {field.name for field in table.schema if pa.types.is_list(field.type)}
+    columns = [f"{n}.list.element" if n in lists else n for n in table.column_names]
     with pq.ParquetWriter(
         file,
         table.schema,

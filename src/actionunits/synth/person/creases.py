@@ -8,7 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from actionunits.aus import ALL
+from actionunits.aus import RENDERED
+
+Acting = int | tuple[int, int]  # an AU, or two by what they do together
 
 
 class Crease(NamedTuple):
@@ -17,34 +19,74 @@ class Crease(NamedTuple):
     name: str
     points: tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
     width: float
-    gains: dict[int, float]
+    gains: dict[Acting, float]
     age: float
     mirrored: bool = True
 
 
+def _forehead(name: str, y: float, sag: float, reach: float, gain: float, age: float) -> Crease:
+    """A line across the forehead, as a brow that goes up as a whole folds it."""
+    points = ((-reach, y - sag), (0.0, y + sag), (reach, y - sag))
+    return Crease(f"across {name}", points, 0.028, {(1, 2): gain}, age, False)
+
+
 CREASES = (
     Crease(
-        "forehead low", ((-0.22, 7.66), (0.0, 7.675), (0.22, 7.66)), 0.030, {1: 0.9}, 0.5, False
+        "forehead low",
+        ((-0.22, 7.66), (0.0, 7.675), (0.22, 7.66)),
+        0.030,
+        {1: 0.7, (1, 2): -0.6},
+        0.2,
+        False,
     ),
-    Crease("forehead mid", ((-0.24, 7.78), (0.0, 7.80), (0.24, 7.78)), 0.034, {1: 1.0}, 0.6, False),
     Crease(
-        "forehead high", ((-0.22, 7.91), (0.0, 7.92), (0.22, 7.91)), 0.034, {1: 0.7}, 0.5, False
+        "forehead mid",
+        ((-0.24, 7.78), (0.0, 7.80), (0.24, 7.78)),
+        0.034,
+        {1: 0.8, (1, 2): -0.7},
+        0.2,
+        False,
     ),
-    Crease("lateral low", ((0.18, 7.69), (0.36, 7.73), (0.54, 7.68)), 0.030, {2: 0.9}, 0.4),
-    Crease("lateral high", ((0.20, 7.80), (0.38, 7.84), (0.55, 7.78)), 0.034, {2: 0.8}, 0.5),
+    Crease(
+        "forehead high",
+        ((-0.22, 7.91), (0.0, 7.92), (0.22, 7.91)),
+        0.034,
+        {1: 0.5, (1, 2): -0.4},
+        0.1,
+        False,
+    ),
+    _forehead("first", 7.5, 0.020, 0.46, 1.0, 0.6),
+    _forehead("second", 7.585, 0.012, 0.50, 1.3, 0.9),
+    _forehead("third", 7.67, 0.004, 0.52, 1.3, 1.0),
+    _forehead("fourth", 7.76, -0.004, 0.50, 1.0, 0.9),
+    _forehead("fifth", 7.86, -0.010, 0.44, 0.6, 0.5),
+    Crease(
+        "lateral low",
+        ((0.18, 7.69), (0.36, 7.73), (0.54, 7.68)),
+        0.030,
+        {2: 0.9, (1, 2): -0.7},
+        0.2,
+    ),
+    Crease(
+        "lateral high",
+        ((0.20, 7.80), (0.38, 7.84), (0.55, 7.78)),
+        0.034,
+        {2: 0.8, (1, 2): -0.6},
+        0.2,
+    ),
     Crease("glabella", ((0.055, 7.38), (0.07, 7.50), (0.09, 7.64)), 0.026, {4: 1.2, 9: 0.5}, 0.5),
     Crease("glabella mid", ((0.01, 7.42), (0.0, 7.52), (0.0, 7.60)), 0.022, {4: 0.5}, 0.1, False),
     Crease(
-        "nasion", ((-0.1, 7.325), (0.0, 7.30), (0.1, 7.325)), 0.022, {9: 1.0, 4: 0.4}, 0.2, False
+        "nasion", ((-0.1, 7.325), (0.0, 7.30), (0.1, 7.325)), 0.022, {9: 1.5, 4: 0.4}, 0.2, False
     ),
-    Crease("nose root", ((0.05, 7.21), (0.10, 7.24), (0.15, 7.29)), 0.020, {9: 1.1}, 0.0),
-    Crease("nose side", ((0.07, 7.10), (0.12, 7.14), (0.18, 7.20)), 0.018, {9: 0.9}, 0.0),
+    Crease("nose root", ((0.05, 7.21), (0.10, 7.24), (0.15, 7.29)), 0.020, {9: 1.8}, 0.0),
+    Crease("nose side", ((0.07, 7.10), (0.12, 7.14), (0.18, 7.20)), 0.018, {9: 1.5}, 0.0),
     Crease(
         "nasolabial",
         ((0.185, 6.94), (0.30, 6.80), (0.36, 6.58)),
-        0.045,
-        {12: 0.9, 9: 0.8, 10: 0.8, 6: 0.5},
-        0.8,
+        0.034,
+        {12: 0.9, 9: 0.8, 10: 0.8, 6: 0.5, 27: 0.5, 26: 0.2},
+        1.0,
     ),
     Crease(
         "upper nasolabial",
@@ -53,20 +95,21 @@ CREASES = (
         {10: 1.0, 9: 0.7},
         0.2,
     ),
-    Crease("crow's foot low", ((0.53, 7.22), (0.60, 7.20), (0.67, 7.17)), 0.016, {6: 0.8}, 0.5),
-    Crease("crow's foot mid", ((0.54, 7.27), (0.61, 7.28), (0.69, 7.29)), 0.016, {6: 0.9}, 0.5),
-    Crease("crow's foot high", ((0.53, 7.31), (0.60, 7.34), (0.67, 7.40)), 0.016, {6: 0.7}, 0.4),
+    Crease("crow's foot low", ((0.53, 7.22), (0.60, 7.20), (0.67, 7.17)), 0.016, {6: 0.8}, 0.9),
+    Crease("crow's foot mid", ((0.54, 7.27), (0.61, 7.28), (0.69, 7.29)), 0.016, {6: 0.9}, 0.9),
+    Crease("crow's foot high", ((0.53, 7.31), (0.60, 7.34), (0.67, 7.40)), 0.016, {6: 0.7}, 0.8),
     Crease(
-        "infraorbital", ((0.17, 7.13), (0.31, 7.06), (0.46, 7.10)), 0.034, {6: 0.9, 7: 0.3}, 0.5
+        "infraorbital", ((0.17, 7.13), (0.31, 7.06), (0.46, 7.10)), 0.034, {6: 0.9, 7: 0.3}, 0.7
     ),
     Crease("lower lid", ((0.20, 7.16), (0.33, 7.13), (0.44, 7.15)), 0.020, {6: 0.4, 7: 0.7}, 0.3),
+    Crease("eye bag", ((0.17, 7.185), (0.31, 7.115), (0.45, 7.165)), 0.030, {6: 0.5}, 1.0),
     Crease("dimple", ((0.325, 6.54), (0.345, 6.62), (0.33, 6.70)), 0.026, {14: 1.3, 12: 0.3}, 0.0),
-    Crease("marionette", ((0.31, 6.57), (0.355, 6.47), (0.36, 6.36)), 0.034, {15: 0.9}, 0.6),
+    Crease("marionette", ((0.31, 6.57), (0.355, 6.47), (0.36, 6.36)), 0.034, {15: 0.9}, 1.0),
     Crease(
         "mentolabial",
         ((-0.17, 6.46), (0.0, 6.435), (0.17, 6.46)),
         0.040,
-        {17: 1.0, 15: 0.3},
+        {17: 1.0, 15: 0.3, 16: 0.7, 28: 0.4},
         0.3,
         False,
     ),
@@ -78,14 +121,22 @@ CREASES = (
         "lip line inner",
         ((0.06, 6.75), (0.065, 6.79), (0.07, 6.83)),
         0.012,
-        {23: 0.7, 24: 0.5},
+        {23: 0.9, 24: 0.4, 18: 0.55, 28: 0.4},
         0.4,
     ),
     Crease(
-        "lip line outer", ((0.14, 6.74), (0.15, 6.78), (0.16, 6.82)), 0.012, {23: 0.7, 24: 0.5}, 0.4
+        "lip line outer",
+        ((0.14, 6.74), (0.15, 6.78), (0.16, 6.82)),
+        0.012,
+        {23: 0.9, 24: 0.4, 18: 0.55, 28: 0.4},
+        0.4,
     ),
     Crease(
-        "below lip", ((0.08, 6.47), (0.085, 6.44), (0.09, 6.41)), 0.012, {23: 0.6, 24: 0.4}, 0.2
+        "below lip",
+        ((0.08, 6.47), (0.085, 6.44), (0.09, 6.41)),
+        0.012,
+        {23: 0.6, 24: 0.4, 18: 0.55},
+        0.2,
     ),
 )
 
@@ -94,13 +145,15 @@ _POINTS = np.array([crease.points for crease in CREASES], np.float32)
 _WIDTH = np.array([crease.width for crease in CREASES], np.float32)
 _AGE = np.array([crease.age for crease in CREASES], np.float32)
 _MIRRORED = np.array([crease.mirrored for crease in CREASES])
-_GAIN = np.array(
-    [[c.gains.get(number, 0.0) for c in CREASES] for number in ALL.numbers], np.float32
-)
+_PAIRS = sorted({pair for c in CREASES for pair in c.gains if isinstance(pair, tuple)})
+_ACTING: tuple[Acting, ...] = (*RENDERED.numbers, *_PAIRS)
+_GAIN = np.array([[c.gains.get(acting, 0.0) for c in CREASES] for acting in _ACTING], np.float32)
+_FIRST, _SECOND = ([RENDERED.index(pair[i]) for pair in _PAIRS] for i in range(2))
 _T = np.linspace(0, 1, SEGMENTS).astype(np.float32)
 _PARABOLA = np.stack([(2 * _T - 1) * (_T - 1), 4 * _T * (1 - _T), _T * (2 * _T - 1)])
 _REACH = 2.2  # half width of a ribbon in half widths of its line
 _STRANGE_SHARE = 0.12  # of lines that a subject carries whatever their age
+_PLACES = ("fore", "across", "glab", "crow", "eye", "infra", "nasolabial", "marion")  # age together
 
 
 class CreaseTraits(NamedTuple):
@@ -120,10 +173,12 @@ def draw_traits(rng: np.random.Generator, age: float) -> CreaseTraits:
     A line alone must not betray an AU, so some lines are there at rest in the young too.
     """
     lines = len(CREASES)
-    aged = age * 0.55 * rng.random() * rng.random(lines) * _AGE
+    worn = {place: float(rng.random()) for place in _PLACES}
+    share = [next((worn[p] for p in _PLACES if c.name.startswith(p)), 0.3) for c in CREASES]
+    aged = age * np.array(share) * (0.4 + 0.6 * rng.random(lines)) * _AGE
     strange = (rng.random(lines) < _STRANGE_SHARE) * rng.uniform(0.1, 0.6, lines)
     return CreaseTraits(
-        severity=float(0.5 + 0.5 * rng.random()),
+        severity=float(0.25 + 0.75 * rng.random() + 0.5 * age * rng.random()),
         resting=np.maximum(aged, strange).astype(np.float32),
         shift=rng.normal(0, 0.010, (2, lines, 3, 2)).astype(np.float32),
         gain=(0.6 + 0.6 * rng.random((2, lines))).astype(np.float32),
@@ -145,7 +200,7 @@ def ribbons(traits: list[CreaseTraits], au: np.ndarray) -> np.ndarray:
 
     Args:
         traits: of B people.
-        au: (B, 18, 2) intensity 0..5 of the subject's right and left side.
+        au: (B, 24, 2) intensity 0..5 of the subject's right and left side.
 
     Returns:
         (B, 2 * L * SEGMENTS * 2, 6) float32: x, y, across (-1..1), amplitude, and the direction
@@ -153,7 +208,9 @@ def ribbons(traits: list[CreaseTraits], au: np.ndarray) -> np.ndarray:
     """
     stacked = [np.stack(field).astype(np.float32) for field in zip(*traits, strict=True)]
     severity, resting, shift, gain, width, phase = stacked
-    moved = np.einsum("bas,al->bsl", np.asarray(au, np.float32) / 5.0, _GAIN)
+    share = np.asarray(au, np.float32) / 5.0
+    together = np.sqrt(share[:, _FIRST] * share[:, _SECOND])
+    moved = np.einsum("bas,al->bsl", np.concatenate([share, together], axis=1), _GAIN)
     moved[:, :, ~_MIRRORED] = moved[:, :, ~_MIRRORED].mean(axis=1, keepdims=True)
     amplitude = np.maximum(moved * severity[:, None, None], resting[:, None]) * gain
     amplitude[:, 0] *= _MIRRORED  # a line across the middle is drawn once

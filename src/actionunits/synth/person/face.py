@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from actionunits.aus import ALL
+from actionunits.aus import RENDERED
 from actionunits.synth.person.assets import LEFT_EYE, RIGHT_EYE, Assets
 from actionunits.synth.person.creases import CreaseTraits, draw_traits
 from actionunits.synth.person.sculpt import ANCESTRIES, SEAM, Regions, blendshapes, coefficients
@@ -23,8 +23,10 @@ _LANDMARKS = (
 
 _UPPER_RIM, _LOWER_RIM = [43, 44, 45], [48, 47, 46]  # landmarks of the inner lips, right to left
 _UPPER_LIDS, _LOWER_LIDS = [[20, 21], [26, 27]], [[24, 23], [30, 29]]  # of the right, left eye
-_LID_RAISER, _LIPS_PART, _EYES_CLOSED = (ALL.index(number) for number in (5, 25, 43))
-_LID_FOLLOWS = 1.5 / 90  # share of closing for each degree of gaze downwards
+_LID_RAISER, _LIPS_PART = (RENDERED.index(number) for number in (5, 25))
+_EYES_CLOSED = [RENDERED.index(number) for number in (43, 45)]  # for long, in a blink: alike
+_LID_FOLLOWS = 1.8 / 90  # share of closing for each degree of gaze downwards
+_MOST_FOLLOWED = 0.5
 _FREELY_PARTED = 1.5  # intensity of AU25 from which the lips part as far as they are pulled
 
 _MUSCLE = ("minmuscle", "averagemuscle", "maxmuscle")
@@ -39,6 +41,25 @@ _SIGMA = {
     **{"head": 0.18, "forehead": 0.28, "eyes": 0.20, "nose": 0.25, "mouth": 0.20, "cheek": 0.24},
     **{"chin": 0.22, "ears": 0.28, "eyebrows": 0.18, "asym": 0.10, "neck": 0.20},
 }
+# Where people differ most, and what is taken for an expression: folds and bags about the eyes, deep
+# and narrow eyes, brows, thin and full lips, lines of laughter.
+_SIGMA_OF = {
+    **{"eyes/eye-eyefold": 0.42, "eyes/eye-epicanthus": 0.42, "eyes/eye-bag": 0.45},
+    **{"eyes/eye-push": 0.32, "eyes/eye-height": 0.24, "eyebrows/": 0.28},
+    **{"mouth/mouth-upperlip": 0.28, "mouth/mouth-lowerlip": 0.28, "mouth/mouth-laugh": 0.35},
+}
+# How far a resting face looks as if an AU acted a little, or its opposite, in intensities: mean and
+# standard deviation. Brows are high, arched or low, eyes wide or narrow, lids heavy, cheeks full,
+# lips thin or drooping. Without the wrinkles of the AU this is no AU. The means take back that the
+# base mesh looks at the world wide-eyed.
+_POSTURE = {
+    **{1: (-0.2, 0.6), 2: (0.0, 0.7), 4: (0.5, 0.8), 5: (-0.2, 0.4), 6: (0.8, 0.8), 7: (0.4, 0.6)},
+    **{9: (0.4, 0.4), 10: (0.2, 0.5), 12: (0.1, 0.5), 14: (0.3, 0.5), 15: (0.3, 0.7)},
+    **{17: (0.4, 0.5), 18: (0.0, 0.5), 22: (0.0, 0.4), 23: (0.0, 0.6), 24: (0.0, 0.6)},
+    **{28: (0.0, 0.3), 43: (0.25, 0.45)},
+}
+_MEAN, _SPREAD = np.array([_POSTURE.get(n, (0.0, 0.0)) for n in RENDERED.numbers]).T
+_POSTURES = -1.3, 1.7
 _UNEVEN = 0.05  # standard deviation of the difference between left and right details
 _MAX_DETAIL = 0.9
 
@@ -52,6 +73,7 @@ class Identity(NamedTuple):
     build: str  # "averagemuscle-minweight"
     detail: np.ndarray  # (K,) signed weights along `Head.details`
     creases: CreaseTraits  # how the skin folds
+    posture: np.ndarray  # (24,) what AUs the resting face looks like, in intensities
 
 
 class _Detail(NamedTuple):
@@ -71,15 +93,12 @@ def draw_identity(rng: np.random.Generator, head: "Head") -> Identity:
     """
     ancestry = rng.dirichlet([0.45, 0.45, 0.45])
     male = float(np.clip(rng.beta(0.45, 0.45), 0.0, 1.0))
-    age = float(rng.beta(0.85, 1.5))
+    age = float(rng.beta(0.9, 1.2))
     muscle = _MUSCLE[rng.choice(3, p=[0.3, 0.5, 0.2])]
     weight = _WEIGHT[rng.choice(3, p=[0.25, 0.5, 0.25])]
     shared = {name: rng.normal() for name in head.detail_names}
     detail = np.array(
-        [
-            _SIGMA[d.name.split("/")[0]] * shared[d.name] + _UNEVEN * rng.normal()
-            for d in head.details
-        ]
+        [_sigma(d.name) * shared[d.name] + _UNEVEN * rng.normal() for d in head.details]
     )
     return Identity(
         ancestry=ancestry,
@@ -88,7 +107,14 @@ def draw_identity(rng: np.random.Generator, head: "Head") -> Identity:
         build=f"{muscle}-{weight}",
         detail=np.clip(detail, -_MAX_DETAIL, _MAX_DETAIL).astype(np.float32),
         creases=draw_traits(rng, age),
+        posture=np.clip(_MEAN + _SPREAD * rng.normal(size=len(RENDERED)), *_POSTURES),
     )
+
+
+def _sigma(detail: str) -> float:
+    """Standard deviation of a detail's weight."""
+    special = (value for name, value in _SIGMA_OF.items() if detail.startswith(name))
+    return next(special, _SIGMA[detail.split("/")[0]])
 
 
 class Head:
@@ -106,10 +132,10 @@ class Head:
         self._identity_basis = np.stack(flat).astype(np.float32)  # (K, V * 3)
         rest, shapes = blendshapes(assets)
         self._rest = (assets.vertices + rest).reshape(-1)
-        self._shapes = shapes.reshape(-1, assets.vertices.size)  # (3 * 2 * (18 + C), V * 3)
-        self._shut = np.ascontiguousarray(shapes[:, :, _EYES_CLOSED])  # (3, 2, V, 3)
+        self._shapes = shapes.reshape(-1, assets.vertices.size)  # (3 * 2 * (24 + C), V * 3)
+        self._shut = np.ascontiguousarray(shapes[:, :, _EYES_CLOSED[0]])  # (3, 2, V, 3)
         self._seal = _seal_weights(assets, Regions(assets))
-        self._travel = -self._opening(self._shut.reshape(6, -1, 3)).reshape(3, 2, 2)
+        self._travel = -self.eye_openings(self._shut.reshape(6, -1, 3)).reshape(3, 2, 2)
         eyes = [np.unique(assets.triangles[assets.materials == m]) for m in (RIGHT_EYE, LEFT_EYE)]
         self.eye_vertices = eyes  # subject's right, left
 
@@ -120,7 +146,7 @@ class Head:
 
         Args:
             identities: B people; one who occurs several times is computed once.
-            au: (B, 18, 2) intensity 0..5 of the subject's right and left side.
+            au: (B, 24, 2) intensity 0..5 of the subject's right and left side.
             gaze: (B, 2) yaw and pitch of the eyes in degrees; the upper lids follow them down.
 
         Returns:
@@ -131,7 +157,10 @@ class Head:
         weights = np.stack([self._weights(identity) for identity in people.values()])
         shape = self._rest + weights @ self._identity_basis
         ancestry = np.stack([identity.ancestry for identity in identities]).astype(np.float32)
-        open_eyed, closing = _lids(np.asarray(au, np.float32), gaze)
+        posture = np.stack([identity.posture for identity in identities])
+        # What a muscle does at rest is part of what it can do: at 5 all look alike.
+        acting = np.asarray(au) + posture[..., None] * (1 - np.asarray(au) / 5)
+        open_eyed, closing = _lids(acting.astype(np.float32), gaze)
         mixed = np.einsum("br,bsk->brsk", ancestry, coefficients(open_eyed))
         moved = mixed.reshape(len(identities), -1) @ self._shapes
         moved += shape[[row[id(identity)] for identity in identities]]
@@ -148,8 +177,8 @@ class Head:
         """(B, V, 3) vertices to the (B, 2, 3) centres of the subject's right and left eyeball."""
         return np.stack([vertices[:, eye].mean(axis=1) for eye in self.eye_vertices], axis=1)
 
-    def _opening(self, vertices: np.ndarray) -> np.ndarray:
-        """(B, V, 3) vertices to the (B, 2) height of the subject's right and left eye's slit."""
+    def eye_openings(self, vertices: np.ndarray) -> np.ndarray:
+        """(B, V, 3) vertices to the (B, 2) height of the slits of the right and left eye."""
         height = self.landmarks(vertices)[:, :, 1]
         return np.asarray((height[:, _UPPER_LIDS] - height[:, _LOWER_LIDS]).mean(axis=2))
 
@@ -164,7 +193,7 @@ class Head:
         for side in range(2):
             shut = np.einsum("br,rvc->bvc", ancestry, self._shut[:, side])
             travel = ancestry @ self._travel[:, side, side]
-            gain = closing[:, side] * self._opening(vertices)[:, side] / travel
+            gain = closing[:, side] * self.eye_openings(vertices)[:, side] / travel
             vertices += gain[:, None, None] * shut
 
     def _close_lips(self, vertices: np.ndarray, au: np.ndarray) -> None:
@@ -197,15 +226,15 @@ def _lids(au: np.ndarray, gaze: np.ndarray | None) -> tuple[np.ndarray, np.ndarr
     """Take the closing of the eyes out of the AUs; the upper lids follow the gaze, as in life.
 
     Returns:
-        (B, 18, 2) AUs without AU43, and (B, 2) share of the way that the lids go to meet.
+        (B, 24, 2) AUs without AU43 and 45, and (B, 2) share of the way that the lids go to meet.
     """
-    closing = au[:, _EYES_CLOSED] / 5.0
+    closing = np.clip(au[:, _EYES_CLOSED].max(axis=1) / 5.0, 0.0, 1.0)
     open_eyed = au.copy()
     open_eyed[:, _EYES_CLOSED] = 0.0
     if gaze is not None:
         follow = np.asarray(gaze, np.float32)[:, 1:2] * _LID_FOLLOWS
-        closing = closing + (1 - closing) * np.clip(-follow, 0.0, 0.5)
-        open_eyed[:, _LID_RAISER] += 5.0 * np.clip(follow, 0.0, 0.5)
+        closing = closing + (1 - closing) * np.clip(-follow, 0.0, _MOST_FOLLOWED)
+        open_eyed[:, _LID_RAISER] += 5.0 * np.clip(follow, 0.0, _MOST_FOLLOWED)
     return open_eyed, closing
 
 

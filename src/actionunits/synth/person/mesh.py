@@ -9,6 +9,7 @@ from scipy.sparse.csgraph import reverse_cuthill_mckee
 from actionunits.synth.person.assets import LEFT_EYE, RIGHT_EYE, SKIN, TONGUE, Assets, Proxy
 
 _FRONT_TEETH = 1.16  # z behind which teeth are left out
+_GUMS = 6.488  # y below which they would come through an open jaw's chin
 TEXTURE_WIDTH = 128  # of the texture that holds the positions; the shader's mask is this - 1
 
 
@@ -71,7 +72,7 @@ class ProxyMesh(NamedTuple):
     facing: np.ndarray  # (N, 3) float32 normal at rest
     uv: np.ndarray  # (N, 2) float32
     rest: np.ndarray  # (N, 3) float32
-    enamel: np.ndarray  # (N,) float32, 1 on teeth; 0 on gums and on anything else
+    hard: np.ndarray  # (N,) float32, 1 on teeth; 0 on gums and on anything else
 
 
 def proxy_mesh(proxy: Proxy, assets: Assets, head: HeadMesh) -> ProxyMesh:
@@ -87,8 +88,9 @@ def proxy_mesh(proxy: Proxy, assets: Assets, head: HeadMesh) -> ProxyMesh:
     else:
         facing = head.normals(assets.vertices[None])[0, proxy.anchors[:, 0]]
     kept = np.ones(len(proxy.triangles), bool)
-    if proxy.kind == "teeth":  # nobody sees the molars, and small triangles are dear
-        kept = rest[proxy.triangles, 2].min(axis=1) > _FRONT_TEETH
+    if proxy.kind == "teeth":  # nobody sees molars or gums, and small triangles are dear
+        corners = rest[proxy.triangles]
+        kept = (corners[..., 2].min(axis=1) > _FRONT_TEETH) & (corners[..., 1].min(axis=1) > _GUMS)
     texel = np.round(proxy.uv[kept].reshape(-1, 2) * 65535).astype(np.int64)
     corners = np.column_stack([proxy.triangles[kept].reshape(-1), texel])
     split, indices = _local(corners, np.zeros(kept.sum(), int))
@@ -101,7 +103,7 @@ def proxy_mesh(proxy: Proxy, assets: Assets, head: HeadMesh) -> ProxyMesh:
         facing=facing[source].astype(np.float32),
         uv=(split[:, 1:] / 65535).astype(np.float32),
         rest=rest[source].astype(np.float32),
-        enamel=_teeth(proxy.triangles, len(rest))[source].astype(np.float32),
+        hard=_teeth(proxy.triangles, len(rest))[source].astype(np.float32),
     )
 
 

@@ -54,9 +54,9 @@ def background(rng: np.random.Generator, top: np.ndarray, bottom: np.ndarray) ->
     """
     height = np.linspace(0, 1, 64)[:, None, None]
     image = np.broadcast_to(top * (1 - height) + bottom * height, (64, 64, 3)).copy()
-    for _ in range(rng.integers(0, 8)):
+    for _ in range(rng.integers(0, 14)):
         x, y, wide, high = rng.uniform((-0.2, -0.2, 0.06, 0.1), (1, 1, 0.6, 0.9)) * 64
         rows, columns = slice(max(int(y), 0), int(y + high)), slice(max(int(x), 0), int(x + wide))
         image[rows, columns] *= rng.uniform(0.45, 1.5) * (1 + 0.10 * rng.normal(size=3))
     picture = Image.fromarray((np.sqrt(np.clip(image, 0, 1)) * 255).astype(np.uint8))
-    return np.asarray(picture.filter(ImageFilter.GaussianBlur(rng.uniform(0.8, 5.0))))
+    return np.asarray(picture.filter(ImageFilter.GaussianBlur(rng.uniform(0.5, 5.0))))

@@ -59,6 +59,8 @@ class Appearance(NamedTuple):
     lip: np.ndarray  # (4,) colour, cover
     eyeshadow: np.ndarray  # (4,) colour, strength
     beard: np.ndarray  # (4,) colour, density
+    whiskers: np.ndarray  # (3,) density of the moustache, its overhang, beard on the chin only
+    sockets: np.ndarray  # (2,) shade about and under the eyes, 0 none .. 1
     hair_style: str | None
     hair: np.ndarray  # (3,)
     fringe: float  # height of the cut above the eyes in decimetres
@@ -67,6 +69,7 @@ class Appearance(NamedTuple):
     lash_style: str
     lash: np.ndarray  # (4,) colour, density
     iris: np.ndarray  # (4,) colour, pupil's radius as an angle
+    teeth: np.ndarray  # (3,) albedo
     glasses: Glasses | None
 
 
@@ -87,7 +90,10 @@ class Scene(NamedTuple):
     motion: tuple[float, float]  # x, y extent of the smear in such pixels
     noise: float  # standard deviation on 0..1
     quality: int  # of a JPEG pass; 0 for none
-    occluder: np.ndarray | None  # (9,) centre x, y, half axes, angle, RGB, softness; unit square
+    grey: bool  # a black-and-white picture
+    coarse: int  # size of the grain, 0 a pixel
+    small: int  # pixels a side as which the picture was once stored; 0 never
+    occluder: np.ndarray | None  # (K, 9) rods: ends x, y, x, y, radius, RGB, softness; unit square
     seed: int  # of the noise
 
 
@@ -104,8 +110,9 @@ def draw_appearance(rng: np.random.Generator, identity: Identity, assets: Assets
     tone = np.exp(identity.ancestry @ ((1 - melanin) * np.log(_FAIR) + melanin * np.log(_DEEP)))
     tone = tone * (1 + 0.02 * rng.normal(size=3))
     hair = _hair_colour(rng, identity)
-    covers = np.exp(rng.normal(0, 0.15))
-    density = _beard_density(rng) if identity.male > 0.6 else 0.0
+    sparse = rng.random() < 0.2
+    covers = rng.uniform(0.15, 0.5) if sparse else rng.uniform(0.5, 1.2)
+    density, whiskers = _whiskers(rng) if identity.male > 0.6 else (0.0, np.zeros(3))
     lipstick = woman and rng.random() < 0.28
     natural = tone * np.array([0.92, 0.62, 0.66])
     painted = (
@@ -127,23 +134,30 @@ def draw_appearance(rng: np.random.Generator, identity: Identity, assets: Assets
             [
                 rng.uniform(0.25, 0.7),
                 rng.uniform(9, 24),
-                rng.uniform(0, 0.35),
-                rng.uniform(0.12, 0.32),
+                rng.uniform(0, 0.35) + 0.5 * (rng.random() < 0.2),  # wet
+                rng.uniform(0.15, 0.5),
             ]
         ),
         lip=np.array([*lip, rng.uniform(0.6, 0.95) if lipstick else rng.uniform(0.15, 0.55)]),
         eyeshadow=np.array([*powder, rng.uniform(0.2, 0.7) if shaded else 0.0]),
         beard=np.array([*np.minimum(hair * 0.6 + 0.01, tone * 0.4), density]),
+        whiskers=whiskers,
+        sockets=np.clip(
+            [rng.normal(0.1, 0.35), rng.normal(0.15 + 0.3 * old, 0.3)], 0.0, [1.0, 1.0]
+        ),
         hair_style=_hair_style(rng, woman, old, assets),
         hair=hair,
-        fringe=rng.uniform(0.34, 0.62),
+        fringe=rng.uniform(0.06, 0.3) if rng.random() < 0.15 else rng.uniform(0.3, 0.62),
         brow_style=_pick(rng, assets, "brow"),
-        brow=np.array([*brow, np.clip(rng.uniform(0.55, 1.0) * covers, 0, 1)]),
+        brow=np.array([*brow, min(covers, 1.0)]),
         lash_style=_pick(rng, assets, "lash"),
         lash=np.array(
             [0.008, 0.006, 0.005, rng.uniform(0.35, 0.8) if woman else rng.uniform(0.25, 0.5)]
         ),
         iris=np.array([*iris, rng.uniform(0.15, 0.28)]),
+        teeth=np.array([0.80, 0.73, 0.63])
+        * rng.uniform(0.7, 1.1)
+        * [1, 1, rng.uniform(0.75, 1.05)],
         glasses=_glasses(rng) if rng.random() < 0.16 else None,
     )
 
@@ -153,35 +167,52 @@ def draw_scene(rng: np.random.Generator) -> Scene:
     warm = rng.uniform(-0.12, 0.18)
     above = np.array([1 + warm, 1, 1 - warm]) * rng.uniform(0.35, 0.9)
     below = np.array([1.06, 0.98, 0.90]) * rng.uniform(0.15, 0.45)
-    lobes = rng.integers(1, 4)
+    lobes = rng.integers(1, 6)
     around = rng.normal(0, 1, (lobes, 3)) + [0, 0.3, 0.6]
-    glow = rng.uniform(0.1, 0.6, (lobes, 1)) * (1 + 0.08 * rng.normal(size=(lobes, 3)))
+    hue = rng.choice([0.06, 0.18])
+    glow = rng.uniform(0.1, 0.6, (lobes, 1)) * (1 + hue * rng.normal(size=(lobes, 3)))
     sky = harmonics(
         np.vstack([[0, 1, 0.1], [0, -1, 0.1], around]), np.vstack([above * 0.8, below * 0.8, glow])
     )
     lights = rng.normal(0, 1, (2, 3))
     lights[:, 2] = np.abs(lights[:, 2]) + 0.35
     lights[0, 1] = np.abs(lights[0, 1]) * 0.9 + 0.1
+    key, fill, shadow = rng.uniform(0.15, 1.2), rng.uniform(0, 0.45), rng.uniform(0.55, 1.0)
+    kind = rng.choice(["free", "top", "side", "flash", "even"], p=[0.48, 0.18, 0.14, 0.08, 0.12])
+    if kind == "top":  # sockets, nose and lip throw their shadows down
+        lights[0] = rng.normal(0, 0.3), 1.0, rng.uniform(0.15, 0.7)
+        sky, key, fill = sky * rng.uniform(0.3, 0.8), rng.uniform(0.8, 1.8), fill * 0.4
+    elif kind == "side":
+        lights[0] = rng.choice([-1.0, 1.0]), rng.uniform(-0.1, 0.5), rng.uniform(0.05, 0.5)
+        sky, key, fill = sky * rng.uniform(0.3, 0.8), rng.uniform(0.8, 1.8), fill * 0.5
+    elif kind == "flash":
+        lights[0] = rng.normal(0, 0.12), rng.uniform(0.0, 0.3), 1.0
+        sky, key = sky * rng.uniform(0.2, 0.6), rng.uniform(0.8, 1.5)
+    elif kind == "even":
+        key, fill = key * 0.2, fill * 0.4
     lights /= np.linalg.norm(lights, axis=1, keepdims=True)
-    key, fill = rng.uniform(0.15, 1.2), rng.uniform(0, 0.45)
     sharp = rng.random() < 0.5
+    dim = np.exp(rng.uniform(np.log(0.06), np.log(1.2)))  # what is behind lies in less light
     moving = rng.random() < 0.1
     return Scene(
         lights=lights,
         light_colours=np.array([[1.06, 1, 0.92], [0.94, 0.98, 1.05]]) * [[key], [fill]],
         sky=sky,
-        shadow=rng.uniform(0.55, 1.0),
+        shadow=shadow,
         softness=rng.uniform(0.003, 0.010),
         distance=float(np.exp(rng.uniform(np.log(7), np.log(26)))),
-        background=background(rng, above, below),
-        exposure=float(rng.normal(0, 0.28)),
+        background=background(rng, above * dim, below * dim),
+        exposure=float(rng.normal(-0.1, 0.34)),
         balance=1 + 0.02 * rng.normal(size=3),
-        contrast=float(np.exp(rng.normal(0, 0.10))),
+        contrast=float(np.exp(rng.normal(0.14, 0.18))),
         blur=0.0 if sharp else float(rng.uniform(0.3, 1.4)),
         motion=tuple(rng.normal(0, 2.2, 2)) if moving else (0.0, 0.0),
         noise=float(rng.uniform(0, 0.012) if sharp else rng.uniform(0, 0.03)),
         quality=int(rng.integers(45, 96)) if rng.random() < 0.5 else 0,
-        occluder=_occluder(rng) if rng.random() < 0.04 else None,
+        grey=bool(rng.random() < 0.3),
+        coarse=int(rng.choice([0, 1, 2], p=[0.6, 0.25, 0.15])),
+        small=int(np.exp(rng.uniform(np.log(48), np.log(128)))) if rng.random() < 0.3 else 0,
+        occluder=_occluder(rng) if rng.random() < 0.12 else None,
         seed=int(rng.integers(2**31)),
     )
 
@@ -208,6 +239,9 @@ def studio() -> Scene:
         motion=(0.0, 0.0),
         noise=0.0,
         quality=0,
+        grey=False,
+        coarse=0,
+        small=0,
         occluder=None,
         seed=0,
     )
@@ -236,6 +270,8 @@ def _skin(rng: np.random.Generator, identity: Identity, assets: Assets) -> str:
 def _hair_colour(rng: np.random.Generator, identity: Identity) -> np.ndarray:
     if rng.random() < 0.75 * identity.age**2:
         name = "grey"
+    elif identity.male < 0.5 and rng.random() < 0.2:  # dyed
+        name = rng.choice(list(_HAIR)[:6])
     elif identity.ancestry[2] > rng.uniform(0.3, 0.8):
         name = rng.choice(list(_HAIR)[:6], p=[0.10, 0.27, 0.28, 0.18, 0.12, 0.05])
     else:
@@ -253,12 +289,17 @@ def _hair_style(rng: np.random.Generator, woman: bool, old: float, assets: Asset
     return fitting[rng.integers(len(fitting))]
 
 
-def _beard_density(rng: np.random.Generator) -> float:
-    """Most men shave; some wear stubble, a few a beard."""
-    kind = rng.random()
-    if kind < 0.5:
-        return float(rng.uniform(0.0, 0.12))
-    return float(rng.uniform(0.12, 0.4) if kind < 0.8 else rng.uniform(0.6, 1.3))
+def _whiskers(rng: np.random.Generator) -> tuple[float, np.ndarray]:
+    """Density of the beard, and the moustache: most men shave, some wear stubble, few a beard."""
+    kind = rng.choice(
+        ["shaven", "stubble", "moustache", "chin", "full"], p=[0.45, 0.2, 0.1, 0.1, 0.15]
+    )
+    if kind in ("shaven", "stubble"):
+        density = rng.uniform(0.0, 0.12) if kind == "shaven" else rng.uniform(0.12, 0.4)
+        return float(density), np.array([density, 0.0, 0.0])
+    hair, hangs = rng.uniform(0.7, 1.5), rng.random() * (rng.random() < 0.6)
+    density = {"moustache": rng.uniform(0.0, 0.3), "chin": hair, "full": hair}[str(kind)]
+    return float(density), np.array([hair, hangs, float(kind == "chin")])
 
 
 def _pick(rng: np.random.Generator, assets: Assets, kind: str) -> str:
@@ -273,15 +314,43 @@ def _glasses(rng: np.random.Generator) -> Glasses:
         power=rng.uniform(2.2, 5.0),
         rim=rng.uniform(0.006, 0.018),
         colour=_FRAMES[rng.integers(len(_FRAMES))],
-        tint=0.0 if rng.random() < 0.9 else rng.uniform(0.1, 0.4),
+        tint=rng.choice([0.0, rng.uniform(0.1, 0.4), rng.uniform(0.7, 0.97)], p=[0.82, 0.08, 0.1]),
     )
 
 
 def _occluder(rng: np.random.Generator) -> np.ndarray:
-    """A blurred hand, scarf or object that comes in from below or from the side."""
-    x, y = (rng.uniform(0.1, 0.9), rng.uniform(0.95, 1.1))
-    if rng.random() < 0.4:
-        x, y = rng.choice([-0.05, 1.05]), rng.uniform(0.3, 0.9)
+    """Something before the face: a microphone, fingers, a collar, a cap, or what comes from a side.
+
+    Returns:
+        (K, 9) rods with round ends, the last in front.
+    """
+    kinds = ["microphone", "hand", "collar", "cap", "thing"]
+    kind = rng.choice(kinds, p=[0.3, 0.25, 0.15, 0.15, 0.15])
+    soft = rng.uniform(0.02, 0.25)
+    if kind == "microphone":
+        x, y, thick = rng.uniform(0.25, 0.75), rng.uniform(0.80, 1.0), rng.uniform(0.04, 0.10)
+        dark, grey = np.full(3, rng.uniform(0.02, 0.15)), np.full(3, rng.uniform(0.05, 0.5))
+        foot = x + rng.normal(0, 0.15)
+        return np.array(
+            [[x, y, foot, 1.4, thick * 0.55, *dark, soft], [x, y, x, y + 0.02, thick, *grey, soft]]
+        )
+    if kind == "hand":
+        tip = rng.uniform((0.1, 0.35), (0.9, 0.95))
+        angle = rng.uniform(0.25, 2.9) if rng.random() < 0.7 else rng.uniform(-0.4, 3.5)
+        along = np.array([np.cos(angle), np.sin(angle)])  # from the tips to the wrist
+        across, thick = np.array([-along[1], along[0]]), rng.uniform(0.03, 0.05)
+        skin = np.sqrt(np.clip(rng.uniform(0.12, 0.6) * np.array([1.1, 0.72, 0.55]), 0, 1))
+        rods = []
+        for finger in range(int(rng.integers(2, 5))):
+            start = tip + across * thick * 1.9 * finger + along * rng.uniform(0, 0.08)
+            end = start + along * 0.8
+            rods.append([*start, *end, thick, *(skin * rng.uniform(0.88, 1.0)), soft])
+        return np.array(rods)
     colour = rng.uniform(0.05, 0.8, 3)
-    axes = rng.uniform((0.08, 0.10), (0.25, 0.35))
-    return np.array([x, y, *axes, rng.uniform(0, np.pi), *colour, rng.uniform(0.01, 0.06)])
+    if kind in ("collar", "cap"):
+        y = rng.uniform(0.97, 1.1) if kind == "collar" else rng.uniform(0.0, 0.16)
+        ends = [-0.2, y + rng.normal(0, 0.04), 1.2, y + rng.normal(0, 0.04)]
+        return np.array([[*ends, rng.uniform(0.08, 0.16), *colour, soft]])
+    x, y = (rng.uniform(0.1, 0.9), 1.1) if rng.random() < 0.6 else (rng.choice([-0.1, 1.1]), 0.6)
+    ends = [x, y, *(np.array([x, y]) + rng.normal(0, 0.15, 2))]
+    return np.array([[*ends, rng.uniform(0.10, 0.28), *colour, soft]])

@@ -7,7 +7,7 @@ creases and a small background. Hair, shadow, shading and anti-aliasing are the 
 import math
 from collections.abc import Iterator, Sequence
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from actionunits.synth.person.face import Head
 from actionunits.synth.person.mesh import TEXTURE_WIDTH
 from actionunits.synth.picture import glasses
 from actionunits.synth.picture.camera import aim
+from actionunits.synth.picture.hidden import hidden
 from actionunits.synth.picture.lens import expose
 from actionunits.synth.picture.shot import Shot
 from actionunits.synth.picture.stage import (
@@ -27,11 +28,19 @@ from actionunits.synth.picture.stage import (
 )
 from actionunits.synth.picture.uniforms import KINDS, TEETH, Layout, pack
 
-__all__ = ["Renderer", "Shot"]
+__all__ = ["Pictures", "Renderer", "Shot"]
 
 _ALPHA_TO_COVERAGE = 0x809E  # GL_SAMPLE_ALPHA_TO_COVERAGE, which moderngl does not name
 _SHUT = 0.012  # decimetres between the lips under which no tooth shows
 _UPPER_LIP, _LOWER_LIP = 44, 47  # landmarks: middle of the inner contour
+
+
+class Pictures(NamedTuple):
+    """What `Renderer.render` draws, and the truth about it."""
+
+    images: np.ndarray  # (N, S, S, 3) uint8 RGB, aligned to the canonical template
+    landmarks: np.ndarray  # (N, 49, 2) float32, pixels of those pictures
+    hidden: np.ndarray  # (N, 6) float32 share of each of `hidden.REGIONS` that cannot be seen
 
 
 class Renderer:
@@ -68,27 +77,21 @@ class Renderer:
         """Release the OpenGL context and all that lives in it."""
         self._stage.context.release()
 
-    def render(self, shots: Sequence[Shot]) -> tuple[np.ndarray, np.ndarray]:
+    def render(self, shots: Sequence[Shot]) -> Pictures:
         """Draw shots.
 
         Args:
             shots: N of them; they are drawn in batches, in order.
-
-        Returns:
-            (N, S, S, 3) uint8 RGB, aligned to the canonical template, and (N, 49, 2) float32
-            landmarks in pixels of those pictures.
         """
-        images = np.empty((len(shots), self.size, self.size, 3), np.uint8)
-        landmarks = np.empty((len(shots), 49, 2), np.float32)
-        for start in range(0, len(shots), self.batch):
-            part = slice(start, start + self.batch)
-            images[part], landmarks[part] = self._render_batch(shots[part])
-        return images, landmarks
+        starts = range(0, len(shots), self.batch)
+        batches = [self._render_batch(shots[start : start + self.batch]) for start in starts]
+        return Pictures(*map(np.concatenate, zip(*batches, strict=True)))
 
-    def _render_batch(self, shots: Sequence[Shot]) -> tuple[np.ndarray, np.ndarray]:
+    def _render_batch(self, shots: Sequence[Shot]) -> Pictures:
         au = np.stack([shot.au for shot in shots])
         gaze = np.array([shot.gaze for shot in shots], float)
         vertices = self.head.positions([shot.identity for shot in shots], au, gaze)
+        normals = self._stage.mesh.normals(vertices)
         eyes, points = self.head.eye_centres(vertices), self.head.landmarks(vertices)
         cameras = aim(
             eyes,
@@ -97,7 +100,8 @@ class Renderer:
             np.array([shot.scene.distance for shot in shots]),
             np.stack([shot.jitter for shot in shots]),
         )
-        self._upload(shots, vertices, pack(shots, self.head, vertices, cameras, self._layout))
+        blocks = pack(shots, self.head, vertices, cameras, self._layout)
+        self._upload(shots, vertices, normals, blocks)
         for slot, shot in enumerate(shots):
             if shot.appearance.glasses is not None:
                 worn = glasses.fit(shot.appearance.glasses, eyes[slot], points[slot])
@@ -109,12 +113,20 @@ class Renderer:
         self._draw_over_faces(shots)
         clean = self._read(len(shots))
         seen = [expose(i, shot.scene, shot.key()) for i, shot in zip(clean, shots, strict=True)]
-        return np.stack(seen), (cameras.project(points) * self.size).astype(np.float32)
+        placed = cameras.project(points)
+        away = hidden(shots, cameras, points, self.head.landmarks(normals), placed)
+        return Pictures(np.stack(seen), (placed * self.size).astype(np.float32), away)
 
-    def _upload(self, shots: Sequence[Shot], vertices: np.ndarray, packed: np.ndarray) -> None:
+    def _upload(
+        self,
+        shots: Sequence[Shot],
+        vertices: np.ndarray,
+        normals: np.ndarray,
+        packed: np.ndarray,
+    ) -> None:
         stage, count = self._stage, len(shots)
         self._rows[0, :count, : vertices.shape[1]] = vertices
-        self._rows[1, :count, : vertices.shape[1]] = stage.mesh.normals(vertices)
+        self._rows[1, :count, : vertices.shape[1]] = normals
         stage.positions.write(self._rows[0])
         stage.normals.write(self._rows[1])
         blocks = np.zeros((self.batch, BLOCK_BYTES), np.uint8)

@@ -14,7 +14,7 @@ class Shot(NamedTuple):
     identity: Identity
     appearance: Appearance
     scene: Scene
-    au: np.ndarray  # (18, 2) intensity 0..5 of the subject's right and left side
+    au: np.ndarray  # (24, 2) intensity 0..5 of the subject's right and left side
     pose: tuple[float, float, float]  # yaw, pitch, roll in degrees, see `camera.rotation`
     gaze: tuple[float, float]  # yaw (to the subject's left), pitch (up) in the head, degrees
     jitter: np.ndarray  # (5, 2) alignment error as a share of the distance between the eyes

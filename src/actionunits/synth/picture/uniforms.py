@@ -14,6 +14,7 @@ from actionunits.synth.picture.shot import Shot
 
 KINDS = {"hair": 0, "lash": 1, "brow": 2, "teeth": 3}  # places in `proxy_scale` of the block
 TEETH = ("teeth", "teeth_base")  # everyone wears them
+_UPPER_RIM, _LOWER_RIM, _CORNERS = [43, 44, 45], [48, 47, 46], [31, 37]  # landmarks of the mouth
 
 
 class Layout(NamedTuple):
@@ -57,6 +58,8 @@ def pack(
     yaw, pitch = np.deg2rad([shot.gaze for shot in shots]).T
     toward = [np.sin(yaw) * np.cos(pitch), np.sin(pitch), np.cos(yaw) * np.cos(pitch)]
     block["gaze"][..., :3] = np.stack(toward, axis=1)[:, None]
+    block["mouth"][:, :2] = _between_lips(head.landmarks(vertices))
+    block["socket"][:, 2:] = head.eye_openings(vertices)
     block["eye"][..., :3] = head.eye_centres(head.assets.vertices[None])
     for slot, shot in enumerate(shots):
         for kind, name in (*shot.proxies().items(), TEETH):
@@ -70,6 +73,14 @@ def frames(toward: np.ndarray) -> np.ndarray:
     x = np.cross([0, 1, 0.001], toward)
     x /= np.linalg.norm(x, axis=1, keepdims=True)
     return np.stack([x, np.cross(toward, x), toward], axis=1)
+
+
+def _between_lips(landmarks: np.ndarray) -> np.ndarray:
+    """(B, 49, 3) to (B, 2): z of the lips' inner rim, radius of a disc as large as the opening."""
+    high = (landmarks[:, _UPPER_RIM, 1] - landmarks[:, _LOWER_RIM, 1]).mean(axis=1)
+    wide = landmarks[:, _CORNERS[1], 0] - landmarks[:, _CORNERS[0], 0]
+    front = landmarks[:, [*_UPPER_RIM, *_LOWER_RIM], 2].mean(axis=1)
+    return np.stack([front, np.sqrt(np.clip(high, 0, None) * wide) / 2], axis=1)
 
 
 def _place(block: np.ndarray, layout: Layout) -> None:
@@ -97,6 +108,9 @@ def _paint(block: np.ndarray, looks: list[Appearance], head: Head) -> None:
     block["tone"][:, :3] = [look.tone for look in looks]
     for name in ("lip", "surface", "beard", "eyeshadow", "brow", "lash", "iris"):
         block[name] = [getattr(look, name) for look in looks]
+    block["whiskers"][:, :3] = [look.whiskers for look in looks]
+    block["socket"][:, :2] = [look.sockets for look in looks]
+    block["enamel"][:, :3] = [look.teeth for look in looks]
     block["hair"][:, :3] = [look.hair for look in looks]
     for slot, look in enumerate(looks):
         if look.glasses is not None:

@@ -23,6 +23,10 @@ layout(std140) uniform Head {
   vec4 proxy_scale[4];   // of hair, lashes, brows, teeth
   vec4 frame_tile;       // x, y of the head's tile in pixels
   vec4 glasses;          // colour of the frame; w: tint of the lenses
+  vec4 mouth;            // z of the inner rim of the lips, radius of the opening, 0, 0
+  vec4 enamel;           // colour of the teeth
+  vec4 whiskers;         // density of the moustache, how far it hangs over the lip, beard on the chin only
+  vec4 socket;           // shade of the eyes' sockets, under the eyes; opening of the right and left eye
 };
 uniform sampler2D positions;
 
@@ -45,6 +49,11 @@ vec4 project(vec3 c, float nearer) {
   vec2 q = vec2(c.x, -c.y);
   vec2 a = vec2(dot(fit[0].xy, q) + fit[0].z * w, dot(fit[1].xy, q) + fit[1].z * w);
   return vec4(2. * a - w, (-c.z - nearer) / 3. * w, w);
+}
+// Light that comes in between the lips: what a disc of their opening sends to a point behind it.
+float cavity(vec3 p) {
+  float behind = max(mouth.x - p.z, 0.), area = mouth.y * mouth.y;
+  return area / (area + .6 * behind * behind + 1e-5);
 }
 vec3 to_shadow(vec3 c) {
   return vec3(dot(shadow_frame[0].xyz, c), dot(shadow_frame[1].xyz, c),

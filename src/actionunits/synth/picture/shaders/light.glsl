@@ -30,7 +30,7 @@ struct Material {
 vec3 shade(Material m, vec3 smooth_normal, vec3 normal, vec3 c, vec3 ambient) {
   vec3 v = normalize(vec3(0, 0, fit[0].w) - c);
   float s = mix(1., lit(c + smooth_normal * .02), light[0].w * m.shadowed);
-  vec3 penumbra = vec3(sqrt(s), s, s * (.3 + .7 * s));
+  vec3 penumbra = vec3(mix(s, sqrt(s), .5), s, s * (.6 + .4 * s));
   vec3 diffuse = ambient * m.occlusion, specular = vec3(0);
   float direct = mix(1., m.occlusion, .55);
   for (int i = 0; i < 2; i++) {

@@ -3,7 +3,7 @@ in vec3 weight;
 in vec3 offset;
 in vec3 facing;
 in vec3 rest;
-in float enamel;  // 1 tooth, 0 gum
+in float hard;  // 1 tooth, 0 gum
 out vec3 normal;
 out vec3 c;
 out float tooth;
@@ -14,8 +14,8 @@ void main() {
   vec3 p = bound(anchor, weight, offset, proxy_scale[3].xyz);
   c = to_camera(p);
   normal = turn(facing);
-  tooth = enamel;
-  deep = clamp((rest.z - .9) / .55, .05, 1.);
+  tooth = hard;
+  deep = clamp((rest.z - .9) / .45, .05, 1.) * cavity(p);
   ambient = surroundings(normal);
   gl_Position = project(c, 0.);
 }
