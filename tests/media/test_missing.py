@@ -304,3 +304,14 @@ def test_mp4_whose_list_breaks_off_is_not_whole(tmp_path, left):
     path.write_bytes(data[: place + int(left * (len(data) - place))])
     _, error = collect(path)
     assert "clip.mp4" in str(error)
+
+
+def test_mp4_whose_list_is_overwritten_is_not_whole(tmp_path):
+    path = write(tmp_path / "clip.mp4", "libx264")
+    data = bytearray(path.read_bytes())
+    place = data.rindex(b"stsz") + 16 + 4 * (COUNT // 2)
+    data[place : place + 8] = b"\xfe" * 8  # sizes of two frames
+    path.write_bytes(data)
+    seen, error = collect(path)
+    assert len(seen) < COUNT
+    assert "clip.mp4" in str(error)

@@ -7,6 +7,7 @@ long they are.
 """
 
 import os
+import re
 import statistics
 from collections import deque
 from typing import Any, BinaryIO
@@ -29,8 +30,9 @@ _SIZE_AT = 40  # bytes into them
 _HEADER = 1 << 16
 _FLV_HEADER = 11  # bytes of a tag
 _NEAR = 2  # packets
-_LISTS = {MP4, "avi"}
-"""Containers whose lists tell more than what FFmpeg complains of when it opens them."""
+_OF_LISTS = {MP4: re.compile(r"st[cst]\w|sample", re.IGNORECASE), "avi": re.compile(r"(?!)")}
+"""Of containers whose lists tell more than what FFmpeg complains of when it opens them: what it says
+of the lists themselves."""
 _BY_STEPS = {"asf", "mpeg", "mxf", "nut", "rm"}
 """Containers that nothing but the times of their frames tells holes of."""
 
@@ -51,8 +53,8 @@ class Account:
         self._steps: deque[float] = deque(maxlen=300)
         self._uneven = self._pauses = self._shown = 0
         self._last: float | None = None
-        if self._format not in _LISTS:
-            self.log(said)
+        heard = _OF_LISTS.get(self._format)
+        self.log([line for line in said if heard is None or heard.search(line[2])])
 
     def packet(self, packet: "Packet[Any]") -> None:
         """A packet of any stream came."""
