@@ -176,3 +176,12 @@ def test_people_and_files_with_brackets_are_printed(finished: Path, au: Au, tmp_
     said = au("figure", "relation", finished, "--out", out)
     assert said.code == 0, said.err
     assert "[/red]:smile:.png" in said.err
+
+
+def test_a_model_that_cannot_be_is_named_with_its_recipe(au: Au, tmp_path: Path) -> None:
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text("base: renet_synfacs\nmodel: {params: {width: none}}\n", encoding="utf-8")
+    said = au("train", recipe, "--fold", "1", "--out", tmp_path / "run")
+    assert said.code == 2
+    assert "width" in said.err
+    assert f"(recipe {recipe})" in said.err

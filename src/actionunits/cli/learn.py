@@ -2,6 +2,8 @@
 
 import os
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -45,7 +47,8 @@ def train(
     folder = out or _folder(recipe, ablation, fold)
     if fresh or not is_begun(folder):
         check_output(folder / RECIPE, [recipe])
-    result = run(chosen, fold, folder, resume=not fresh)
+    with _of(recipe):
+        result = run(chosen, fold, folder, resume=not fresh)
     if result.report is not None:
         _print(result.report, json)
     typer.echo(f"checkpoint: {result.checkpoint}", err=True)
@@ -66,7 +69,8 @@ def crossval(
     from actionunits.learn.report import PlainReport
 
     folder = out or _folds(recipe, ablation)
-    report = run(chosen, folder)
+    with _of(recipe):
+        report = run(chosen, folder)
     _print(report, json)
     typer.echo(f"runs: {folder}", err=True)
     if not isinstance(report, PlainReport):
@@ -173,6 +177,19 @@ def recipes(
         for name, changes in ablations(recipe).items():
             table.add_row(name, ", ".join(f"{key}={value}" for key, value in changes.items()))
     terminal().print(table)
+
+
+@contextmanager
+def _of(recipe: str) -> Iterator[None]:
+    """Name the recipe in errors of what it asks for."""
+    from actionunits.errors import RecipeError
+
+    try:
+        yield
+    except RecipeError as error:
+        if recipe not in str(error):
+            error.add_note(f"recipe {recipe}")
+        raise
 
 
 def _folder(recipe: str, ablation: str | None, fold: int | None) -> Path:

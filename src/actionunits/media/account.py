@@ -31,8 +31,8 @@ _HEADER = 1 << 16
 _FLV_HEADER = 11  # bytes of a tag
 _NEAR = 2  # packets
 _OF_LISTS = {MP4: re.compile(r"st[cst]\w|sample", re.IGNORECASE), "avi": re.compile(r"(?!)")}
-"""Of containers whose lists tell more than what FFmpeg complains of when it opens them: what it says
-of the lists themselves."""
+"""Containers whose lists tell more than what FFmpeg complains of when it opens them; but what it
+says of the lists themselves counts."""
 _BY_STEPS = {"asf", "mpeg", "mxf", "nut", "rm"}
 """Containers that nothing but the times of their frames tells holes of."""
 
