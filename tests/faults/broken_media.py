@@ -78,6 +78,7 @@ def _trial(rng: Random, folder: Path, originals: Sequence[Original], stem: str) 
         lambda some: [
             "detect",
             "--aligned",
+            "--overwrite",
             _GOOD,
             *(case.name for case in some),
             "--out",

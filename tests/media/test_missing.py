@@ -315,3 +315,13 @@ def test_mp4_whose_list_is_overwritten_is_not_whole(tmp_path):
     seen, error = collect(path)
     assert len(seen) < COUNT
     assert "clip.mp4" in str(error)
+
+
+def test_mp4_of_which_a_frame_is_long_after_its_end_is_not_whole(tmp_path):
+    path = write_video(tmp_path / "clip.mp4", np.arange(12) / 10)
+    data = bytearray(path.read_bytes())
+    place = data.rindex(b"stts") + 8 + 4  # the first entry: so many frames, so long
+    data[place : place + 8] = (1).to_bytes(4) + (1 << 24).to_bytes(4)
+    path.write_bytes(data)
+    _, error = collect(path)
+    assert "clip.mp4" in str(error)

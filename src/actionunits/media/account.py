@@ -49,7 +49,7 @@ class Account:
         self._packets = self._damaged = 0
         self._corrupt: list[int] = []  # packets by their numbers, as all below
         self._joints: list[int] = []
-        self._reached = 0.0
+        self._reached = self._farthest = 0.0
         self._steps: deque[float] = deque(maxlen=300)
         self._uneven = self._pauses = self._shown = 0
         self._last: float | None = None
@@ -62,6 +62,8 @@ class Account:
         if time is not None and packet.time_base:
             end = float((time + (packet.duration or 0)) * packet.time_base)
             self._reached = max(self._reached, end)
+            if packet.stream.index == self._stream.index:
+                self._farthest = max(self._farthest, end)
         if packet.stream.index == self._stream.index:
             self._packets += 1
 
@@ -143,9 +145,13 @@ class Account:
         return self._format in _BY_STEPS and self._pauses > 0 and is_steady
 
     def _is_astray(self) -> bool:
-        """Whether frames are much later than the file is long: then their times are damaged."""
+        """Whether frames are much later than the file is long: then their times are damaged.
+
+        In MP4 also those that are not shown, being outside of what the file says is its length.
+        """
         seconds = 0 if self._joints else self.seconds()
-        return seconds > 0 and (self._last or 0) > _ASTRAY * (seconds + 1)
+        latest = max(self._last or 0, self._farthest if self._format == MP4 else 0)
+        return seconds > 0 and latest > _ASTRAY * (seconds + 1)
 
     def _ends_early(self) -> bool:
         # The list of an MP4 is exact, and a transport stream is as long as its file.
