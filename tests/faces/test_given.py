@@ -123,7 +123,7 @@ def test_names_may_be_escaped_as_in_our_tables(tmp_path: Path) -> None:
 def test_a_column_that_is_there_twice_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "boxes.csv"
     path.write_text("source,frame,frame,x,y,width,height\na,1,2,1,1,9,9\n", "utf-8")
-    with pytest.raises(DataError, match=r"boxes\.csv: has columns more than once: frame"):
+    with pytest.raises(DataError, match=r"boxes\.csv: has the column frame twice"):
         BoxesFile(path)
 
 

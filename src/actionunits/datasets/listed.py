@@ -19,7 +19,6 @@ are dealt out in turn. Without ``task`` a video is a task, and all pictures of a
 Without ``frame`` the pictures of a person and task are numbered from 1 as they are listed.
 """
 
-import io
 import os
 import re
 from pathlib import Path
@@ -32,7 +31,7 @@ from actionunits.data.prepared import Excluded
 from actionunits.datasets.folders import NOT_CODED, au_of, reading
 from actionunits.datasets.raw import RawTable
 from actionunits.errors import DataError, brief
-from actionunits.files.lists import decoded, numbers, separator
+from actionunits.files.lists import cells, numbers
 from actionunits.media import VIDEOS
 
 NOBODY = "unknown"
@@ -104,22 +103,7 @@ def read(root: Path) -> RawTable:
 def _table(file: Path) -> pd.DataFrame:
     """Read the cells as text, by line, and the names of the columns in lower case."""
     with reading(file):
-        text = decoded(file.read_bytes())
-        # Read without a header, no line may be longer than the first.
-        table = pd.read_csv(
-            io.StringIO(text),
-            sep=separator(text),
-            header=None,
-            dtype=str,
-            skipinitialspace=True,
-            skip_blank_lines=False,
-        )
-    table.index += 1
-    names = table.iloc[0].fillna("").str.strip().str.lower()
-    twice = names[names.duplicated() & (names != "")]
-    if len(twice):
-        raise DataError(f"{file}: has the column {twice.iloc[0]} twice")
-    listed = table.iloc[1:].set_axis(list(names), axis=1).dropna(how="all")
+        listed = cells(file)
     if listed.empty:
         raise DataError(f"{file}: lists no frames")
     return listed

@@ -1,6 +1,5 @@
 """Faces that the user has found already: boxes in a file, or pictures that are aligned faces."""
 
-import io
 import logging
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from actionunits.errors import DataError, counted, printable
 from actionunits.faces.align import TEMPLATE, FloatArray
 from actionunits.faces.centerface import CenterFace
 from actionunits.faces.detections import Detections
-from actionunits.files.lists import decoded, numbers, separator
+from actionunits.files.lists import cells, numbers
 from actionunits.files.names import escaped, listed
 from actionunits.types import Frame
 
@@ -170,7 +169,12 @@ def _share_inside(boxes: FloatArray, shape: tuple[int, ...]) -> FloatArray:
 
 def _read(path: Path) -> pd.DataFrame:
     """Sources, frames, boxes and landmarks, in the order of their lines."""
-    table = _cells(path)
+    try:
+        table = cells(path)
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: there is no such file; check the path") from error
+    except (OSError, ValueError) as error:  # pandas' parser errors are ValueErrors
+        raise DataError(f"{path}: not a CSV file that can be read ({error})") from error
     wanted = ["source", "frame", *_BOX]
     missing = [column for column in wanted if column not in table.columns]
     if missing:
@@ -178,9 +182,6 @@ def _read(path: Path) -> pd.DataFrame:
             f"{path}: the columns {', '.join(wanted)} were expected; missing: {', '.join(missing)}"
         )
     known = [column for column in _LANDMARKS if column in table.columns]
-    repeated = [name for name in (*wanted, *known) if list(table.columns).count(name) > 1]
-    if repeated:
-        raise DataError(f"{path}: has columns more than once: {', '.join(repeated)}; keep one each")
     values = table[["frame", *_BOX, *known]].apply(numbers).astype(float)  # also without a line
     frame, width, height = (values[name].to_numpy() for name in ("frame", "width", "height"))
     unknown = table["source"].isna().to_numpy() | ~np.isfinite(values.to_numpy()).all(axis=1)
@@ -208,25 +209,3 @@ def _read(path: Path) -> pd.DataFrame:
             twice.idxmax(),
         )
     return rows[~twice]
-
-
-def _cells(path: Path) -> pd.DataFrame:
-    """All cells as text, by line; columns in lower case."""
-    try:
-        text = decoded(path.read_bytes())
-        # Read without a header, no line may be longer than the first.
-        table = pd.read_csv(
-            io.StringIO(text),
-            sep=separator(text),
-            header=None,
-            dtype=str,
-            skipinitialspace=True,
-            skip_blank_lines=False,
-        )
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: there is no such file; check the path") from error
-    except (OSError, ValueError) as error:  # pandas' parser errors are ValueErrors
-        raise DataError(f"{path}: not a CSV file that can be read ({error})") from error
-    table.index += 1
-    names = table.iloc[0].fillna("").str.strip().str.lower()
-    return table.iloc[1:].set_axis(list(names), axis=1).dropna(how="all")

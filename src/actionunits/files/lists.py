@@ -1,10 +1,40 @@
 """Lists that people hand in as text: whichever encoding and separator their program writes."""
 
 import codecs
+import io
+from pathlib import Path
 
 import pandas as pd
 
+from actionunits.errors import DataError
+
 _COMMA = r"^(-?\d+),(\d+)$"
+
+
+def cells(file: Path) -> pd.DataFrame:
+    """All cells as text, by line, 1 being that of the names of the columns, in lower case.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is no table.
+        DataError: a column is there twice.
+    """
+    text = decoded(file.read_bytes())
+    # Read without a header, no line may be longer than the first.
+    table = pd.read_csv(
+        io.StringIO(text),
+        sep=separator(text),
+        header=None,
+        dtype=str,
+        skipinitialspace=True,
+        skip_blank_lines=False,
+    )
+    table.index += 1
+    names = table.iloc[0].fillna("").str.strip().str.lower()
+    twice = names[names.duplicated() & (names != "")]
+    if len(twice):
+        raise DataError(f"{file}: has the column {twice.iloc[0]} twice; keep one")
+    return table.iloc[1:].set_axis(list(names), axis=1).dropna(how="all")
 
 
 def decoded(content: bytes) -> str:
