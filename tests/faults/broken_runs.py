@@ -9,7 +9,7 @@ import yaml
 from broken_media import scene
 from damage import Random, damaged, misplaced
 from PIL import Image
-from trials import Case, Outcome, Trial, judged_by_name, named
+from trials import Case, Outcome, Trial, named
 from watched import Ran, Watched
 
 from builders import write_synfacs
@@ -27,7 +27,8 @@ def recipes(rng: Random, folder: Path) -> Trial:
         data = yaml.safe_dump(values).encode()
         broken = damaged(data, rng)
         (folder / name).write_bytes(broken.data)
-        return Trial(lambda _: arguments, [judged_by_name(name, broken.how)])
+        said = broken.how
+        return Trial(lambda _: arguments, [Case(name, said, lambda ran, _: _spoken(ran))])
     changed, said = misplaced(values, rng)
     (folder / name).write_text(yaml.safe_dump(changed, allow_unicode=True), encoding="utf-8")
     # a wrong value is named by the file, or by the part of the program that it asks too much of
