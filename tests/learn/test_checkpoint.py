@@ -180,3 +180,20 @@ def test_a_full_disk_is_said_in_one_sentence(
     monkeypatch.setattr(checkpoint, "save_file", full)
     with pytest.raises(UserError, match=r"cannot write .*safetensors: I/O error: No space left"):
         checkpoint.save(*make(recipe), tmp_path)
+
+
+def test_a_new_card_of_the_same_weights_leaves_no_moment_without_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, card = make(tiny_recipe(tmp_path / "x"))
+    checkpoint.save(model, card, tmp_path)
+    monkeypatch.setattr(checkpoint.seals, "write_json", lambda *_: 1 / 0)  # as if it were killed
+    with pytest.raises(ZeroDivisionError):
+        checkpoint.save(model, card.model_copy(update={"epoch": 3}), tmp_path)
+    assert checkpoint.load(tmp_path)[1].epoch == 2
+    for parameter in model.parameters():
+        parameter.data += 1
+    with pytest.raises(ZeroDivisionError):
+        checkpoint.save(model, card, tmp_path)
+    with pytest.raises(CheckpointError):  # and no card of other weights
+        checkpoint.load(tmp_path)

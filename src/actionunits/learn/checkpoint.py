@@ -111,11 +111,15 @@ def save(model: nn.Module, card: Card, folder: Path | str, dtype: Storage = "flo
         name: _half(tensor) if name in halved else tensor
         for name, tensor in model.state_dict().items()
     }
-    # the card goes first out and last in: at no time does it stand beside weights of another
-    with writing(folder / CARD):
-        (folder / CARD).unlink(missing_ok=True)
-    _write(folder / WEIGHTS, tensors, {})
-    card = card.model_copy(update={"dtype": dtype, "sha256": _sha256(folder / WEIGHTS)})
+    file = folder / WEIGHTS
+    with writing(file), atomic(file) as fresh:
+        _store(fresh, tensors, {})
+        sha256 = _sha256(fresh)
+        if not file.is_file() or _sha256(file) != sha256:
+            # the card goes first out and last in: at no time does it stand beside weights of
+            # another; to the same weights the old one belongs until the new one takes its place
+            (folder / CARD).unlink(missing_ok=True)
+    card = card.model_copy(update={"dtype": dtype, "sha256": sha256})
     with writing(folder / CARD), atomic(folder / CARD) as file:
         seals.write_json(file, card.model_dump(mode="json"))
     return card
@@ -278,14 +282,18 @@ def _folder(path: Path) -> Path:
 
 
 def _write(file: Path, tensors: Mapping[str, Tensor], header: dict[str, str]) -> None:
-    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with writing(file), atomic(file) as temporary:
-        try:
-            save_file(plain, temporary, header)
-        except SafetensorError as error:  # what the library makes of a full disk
-            raise OSError(str(error)) from error
+        _store(temporary, tensors, header)
         if seals.KEY in header:
             seals.seal(temporary)
+
+
+def _store(file: Path, tensors: Mapping[str, Tensor], header: dict[str, str]) -> None:
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    try:
+        save_file(plain, file, header)
+    except SafetensorError as error:  # what the library makes of a full disk
+        raise OSError(str(error)) from error
 
 
 def _read(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
