@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from actionunits.errors import UserError
+from actionunits.synth import store
 from actionunits.synth.person.assets import Assets, load_assets
 from actionunits.synth.person.face import Head
 from actionunits.synth.picture.render import Renderer
@@ -38,3 +39,11 @@ def renderer(head: Head) -> Iterator[Renderer]:
         pytest.skip(f"no offscreen OpenGL here: {error}")
     with renderer:
         yield renderer
+
+
+@pytest.fixture(autouse=True, scope="package")
+def small_files():
+    """Three subjects a file, so that a few of them make several."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "_FRAMES", 6)
+        yield

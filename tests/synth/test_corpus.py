@@ -60,6 +60,11 @@ def test_columns_and_metadata(corpus):
     assert shares.shape == (len(table), len(about["regions"]))
     assert ((shares >= 0) & (shares <= 1)).all()
     assert about["aus"] == list(RENDERED.numbers)
+    # alignment takes out the roll that the script has, all but what yaw and pitch make of it
+    script = corpus_labels(SETTINGS)["roll"].to_numpy()[: len(table)]
+    roll = table["roll"].to_numpy()
+    assert (abs(roll) < 12).all()
+    assert not np.allclose(roll, script, atol=0.5)
     for data in table["image"].to_pylist():
         with Image.open(io.BytesIO(data)) as image:
             assert (image.format, image.mode, image.size) == ("JPEG", "RGB", (64, 64))

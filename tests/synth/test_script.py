@@ -84,7 +84,7 @@ def test_motion_has_clips_in_which_every_au_comes_and_goes():
 
 def test_people_are_many_and_half_of_them_rest_or_talk():
     labels = corpus_labels(replace(PEOPLE, subjects=150))
-    assert PEOPLE.total == 24_000
+    assert PEOPLE.total >= 250_000
     occurs = labels[RENDERED.columns()] >= 1.5
     by_task = occurs.groupby(labels["task"]).mean()
     quiet = (~occurs.drop(columns=["AU43", "AU45"]).any(axis=1)).groupby(labels["task"]).mean()

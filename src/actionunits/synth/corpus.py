@@ -200,14 +200,15 @@ def _render_subject(
         if _stop.is_set():
             raise InterruptedError
         batches.append(renderer.render(shots[first : first + renderer.batch]))
-    images, landmarks, hidden = map(np.concatenate, zip(*batches, strict=True))
+    images, landmarks, hidden, turned = map(np.concatenate, zip(*batches, strict=True))
     labels = [take_labels(subject, take) for take in script]
     columns = {
+        **{name: list(np.concatenate([take[name] for take in labels])) for name in labels[0]},
         "image": [encode_jpeg(image, settings.quality) for image in images],
         "landmarks": list(landmarks.reshape(len(landmarks), -1)),
         "hidden": list(hidden),
-        **{name: list(np.concatenate([take[name] for take in labels])) for name in labels[0]},
     }
+    columns["roll"] = list(np.float32(columns["roll"]) + turned)  # as the picture shows it
     return pa.table(columns, schema=schema_of(settings))
 
 

@@ -38,7 +38,8 @@ SCHEMA = pa.schema(
         *((column, pa.float32()) for column in RENDERED.columns()),  # 0..5
         ("sides", pa.list_(pa.float32())),  # of each AU: the subject's right, then the left, 0..5
         ("landmarks", pa.list_(pa.float32())),  # x0 y0 x1 y1 ... of 49 points in pixels
-        *((angle, pa.float32()) for angle in (*POSE, *GAZE)),  # degrees; gaze within the head
+        # degrees: of the head, its roll as the aligned picture shows it; gaze within the head
+        *((angle, pa.float32()) for angle in (*POSE, *GAZE)),
         ("hidden", pa.list_(pa.float32())),  # share of each of `hidden.REGIONS` that is not seen
     ]
 )
@@ -129,7 +130,7 @@ MOTION = CorpusSettings(
 )
 PEOPLE = CorpusSettings(
     name="synfacs-people",
-    subjects=3000,
+    subjects=32_000,  # 256,000 pictures
     tasks=8,
     frames=1,  # every picture has its own light, camera and background
     span=150,

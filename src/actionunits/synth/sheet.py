@@ -79,7 +79,7 @@ def looks_sheet(
         shots.append(
             shot._replace(au=au[0], pose=tuple(pose[0]), gaze=tuple(gaze[0]), jitter=jitter)
         )
-    images, points, _ = renderer.render(shots)
+    images, points, *_ = renderer.render(shots)
     if landmarks:
         images = np.stack([_dotted(i, p) for i, p in zip(images, points, strict=True)])
     size = renderer.size

@@ -10,17 +10,24 @@ import pyarrow.parquet as pq
 from actionunits.errors import DataError
 from actionunits.files import atomic, seals, writing
 from actionunits.files.stored import json_object
-from actionunits.synth.script import CorpusSettings, describe, settings_from, subject_name
+from actionunits.synth.script import (
+    PARTS,
+    CorpusSettings,
+    describe,
+    settings_from,
+    subject_name,
+)
 
 DESCRIPTION = "corpus.json"
-_GROUP = 3  # subjects a file: one of each part, and a few seconds of work lost at most
+_FRAMES = 512  # of a file, about: some twenty seconds of work that an interruption costs
 _ROW_GROUP = 512  # frames read at a time
 
 
 def groups(settings: CorpusSettings) -> list[range]:
-    """0-based subjects of each file of a corpus."""
+    """0-based subjects of each file of a corpus, as many of each part."""
     count = settings.subjects
-    return [range(first, min(first + _GROUP, count)) for first in range(0, count, _GROUP)]
+    step = PARTS * max(1, _FRAMES // (PARTS * settings.tasks * settings.frames))
+    return [range(first, min(first + step, count)) for first in range(0, count, step)]
 
 
 def group_file(out: Path, group: range) -> Path:

@@ -43,20 +43,20 @@ def pictures(renderer, shots):
 
 
 def test_same_shots_give_same_pixels(renderer, shots, pictures):
-    images, landmarks, _ = renderer.render(shots)
+    images, landmarks, *_ = renderer.render(shots)
     assert (images == pictures[0]).all()
     assert (landmarks == pictures[1]).all()
 
 
 def test_pictures_and_landmarks_do_not_depend_on_the_batch(renderer, shots, pictures):
     for number in (0, 3):
-        image, landmarks, _ = renderer.render([shots[number]])
+        image, landmarks, *_ = renderer.render([shots[number]])
         assert np.abs(image[0].astype(int) - pictures[0][number]).mean() < 1.5
         np.testing.assert_allclose(landmarks[0], pictures[1][number], atol=1e-3)
 
 
 def test_landmarks_lie_in_the_picture_on_the_template(renderer, shots, pictures):
-    images, landmarks, _ = pictures
+    images, landmarks, *_ = pictures
     assert images.shape == (len(shots), renderer.size, renderer.size, 3)
     assert (landmarks > 0).all()
     assert (landmarks < renderer.size).all()
@@ -74,8 +74,11 @@ def test_subjects_right_eye_is_on_the_left_of_the_picture(pictures):
 
 
 def test_roll_is_taken_out_by_alignment(renderer, head):
-    upright, tilted = renderer.render([shot(head, 1), shot(head, 1, pose=(0, 0, 40))]).landmarks
+    drawn = renderer.render([shot(head, 1), shot(head, 1, pose=(0, 0, 40))])
+    upright, tilted = drawn.landmarks
     np.testing.assert_allclose(tilted, upright, atol=0.02 * renderer.size)
+    assert drawn.turned[0] == pytest.approx(0, abs=1.5)
+    assert drawn.turned[1] == pytest.approx(-40, abs=1.5)
 
 
 def test_jitter_moves_the_face(renderer, head):
@@ -88,7 +91,7 @@ def test_jitter_moves_the_face(renderer, head):
 
 def test_eyes_are_dark_where_the_landmarks_say(renderer, head):
     """Iris and lashes are darker than the cheek below: picture and landmarks share one camera."""
-    images, landmarks, _ = renderer.render([shot(head, n) for n in range(4)])
+    images, landmarks, *_ = renderer.render([shot(head, n) for n in range(4)])
     for image, points in zip(images, landmarks, strict=True):
         eye, cheek = points[19:25].mean(axis=0), points[[23, 31]].mean(axis=0)
         patch = [
@@ -118,7 +121,7 @@ def test_glasses_are_drawn(renderer, head):
 
 
 def test_skin_tones_span_and_are_warm(renderer, head):
-    images, landmarks, _ = renderer.render([shot(head, n) for n in range(12)])
+    images, landmarks, *_ = renderer.render([shot(head, n) for n in range(12)])
     cheeks = []
     for image, points in zip(images, landmarks, strict=True):
         x, y = points[[23, 31]].mean(axis=0).astype(int)

@@ -25,6 +25,11 @@ class Cameras(NamedTuple):
         moved = np.einsum("bij,bnj->bni", self.fit[:, :, :2], flat)
         return np.asarray(moved + self.fit[:, None, :, 2])
 
+    def turned(self) -> np.ndarray:
+        """(B,) degrees that alignment adds to the roll of the heads, which is the last rotation."""
+        clockwise = np.arctan2(self.fit[:, 1, 0], self.fit[:, 0, 0])  # y is down
+        return np.asarray(-np.rad2deg(clockwise), np.float32)
+
 
 def rotation(pose: np.ndarray) -> np.ndarray:
     """Rotation matrices of head poses: yaw, then pitch, then roll.

@@ -41,6 +41,7 @@ class Pictures(NamedTuple):
     images: np.ndarray  # (N, S, S, 3) uint8 RGB, aligned to the canonical template
     landmarks: np.ndarray  # (N, 49, 2) float32, pixels of those pictures
     hidden: np.ndarray  # (N, 6) float32 share of each of `hidden.REGIONS` that cannot be seen
+    turned: np.ndarray  # (N,) degrees by which alignment rolled the heads, see `Cameras.turned`
 
 
 class Renderer:
@@ -115,7 +116,8 @@ class Renderer:
         seen = [expose(i, shot.scene, shot.key()) for i, shot in zip(clean, shots, strict=True)]
         placed = cameras.project(points)
         away = hidden(shots, cameras, points, self.head.landmarks(normals), placed)
-        return Pictures(np.stack(seen), (placed * self.size).astype(np.float32), away)
+        pixels = (placed * self.size).astype(np.float32)
+        return Pictures(np.stack(seen), pixels, away, cameras.turned())
 
     def _upload(
         self,
