@@ -118,14 +118,22 @@ def write_synfacs(
     }
     if version > 1:  # what version 1 does not tell
         columns |= {
-            "sides": pa.array(list(intensity.repeat(2, axis=1)), pa.list_(pa.float32())),
-            **dict.fromkeys(("gaze_yaw", "gaze_pitch"), np.zeros(count, "f4")),
-            "hidden": pa.array(list(np.zeros((count, 6), "f4")), pa.list_(pa.float32())),
+            "sides": pa.array(list(_sides(intensity, rng)), pa.list_(pa.float32())),
+            **dict(zip(("gaze_yaw", "gaze_pitch"), rng.normal(0, 8, (2, count)), strict=True)),
+            "hidden": pa.array(list(rng.uniform(0, 1, (count, 6))), pa.list_(pa.float32())),
         }
     card = {"name": "test", "version": version, "seed": seed}
-    card |= {"license": "CC0-1.0", "coding": "intensity"}
+    card |= {"license": "CC0-1.0", "coding": "intensity", "settings": {"size": 256}}
     table = pa.table(columns).replace_schema_metadata({"actionunits": json.dumps(card)})
     path = Path(path)
     with atomic(path) as temporary:
         pq.write_table(table, temporary)
     return path
+
+
+def _sides(intensity: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """(N, 2 A) intensities of each AU on the right and left, one of which is `intensity`."""
+    sides = intensity[..., None].repeat(2, axis=2)
+    weaker = rng.integers(0, 2, intensity.shape)[..., None]
+    np.put_along_axis(sides, weaker, rng.uniform(0, 1, weaker.shape) * intensity[..., None], 2)
+    return sides.reshape(len(sides), -1)

@@ -50,6 +50,19 @@ class LabelStats(NamedTuple):
     threshold: float | None = None  # intensity from which an AU occurs; None: coded by occurrence
 
 
+class Besides(NamedTuple):
+    """What a face shows besides its AUs; of data, NaN where it is not known."""
+
+    sides: Tensor  # (..., A, 2) intensity 0..5 on the subject's right and left
+    pose: (
+        Tensor  # (..., 3) degrees: yaw to the subject's left, pitch up, roll to its right shoulder
+    )
+    gaze: Tensor  # (..., 2) degrees within the head: yaw, pitch
+    hidden: (
+        Tensor  # (..., 6) share 0..1 of a region that is not seen: both brows, nose, eyes, mouth
+    )
+
+
 class Batch(NamedTuple):
     """What a data loader yields and a loss reads. T is there for clip models only.
 
@@ -62,6 +75,7 @@ class Batch(NamedTuple):
     intensity: Tensor | None  # (B, [T,] A) 0..5, None where the data set has no intensities
     landmarks: Tensor | None  # (B, [T,] 49, 2) in pixels of the crop; NaN for a frame without
     keys: tuple[str, ...]  # "F001/T1/0123"
+    besides: Besides | None = None  # None where the data set knows nothing of it
 
 
 class Output(NamedTuple):
@@ -75,6 +89,8 @@ class Output(NamedTuple):
     intensity: Tensor | None = None  # (B, [T,] A) expected intensity on 0..5
     landmarks: Tensor | None = None  # (B, [T,] 49, 2) in pixels of the crop
     aux: dict[str, Tensor] | None = None  # read by the paper's own loss and by plots
+    besides: Besides | None = None  # the model's reading of sides, pose, gaze and what is hidden
+    quality: Tensor | None = None  # (B, [T,]) 0..1, how far the reading can be relied on
 
 
 class InputSpec(NamedTuple):

@@ -21,7 +21,7 @@ from actionunits.data.dataset import (
 from actionunits.data.table import FrameTable
 from actionunits.data.transforms import Augment
 from actionunits.errors import DataError
-from actionunits.types import Batch, InputSpec
+from actionunits.types import Besides, InputSpec
 from builders import write_synfacs
 
 SPEC = InputSpec(48, 56, (0.5, 0.5, 0.5), (0.2, 0.2, 0.2))
@@ -34,10 +34,20 @@ def table(synfacs_file: Path) -> FrameTable:
     return datasets.load("synfacs", synfacs_file)
 
 
-def same(one: Batch, two: Batch) -> bool:
-    return all(
-        a == b if isinstance(a, tuple) else torch.equal(a, b) for a, b in zip(one, two, strict=True)
-    )
+@pytest.fixture(scope="module")
+def rich(tmp_path_factory: pytest.TempPathFactory) -> FrameTable:
+    """Frames of which more is known than AUs."""
+    file = tmp_path_factory.mktemp("rich") / "faces.parquet"
+    return datasets.load("synfacs", write_synfacs(file, 3, 1, 4, version=2))
+
+
+def same(one: tuple, two: tuple) -> bool:
+    def equal(a: object, b: object) -> bool:
+        if isinstance(a, torch.Tensor):
+            return torch.equal(a, b)
+        return same(a, b) if isinstance(a, Besides) else a == b
+
+    return all(map(equal, one, two))
 
 
 def test_a_batch_holds_what_the_table_says(table: FrameTable) -> None:
@@ -135,6 +145,22 @@ def test_a_clip_moves_as_one(table: FrameTable) -> None:
     augment = Augment(random_crop=True, flip=0.5, rotate=20, brightness=0.3)
     clip = ClipDataset(still, CLIPS, stride=1, augment=augment)[1]
     assert torch.equal(clip.images[0, 0], clip.images[0, 1])
+
+
+def test_what_is_known_besides_goes_with_its_frame(rich: FrameTable) -> None:
+    known = rich.besides
+    assert known is not None
+    batch = collate(FrameDataset(rich, SPEC).__getitems__([3, 7]))
+    assert batch.besides is not None
+    assert same(batch.besides, Besides(*(values[[3, 7]] for values in known)))
+    one_by_one = collate([FrameDataset(rich, SPEC)[i] for i in (3, 7)])
+    assert same(one_by_one, batch)
+    spec = CLIPS._replace(context=1)
+    mirrored = ClipDataset(rich, spec, augment=Augment(flip=1.0))[1]  # frame 4 and its repeats
+    assert mirrored.besides is not None
+    assert mirrored.besides.sides.shape == (1, 3, 24, 2)
+    expected = known.sides[3].flip(-1).expand(1, 3, -1, -1)
+    torch.testing.assert_close(mirrored.besides.sides, expected)
 
 
 def first_frames(dataset: RandomClipDataset, epoch: int) -> list[str]:

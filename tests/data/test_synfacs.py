@@ -1,5 +1,6 @@
 """Reading rendered corpora, whole and broken."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,46 @@ def test_corpora_of_18_aus_and_of_24_are_read_alone_and_together(tmp_path: Path)
     assert np.isnan(both.labels[2:, aus.RENDERED.index(27)]).all()  # not coded
     assert np.isfinite(both.labels[:, aus.RENDERED.index(43)]).all()
     assert both.population == "synfacs/0+v2-0"  # a seed makes other people in another version
+
+
+def test_landmarks_are_in_pixels_of_stored_faces_whatever_the_size_of_the_pictures(
+    tmp_path: Path,
+) -> None:
+    file = write_synfacs(tmp_path / "small.parquet", 1, 1, 1)
+    raw = pq.read_table(file)
+    card = {**json.loads(raw.schema.metadata[b"actionunits"]), "settings": {"size": 128}}
+    pq.write_table(raw.replace_schema_metadata({"actionunits": json.dumps(card)}), file)
+    points = datasets.load("synfacs", file).landmarks
+    np.testing.assert_allclose(points.flatten(), 2 * np.array(raw["landmarks"][0].as_py()))
+    card["settings"] = {}
+    pq.write_table(raw.replace_schema_metadata({"actionunits": json.dumps(card)}), file)
+    with pytest.raises(DataError, match="size of its pictures"):
+        datasets.load("synfacs", file)
+
+
+def test_version_2_knows_sides_pose_gaze_and_what_is_hidden(tmp_path: Path) -> None:
+    write_synfacs(tmp_path / "old.parquet", 2, 1, 1)
+    assert datasets.load("synfacs", tmp_path / "old.parquet").besides is None
+    new = pq.read_table(write_synfacs(tmp_path / "new.parquet", 2, 1, 2, version=2))
+    pq.write_table(
+        new.set_column(0, "subject", [[f"N{n}" for n in new["subject"].to_pylist()]]),
+        tmp_path / "new.parquet",
+    )
+    both = datasets.load("synfacs", tmp_path)  # new before old
+    known = both.besides
+    assert known is not None
+    sides = known.sides[:4].numpy()
+    np.testing.assert_array_equal(sides.max(-1), both.labels[:4])
+    np.testing.assert_array_equal(sides.reshape(4, -1), np.stack(new["sides"].to_pylist()))
+    np.testing.assert_array_equal(known.pose[:4, 2], new["roll"].to_numpy())
+    np.testing.assert_allclose(known.gaze[:4, 1], new["gaze_pitch"].to_numpy(), rtol=1e-6)
+    np.testing.assert_allclose(known.hidden[:4], np.stack(new["hidden"].to_pylist()), rtol=1e-6)
+    for values in known:
+        assert values[4:].isnan().all()
+    chosen = both.select(aus.AUSet.of((12, 1))).subset(np.array([2])).besides
+    assert chosen is not None
+    places = [aus.RENDERED.index(12), aus.RENDERED.index(1)]
+    np.testing.assert_array_equal(chosen.sides[0], known.sides[2, places])
 
 
 def test_what_is_no_corpus_is_named(tmp_path: Path) -> None:

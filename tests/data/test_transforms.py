@@ -7,9 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from actionunits.data.transforms import FLIP49, Augment, Transform, flip, uniforms
+from actionunits.data.transforms import (
+    FLIP49,
+    Augment,
+    Transform,
+    flip,
+    move_besides,
+    uniforms,
+)
 from actionunits.errors import RecipeError
-from actionunits.types import InputSpec
+from actionunits.types import Besides, InputSpec
 from builders import landmarks49
 
 SPEC = InputSpec(48, 64, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
@@ -142,3 +149,29 @@ def test_random_numbers_are_uniform_and_change_with_every_part_of_the_key() -> N
 def test_settings_outside_their_range_are_named(name: str, value: float) -> None:
     with pytest.raises(RecipeError, match=f"augment.{name}"):
         Augment(**{name: value})
+
+
+def test_what_is_known_besides_moves_with_the_picture() -> None:
+    """Roll by the angle that the eyes turn in the picture; left and right change places."""
+    known = Besides(
+        sides=torch.tensor([[[3.0, 1.0]]]),
+        pose=torch.tensor([[10.0, 5.0, 2.0]]),
+        gaze=torch.tensor([[7.0, -3.0]]),
+        hidden=torch.tensor([[0.1, 0.2, 0.3, 0.4, 0.5, 0.6]]),
+    )
+    u = {name: torch.tensor([0.5]) for name in uniforms(0, 0, np.arange(1))}
+    u["rotate"] = torch.tensor([1.0])
+    turn = Augment(rotate=20)
+    points = torch.from_numpy(landmarks49())[None] / 4
+    _, turned = Transform(SPEC, turn)(faces(1), points, u)
+    right, left = turned[0, 19:25].mean(0), turned[0, 25:31].mean(0)
+    clockwise = torch.rad2deg(torch.atan2(left[1] - right[1], left[0] - right[0]))
+    found = move_besides(known, turn, u)
+    torch.testing.assert_close(found.pose[0, 2], 2 - clockwise, atol=0.2, rtol=0)
+    assert found.pose[0, :2].tolist() == [10, 5]
+    u["flip"] = torch.tensor([0.0])
+    mirrored = move_besides(known, Augment(flip=0.5), u)
+    assert mirrored.sides.tolist() == [[[1, 3]]]
+    assert mirrored.pose.tolist() == [[-10, 5, -2]]
+    assert mirrored.gaze.tolist() == [[-7, -3]]
+    torch.testing.assert_close(mirrored.hidden, torch.tensor([[0.2, 0.1, 0.3, 0.5, 0.4, 0.6]]))

@@ -16,9 +16,9 @@ from torch.utils.data import Dataset
 
 from actionunits.data.stores import ImageStore
 from actionunits.data.table import FACE_SIDE, FrameTable
-from actionunits.data.transforms import Augment, Transform, uniforms
+from actionunits.data.transforms import Augment, Transform, move_besides, uniforms
 from actionunits.errors import DataError
-from actionunits.types import Batch, ClassBatch, InputSpec, TripletBatch
+from actionunits.types import Batch, Besides, ClassBatch, InputSpec, TripletBatch
 
 BatchKind = TypeVar("BatchKind", Batch, TripletBatch, ClassBatch)
 AnyBatch = TypeVar("AnyBatch", bound=tuple[object, ...])
@@ -140,6 +140,7 @@ class _Samples(RandomSamples[Batch], ABC):
         self._read = slice(spec.context, windows.shape[1] - spec.context)
         numbers = table.rows["image"].to_numpy(np.int64)
         self._faces = Faces(table.images, numbers, spec.align, cache=cache)
+        self._augment = augment
         self._transform = Transform(spec, augment)
         occurrence, intensity = table.occurrence(), table.intensity()
         self._known = torch.from_numpy(~np.isnan(occurrence))
@@ -148,6 +149,7 @@ class _Samples(RandomSamples[Batch], ABC):
         self._landmarks: Tensor | None = None
         if table.landmarks is not None:
             self._landmarks = torch.from_numpy(table.landmarks) * (spec.align / FACE_SIDE)
+        self._besides = table.besides
         rows = table.rows
         self._keys = [
             f"{subject}/{task}/{frame}"
@@ -167,7 +169,12 @@ class _Samples(RandomSamples[Batch], ABC):
         points = None if self._landmarks is None else self._landmarks[seen]
         images, points = self._transform(self._faces(seen), points, u)
         if points is not None:
-            points = points.view(*windows.shape, *points.shape[1:])[:, self._read].flatten(0, 1)
+            points = self._labelled(points, windows)
+        besides = self._besides
+        if besides is not None:
+            known = Besides(*(values[rows] for values in besides))
+            read = {name: self._labelled(values, windows) for name, values in u.items()}
+            besides = move_besides(known, self._augment, read)
         fresh = torch.from_numpy(~self._repeated[chosen].flatten())
         batch = Batch(
             images=images,
@@ -176,8 +183,13 @@ class _Samples(RandomSamples[Batch], ABC):
             intensity=None if self._intensity is None else self._intensity[rows],
             landmarks=points,
             keys=tuple(self._keys[row] for row in rows.tolist()),
+            besides=besides,
         )
         return [self._shaped(batch, len(samples))]
+
+    def _labelled(self, values: Tensor, windows: np.ndarray) -> Tensor:
+        """Of values (B * (c + T + c), ...) of all pictures those of the T that have labels."""
+        return values.view(*windows.shape, *values.shape[1:])[:, self._read].flatten(0, 1)
 
     def _chosen(self, samples: np.ndarray) -> np.ndarray:
         """Which window each of these samples (B,) is in this epoch: (B,)."""
@@ -261,6 +273,7 @@ class ClipDataset(_Samples):
             intensity=None if batch.intensity is None else clips(batch.intensity),
             landmarks=None if batch.landmarks is None else clips(batch.landmarks),
             keys=batch.keys,
+            besides=None if batch.besides is None else Besides(*map(clips, batch.besides)),
         )
 
 
@@ -339,4 +352,6 @@ def collate(batches: list[BatchKind]) -> BatchKind:
 def _joined(values: tuple[Any, ...]) -> Any:
     if isinstance(values[0], Tensor):
         return torch.cat(values)
+    if isinstance(values[0], Besides):
+        return Besides(*map(torch.cat, zip(*values, strict=True)))
     return None if values[0] is None else sum(values, ())  # keys

@@ -13,7 +13,7 @@ from actionunits.aus import AUSet
 from actionunits.data.people import NOBODY_KNOWS, named
 from actionunits.data.stores import ImageStore
 from actionunits.errors import DataError, counted
-from actionunits.types import LabelStats
+from actionunits.types import Besides, LabelStats
 
 Coding = Literal["occurrence", "intensity"]
 
@@ -40,6 +40,7 @@ class FrameTable:
             occurrence is coded.
         landmarks: (N, 49, 2) float32 x, y in pixels of the stored face, NaN for a face without, or
             None.
+        besides: (N, ...) float32 each, what is known of the faces besides their AUs, or None.
         template: how the faces are placed in their pictures, see `actionunits.faces.templates`.
         lost: subject to the number of frames that the data set lists of them and that could not be
             prepared, where there are any.
@@ -52,6 +53,7 @@ class FrameTable:
     coding: Coding
     threshold: float
     landmarks: np.ndarray | None = None
+    besides: Besides | None = None
     template: str = "canonical"
     lost: Mapping[str, int] = field(default_factory=dict)
     population: str = NOBODY_KNOWS
@@ -209,7 +211,11 @@ class FrameTable:
                 f"the data set does not code {', '.join(absent)}; "
                 f"it has {', '.join(self.aus.columns())}"
             )
-        return replace(self, aus=aus)
+        besides = self.besides
+        if besides is not None:
+            places = [self.aus.index(number) for number in aus.numbers]
+            besides = besides._replace(sides=besides.sides[:, places])
+        return replace(self, aus=aus, besides=besides)
 
     def subset(self, which: np.ndarray) -> "FrameTable":
         """Keep the rows of a mask (N,) bool, or of positions (M,) int in their order."""
@@ -218,6 +224,7 @@ class FrameTable:
             self,
             rows=self.rows.iloc[positions].reset_index(drop=True),
             landmarks=None if self.landmarks is None else self.landmarks[positions],
+            besides=_rows(self.besides, positions),
         )
 
 
@@ -271,7 +278,15 @@ def duplicate_positives(table: FrameTable, aus: AUSet) -> FrameTable:
         table,
         rows=pd.concat([table.rows.assign(copy=0), again], ignore_index=True),
         landmarks=None if points is None else np.concatenate([points, points[positive]]),
+        besides=_rows(table.besides, np.append(np.arange(len(table)), positive)),
     )
+
+
+def _rows(besides: Besides | None, positions: np.ndarray) -> Besides | None:
+    if besides is None:
+        return None
+    chosen = torch.from_numpy(positions)
+    return Besides(*(values[chosen] for values in besides))
 
 
 def _pearson(labels: torch.Tensor, known: torch.Tensor) -> torch.Tensor:

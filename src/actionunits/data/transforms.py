@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from actionunits.errors import RecipeError
-from actionunits.types import InputSpec
+from actionunits.types import Besides, InputSpec
 
 # Point i of a mirrored face is point FLIP49[i] of the face: left and right change places.
 FLIP49 = torch.tensor(
@@ -193,6 +193,30 @@ def flip(images: Tensor, landmarks: Tensor | None, which: Tensor) -> tuple[Tenso
     mirrored = landmarks[:, FLIP49]
     mirrored = torch.stack([images.shape[-1] - mirrored[..., 0], mirrored[..., 1]], -1)
     return images, torch.where(which[:, None, None], mirrored, landmarks)
+
+
+# Side i of a mirrored face is side _SWAP[i] of the face; so are the regions of `Besides.hidden`.
+_SWAP, _SWAP_REGIONS = [1, 0], [1, 0, 2, 4, 3, 5]
+_MIRRORED_POSE, _MIRRORED_GAZE = torch.tensor([-1.0, 1.0, -1.0]), torch.tensor([-1.0, 1.0])
+
+
+def move_besides(besides: Besides, augment: Augment, u: Mapping[str, Tensor]) -> Besides:
+    """What is known of faces besides their AUs, once `Transform` has rotated and mirrored them.
+
+    Args:
+        besides: (N, ...) of the faces before.
+        augment: of the transform.
+        u: (N,) each, as the transform had them.
+    """
+    roll = besides.pose[:, 2] - _around(augment.rotate, u["rotate"])  # which turns clockwise
+    pose = torch.cat([besides.pose[:, :2], roll[:, None]], 1)
+    mirrored = (u["flip"] < augment.flip)[:, None]
+    return Besides(
+        sides=torch.where(mirrored[..., None], besides.sides[..., _SWAP], besides.sides),
+        pose=torch.where(mirrored, pose * _MIRRORED_POSE, pose),
+        gaze=torch.where(mirrored, besides.gaze * _MIRRORED_GAZE, besides.gaze),
+        hidden=torch.where(mirrored, besides.hidden[:, _SWAP_REGIONS], besides.hidden),
+    )
 
 
 def _around(most: float, u: Tensor) -> Tensor:

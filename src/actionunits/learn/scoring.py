@@ -22,7 +22,7 @@ from actionunits.learn.predictions import Record
 from actionunits.learn.recipe import DataSpec, Rule
 from actionunits.learn.report import LANDMARK_ERROR, LANDMARK_FAILURE, Report, Score
 from actionunits.system.device import fast_dtype
-from actionunits.types import Batch, InputSpec, Output
+from actionunits.types import Batch, Besides, InputSpec, Output
 
 _BYTES_A_PIXEL = 1500  # of a picture in a forward pass; measured: 110 (RE-Net) to 1500 (MGRR-Net)
 
@@ -206,8 +206,13 @@ def predict(
 
 def place(batch: BatchKind, device: torch.device) -> BatchKind:
     """Move a batch to a device, pictures laid out with channels last, which convolves faster."""
-    values: Any = (v.to(device, non_blocking=True) if isinstance(v, Tensor) else v for v in batch)
-    placed = type(batch)(*values)
+
+    def moved(value: Any) -> Any:
+        if isinstance(value, Besides):
+            return Besides(*map(moved, value))
+        return value.to(device, non_blocking=True) if isinstance(value, Tensor) else value
+
+    placed = type(batch)(*map(moved, batch))
     if placed.images.ndim > 4:
         return placed
     images = placed.images.contiguous(memory_format=torch.channels_last)

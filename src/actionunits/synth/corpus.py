@@ -208,7 +208,9 @@ def _render_subject(
         "landmarks": list(landmarks.reshape(len(landmarks), -1)),
         "hidden": list(hidden),
     }
-    columns["roll"] = list(np.float32(columns["roll"]) + turned)  # as the picture shows it
+    columns["roll"] = list(
+        np.asarray(columns["roll"], np.float32) + turned
+    )  # as the picture shows it
     return pa.table(columns, schema=schema_of(settings))
 
 
