@@ -20,7 +20,8 @@ from actionunits.models import registry
 from actionunits.nn.face_regions import CombinationHeads
 from actionunits.nn.graph import NearestNeighbours
 from actionunits.nn.region import AUPatches
-from actionunits.types import AUModel, Batch, LabelStats, Output
+from actionunits.papers.complexity import reference_recipes
+from actionunits.types import AUModel, Batch, Besides, LabelStats, Output
 from learning import fit
 
 NAMES = [name for name in registry.list_models() if registry.task_of(name) == "aus"]
@@ -67,7 +68,14 @@ def batch_of(model: nn.Module, count: int, aus: int) -> Batch:
     landmarks = torch.rand(*axes, 49, 2, generator=generator) * spec.size
     keys = tuple(str(i) for i in range(intensity[..., 0].numel()))
     images = pictures(model, count)
-    return Batch(images, (intensity >= 1.5).float(), known, intensity, landmarks, keys)
+    besides = Besides(
+        sides=intensity[..., None] * torch.tensor([1.0, 0.5]),
+        pose=20 * torch.randn(*axes, 3, generator=generator),
+        gaze=20 * torch.randn(*axes, 2, generator=generator),
+        hidden=torch.rand(*axes, 6, generator=generator).round(),
+    )
+    occurs = (intensity >= 1.5).float()
+    return Batch(images, occurs, known, intensity, landmarks, keys, besides)
 
 
 def total(terms: Mapping[str, Tensor]) -> Tensor:
@@ -75,8 +83,8 @@ def total(terms: Mapping[str, Tensor]) -> Tensor:
 
 
 def weight_of(name: str, term: str) -> float:
-    """Weight of a loss term in the model's recipe."""
-    return load_recipe(f"{name}_bp4d").loss.get(term, 1.0)
+    """Weight of a loss term in the recipe that stands for the model."""
+    return load_recipe(reference_recipes()[name]).loss.get(term, 1.0)
 
 
 def values(out: Output) -> Tensor:
