@@ -8,7 +8,7 @@ QUICK: dict[str, dict[str, object]] = {
     "landmarks": {"width": 8},
     "mdhr": {"backbone": "lcnet_050", "clip": 3, "neighbours": 1, "width": 16},
     "mgrrnet": {"width": 16, "dim": 64},
-    "reader": {"widths": [8, 16], "depths": [1, 1]},
+    "wholeface": {"widths": [8, 16], "depths": [1, 1]},
     "renet": {"width": 16, "spread": 0.3},
     "sacl": {"width": 16},
 }

@@ -9,16 +9,16 @@ from torch import Tensor
 from actionunits import aus
 from actionunits.errors import RecipeError
 from actionunits.models import registry
-from actionunits.models.reader import FaceReader, ReaderLoss
+from actionunits.models.wholeface import WholeFace, WholeFaceLoss
 from actionunits.types import Batch, Besides, LabelStats
 
 SMALL: dict[str, object] = {"size": 32, "align": 36, "widths": [8, 16], "depths": [1, 2]}
 
 
-def net(vocabulary: aus.AUSet = aus.DISFA8, **changed: object) -> FaceReader:
+def net(vocabulary: aus.AUSet = aus.DISFA8, **changed: object) -> WholeFace:
     torch.manual_seed(0)
     stats = registry.blank_stats(len(vocabulary))
-    return registry.create("reader", vocabulary, stats, **SMALL | changed)
+    return registry.create("wholeface", vocabulary, stats, **SMALL | changed)
 
 
 def batch_of(count: int, seed: int = 0) -> Batch:
@@ -58,7 +58,7 @@ def test_the_stronger_side_has_the_intensity_of_the_au(seed: int) -> None:
 
 def test_fresh_weights_say_the_mean_face_and_the_rates() -> None:
     stats = LabelStats(torch.linspace(0.1, 0.8, 8), torch.eye(8), torch.eye(8))
-    model = FaceReader(aus.DISFA8, stats, **SMALL).eval()
+    model = WholeFace(aus.DISFA8, stats, **SMALL).eval()
     for layer in (model.occurrence, model.geometry):
         torch.nn.init.zeros_(layer.weight)
     out = model(torch.randn(1, 3, 32, 32))
@@ -107,13 +107,13 @@ def literal(out: object, batch: Batch) -> dict[str, float]:
 def test_the_terms_are_those_of_a_slow_transcription() -> None:
     batch, model = batch_of(5), net()
     out = model(batch.images)
-    terms = ReaderLoss(aus.DISFA8, registry.blank_stats(8))(out, batch)
+    terms = WholeFaceLoss(aus.DISFA8, registry.blank_stats(8))(out, batch)
     assert {n: v.item() for n, v in terms.items()} == pytest.approx(literal(out, batch), rel=1e-4)
 
 
 def test_what_is_not_known_counts_in_no_term() -> None:
     batch, model = batch_of(4), net()
-    loss, out = ReaderLoss(aus.DISFA8, registry.blank_stats(8)), model(batch.images)
+    loss, out = WholeFaceLoss(aus.DISFA8, registry.blank_stats(8)), model(batch.images)
     bare = batch._replace(intensity=None, landmarks=None, besides=None)
     terms = loss(out, bare)
     assert {name for name, value in terms.items() if value} == {"occurrence", "quality"}
@@ -136,7 +136,7 @@ def test_what_is_not_known_counts_in_no_term() -> None:
 
 def test_quality_is_learned_without_bending_the_readings_to_it() -> None:
     batch, model = batch_of(4), net()
-    ReaderLoss(aus.DISFA8, registry.blank_stats(8))(model(batch.images), batch)[
+    WholeFaceLoss(aus.DISFA8, registry.blank_stats(8))(model(batch.images), batch)[
         "quality"
     ].backward()
     assert model.occurrence.weight.grad is None
@@ -144,7 +144,7 @@ def test_quality_is_learned_without_bending_the_readings_to_it() -> None:
     assert not model.state.weight.grad[:-1].any()
 
 
-def test_it_starts_from_a_reader_of_other_aus() -> None:
+def test_it_starts_from_one_of_other_aus() -> None:
     given, mine = net(aus.ALL), net(aus.AUSet.of((12, 18, 4)))
     before = mine.occurrence.weight[1].clone()
     mine.adopt(given, aus.ALL)

@@ -27,7 +27,7 @@ _ANGLE = 10.0  # degrees that weigh as much as one unit of a loss, and that a he
 _LARGEST = 5.0  # intensity
 
 
-class ReaderLoss:
+class WholeFaceLoss:
     """A term for each thing that is read; what a frame does not tell counts in none.
 
     ``occurrence`` is cross-entropy and ``intensity`` squared error, means over AUs; ``sides`` the
@@ -98,8 +98,8 @@ def _mean_of_known(values: Tensor, truth: Tensor) -> Tensor:
     return torch.where(known, values, 0.0).sum() / known.sum().clamp(min=1)
 
 
-@register("reader", ReaderLoss)
-class FaceReader(nn.Module):
+@register("wholeface", WholeFaceLoss)
+class WholeFace(nn.Module):
     """AU occurrence and intensity on either side, 49 landmarks, head pose, gaze and quality.
 
     The intensity of an AU is that of its stronger side: an asymmetry in -1..1 says how much less
@@ -203,29 +203,29 @@ class FaceReader(nn.Module):
             )
 
     def adopt(self, other: nn.Module, aus: AUSet | None) -> None:
-        """Start from another reader of the same sizes: all of it, and of the AUs what both have.
+        """Start from another of the same sizes: all of it, and of the AUs what both have.
 
         Args:
             other: the other model.
             aus: its label axis.
 
         Raises:
-            RecipeError: it is no reader, or of other sizes.
+            RecipeError: it is no whole-face network, or of other sizes.
         """
-        if not isinstance(other, FaceReader) or aus is None:
-            raise RecipeError(f"a reader cannot start from a {type(other).__name__}")
+        if not isinstance(other, WholeFace) or aus is None:
+            raise RecipeError(f"a whole-face network cannot start from a {type(other).__name__}")
         state, own = other.state_dict(), self.state_dict()
         layers = ("occurrence", "intensity", "asymmetry")
         common = [number for number in self.aus.numbers if number in aus.numbers]
         here = [self.aus.index(number) for number in common]
         there = [aus.index(number) for number in common]
         if state.keys() != own.keys():
-            raise RecipeError("a reader starts from one of the same depths")
+            raise RecipeError("a whole-face network starts from one of the same depths")
         for name, value in state.items():
             of_aus = name.split(".")[0] in layers
             if own[name].shape[of_aus:] != value.shape[of_aus:]:
                 raise RecipeError(
-                    f"a reader starts from one of the same size and widths: {name} differs"
+                    f"a whole-face network starts from one of the same size and widths: {name}"
                 )
             if of_aus:
                 own[name][here] = value[there]
