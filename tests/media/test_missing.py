@@ -325,3 +325,17 @@ def test_mp4_of_which_a_frame_is_long_after_its_end_is_not_whole(tmp_path):
     path.write_bytes(data)
     _, error = collect(path)
     assert "clip.mp4" in str(error)
+
+
+@pytest.mark.parametrize("kind", [2, 3, 4])
+def test_a_first_picture_whose_head_says_that_it_needs_others_is_not_lost_in_silence(
+    tmp_path, kind
+):
+    path = write(tmp_path / "clip.mpg", "mpeg1video")
+    data = bytearray(path.read_bytes())
+    place = data.index(b"\0\0\1\0")  # of the first picture; ten bits, then its kind in three
+    assert data[place + 5] >> 3 & 7 == 1
+    data[place + 5] = data[place + 5] & 0b11000111 | kind << 3
+    path.write_bytes(data)
+    seen, error = collect(path)
+    assert len(seen) == COUNT or "is damaged or breaks off" in str(error)

@@ -269,3 +269,30 @@ def test_picture_that_is_called_a_video_is_read_as_what_it_is(tmp_path):
     cut.write_bytes(whole.read_bytes()[:-60])
     with pytest.raises(MediaError, match=r"cut\.avi"):
         list(media.frames(cut))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"tile_size": (64, 64)},
+        {"no_jp2": True},
+        {"irreversible": True, "quality_mode": "rates", "quality_layers": [20, 10]},
+        {"tile_size": (100, 50), "progression": "RPCL"},
+    ],
+)
+def test_jpeg_2000_of_which_the_end_is_missing_is_no_picture(tmp_path, options):
+    """The decoder makes a picture of the little that there is, black if need be."""
+    path = tmp_path / "scan.jp2"
+    noise = np.random.default_rng(0).integers(0, 256, (150, 200, 3), np.uint8)
+    try:
+        Image.fromarray(noise).save(path, "JPEG2000", **options)
+    except KeyError:
+        pytest.skip("Pillow without JPEG 2000")
+    assert collect(path)[1] is None
+    data = path.read_bytes()
+    for share in (0.1, 0.5, 0.99):
+        path.write_bytes(data[: int(share * len(data))])
+        assert "truncated or damaged" in str(collect(path)[1])
+    path.write_bytes(data[: len(data) // 2] + data[len(data) // 2 + 9 :])
+    assert "truncated or damaged" in str(collect(path)[1])

@@ -2,8 +2,8 @@
 
 Each container tells in its own way. MP4 and AVI list their frames; Matroska, FLV and others break
 their own rules where bytes are missing, which FFmpeg says in its log and then passes over;
-Windows Media says how large its file is, transport streams count their packets; all others say how
-long they are.
+Windows Media says how large its file is, transport streams count their packets, some others are
+chains (`structure`); all others say how long they are.
 """
 
 import os
@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 import av
 from av.packet import Packet
 
-from actionunits.media import transport
+from actionunits.media import structure, transport
 from actionunits.media.numbers import MP4
 from actionunits.media.opening import Line, Opened
 from actionunits.media.sources import is_camera
@@ -25,6 +25,9 @@ _STEPS = 3  # so many, if longer
 _ASTRAY = 4  # times as late as the file is long
 _PAUSE = 5  # usual steps that a video of a steady rate does not skip
 _UNEVEN = 0.05  # share of other steps in such a video
+_GAP = 1.5  # usual steps: something is left out
+_SHARED = 0.5  # of a gap
+_MANY = 1000  # gaps: then the rate is not steady, and more tell nothing new
 _FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")  # of Windows Media
 _SIZE_AT = 40  # bytes into them
 _HEADER = 1 << 16
@@ -50,6 +53,7 @@ class Account:
         self._corrupt: list[int] = []  # packets by their numbers, as all below
         self._joints: list[int] = []
         self._reached = self._farthest = 0.0
+        self._gaps = {True: _Gaps(), False: _Gaps()}  # of the pictures, of the sound
         self._steps: deque[float] = deque(maxlen=300)
         self._uneven = self._pauses = self._shown = 0
         self._last: float | None = None
@@ -59,13 +63,15 @@ class Account:
     def packet(self, packet: "Packet[Any]") -> None:
         """A packet of any stream came."""
         time = packet.pts if packet.pts is not None else packet.dts
+        is_picture = packet.stream.index == self._stream.index
+        if packet.dts is not None and packet.time_base and (is_picture or self._is_sound(packet)):
+            self._gaps[is_picture].step(float(packet.dts * packet.time_base))
         if time is not None and packet.time_base:
             end = float((time + (packet.duration or 0)) * packet.time_base)
             self._reached = max(self._reached, end)
-            if packet.stream.index == self._stream.index:
+            if is_picture:
                 self._farthest = max(self._farthest, end)
-        if packet.stream.index == self._stream.index:
-            self._packets += 1
+        self._packets += is_picture
 
     def damage(self) -> None:
         """Something is known to be broken."""
@@ -122,10 +128,20 @@ class Account:
             or swallowed
             or self._is_torn()
             or self._skips()
+            or structure.is_torn(self._name, self._format)
             or self._has_holes()
+            or self._leaves_out()
             or self._is_astray()
             or self._ends_early()
         )
+
+    def _is_sound(self, packet: "Packet[Any]") -> bool:
+        """Whether a packet is of the first stream of sound."""
+        return packet.stream is next(iter(self._container.streams.audio), None)
+
+    def _leaves_out(self) -> bool:
+        """Whether pictures and sound skip the same time, which no device does by itself."""
+        return not self._joints and self._gaps[True].meet(self._gaps[False])
 
     def _is_torn(self) -> bool:
         """Whether packets are, other than by where two videos were joined."""
@@ -167,6 +183,45 @@ class Account:
 
     def _is_fragmented(self) -> bool:
         return self._format == MP4 and not self._stream.frames
+
+
+class _Gaps:
+    """Where a stream, whose packets mostly come at a steady rate, skips some."""
+
+    def __init__(self) -> None:
+        self._last: float | None = None
+        self._steps: deque[float] = deque(maxlen=50)
+        self._packets = 0
+        self._found: list[tuple[float, float]] = []
+
+    def step(self, seconds: float) -> None:
+        """The next packet begins then, in the order of decoding."""
+        if self._last is not None and seconds > self._last:
+            step = seconds - self._last
+            usual = statistics.median(self._steps) if self._steps else step
+            if step > _GAP * usual and len(self._found) < _MANY:
+                self._found.append((self._last + usual, seconds))
+            self._steps.append(step)
+            self._packets += 1
+        self._last = seconds
+
+    def meet(self, other: "_Gaps") -> bool:
+        """Whether both are steady, and a gap of this one is mostly in one of the other.
+
+        Neither is where a camera sends what moves, and a microphone what is said.
+        """
+        return (
+            self._is_steady()
+            and other._is_steady()
+            and any(
+                min(end, until) - max(start, since) > _SHARED * (end - start)
+                for start, end in self._found
+                for since, until in other._found
+            )
+        )
+
+    def _is_steady(self) -> bool:
+        return len(self._found) <= max(1, _UNEVEN * self._packets)
 
 
 def promised(video: Opened) -> float:

@@ -19,6 +19,7 @@ _PLAIN = {
 _ONE_EACH = {
     **dict.fromkeys((MP4, "asf", "avi", "flv", "matroska,webm", "rm"), _PLAIN),
     "mxf": _PLAIN | {"mpeg2video"},
+    "mpeg": {"mpeg1video"},
 }
 """Where a packet is a frame: elsewhere it may be half of one (fields), or none that is shown."""
 _AVI_HEADER = 8  # bytes before each packet, its name and size
@@ -52,7 +53,8 @@ class Numbers:
         self._next, self._last = 0, _BEGINNING
         self._shown = self._going_in = 0
         plain = _ONE_EACH.get(container.format.name, ())
-        self._is_one_each = stream.codec_context.name in plain
+        self._codec = stream.codec_context.name
+        self._is_one_each = self._codec in plain
         self._key: Stamp | None = None  # when the first frame is shown that needs no other
         self._leading: int | None = None  # packets before that, which need what was cut off
         self._timed, self._damaged = True, False
@@ -93,7 +95,9 @@ class Numbers:
     def place(self, picture: VideoFrame) -> tuple[int, str]:
         """Number of the next frame that comes out, from 0, and why not to rely on it, if so."""
         stamp = self._stamp(picture)
-        rank, number = self._rank(stamp), self._next
+        # of MPEG-1, the first that comes out needs no other, if its head is whole
+        may_be_cut = picture.key_frame or self._codec != "mpeg1video"
+        rank, number = self._rank(stamp, may_be_cut=may_be_cut), self._next
         self._shown += 1
         if self._is_one_each and not self._unsure and rank is not None and rank > number:
             self._swallow(stamp)
@@ -138,8 +142,11 @@ class Numbers:
             self._clocks[1] += 1
         return self._clocks[1], picture.pts
 
-    def _rank(self, stamp: Stamp | None) -> int | None:
-        """Packets with earlier times; None if this one is not later than that of the last frame."""
+    def _rank(self, stamp: Stamp | None, *, may_be_cut: bool) -> int | None:
+        """Packets with earlier times; None if this one is not later than that of the last frame.
+
+        Those before the first frame do not count where that one may begin what was cut off there.
+        """
         if stamp is None or stamp <= self._last:
             return None
         self._last = stamp
@@ -147,7 +154,8 @@ class Numbers:
         while self._waiting and self._waiting[0] < stamp:
             leading += heapq.heappop(self._waiting) < (self._key or stamp)
             self._before += 1
-        self._leading = leading if self._leading is None else self._leading
+        if self._leading is None:
+            self._leading = leading if may_be_cut else 0
         return self._before - self._leading
 
     def _swallow(self, stamp: Stamp | None) -> None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
 
 from actionunits.errors import MediaError
-from actionunits.media import tones
+from actionunits.media import structure, tones
 
 LARGEST = 1 << 27
 """Pixels of the largest picture or frame: 134 megapixels, more than cameras take."""
@@ -75,6 +75,8 @@ def pages(name: str) -> Generator[tuple[NDArray[np.uint8], float], None, None]:
             for page in ImageSequence.Iterator(image):
                 if not page.tag_v2.get(_SUBFILE, 0) & _REDUCED:  # type: ignore[attr-defined]
                     yield _decoded(name, page), 0.0
+        elif structure.is_torn(name, image.format or ""):
+            raise EOFError("it does not go on to its end")
         else:
             yield _decoded(name, image), 0.0
 

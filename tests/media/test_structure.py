@@ -1,0 +1,100 @@
+"""Containers that are chains: whole ones are whole, whoever wrote them; torn ones are torn."""
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from actionunits.media.structure import is_torn
+from clips import collect
+from media.test_missing import write
+
+KINDS = {"mkv": "matroska,webm", "webm": "matroska,webm", "flv": "flv", "mpg": "mpeg"}
+WAYS: list[tuple[str, str, str | None, dict[str, str]]] = [
+    ("mkv", "libx264", "aac", {}),
+    ("mkv", "libx264", None, {"live": "1"}),
+    ("mkv", "mpeg4", "aac", {"cluster_time_limit": "100", "write_crc32": "0"}),
+    ("mkv", "libx264", "aac", {"reserve_index_space": "5000"}),
+    ("webm", "libvpx", None, {"dash": "1"}),
+    ("webm", "libvpx", None, {"live": "1"}),
+    ("flv", "flv", "aac", {}),
+    ("flv", "libx264", "aac", {"flvflags": "add_keyframe_index"}),
+    ("mpg", "mpeg2video", "mp2", {}),
+    ("mpg", "mpeg1video", None, {"packetsize": "4096"}),
+]
+
+
+@pytest.fixture(scope="module", params=range(len(WAYS)), ids=lambda n: f"{WAYS[n][0]}{n}")
+def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    suffix, codec, sound, options = WAYS[request.param]
+    if {codec, sound} - {None} - set(av.codecs_available):
+        pytest.skip(f"FFmpeg without {codec} or {sound}")
+    folder = tmp_path_factory.mktemp("whole")
+    return write(folder / f"clip.{suffix}", codec, sound=sound, **options)
+
+
+def kind(path: Path) -> str:
+    return KINDS[path.suffix[1:]]
+
+
+def test_whole_chains_are_whole(whole: Path, tmp_path: Path) -> None:
+    assert not is_torn(str(whole), kind(whole))
+    assert not is_torn(str(whole), "avi")  # which is none
+    assert collect(whole)[1] is None
+    (tmp_path / "empty").touch()
+    assert not is_torn(str(tmp_path / "empty"), kind(whole))
+
+
+@pytest.mark.parametrize("share", [0.2, 0.35, 0.5, 0.65, 0.8])
+@pytest.mark.parametrize("count", [1, 13, 1000])
+def test_where_bytes_are_left_out_the_chain_ends(
+    whole: Path, tmp_path: Path, share: float, count: int
+) -> None:
+    data = whole.read_bytes()
+    place = int(share * len(data))
+    path = tmp_path / whole.name
+    path.write_bytes(data[:place] + data[place + count :])
+    assert is_torn(str(path), kind(whole))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_bytes_are_too_broken_to_walk_through(whole: Path, tmp_path: Path, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    data = np.frombuffer(whole.read_bytes(), np.uint8).copy()
+    data[rng.integers(0, len(data), 50)] = rng.integers(0, 256, 50)
+    path = tmp_path / whole.name
+    path.write_bytes(data[: rng.integers(1, len(data))].tobytes())
+    assert is_torn(str(path), kind(whole)) in {True, False}
+
+
+def test_a_block_of_pictures_under_another_name_is_missed(tmp_path: Path) -> None:
+    """Players pass over elements that they do not know."""
+    path = write(tmp_path / "clip.mkv", "mjpeg")
+    data = bytearray(path.read_bytes())
+    place = data.index(b"\xff\xd8\xff", len(data) // 2)  # of the next picture; before it its head
+    head = data.rindex(b"\xa3", place - 12, place)
+    for name in (0xA7, 0xAB, 0xA2, 0xA1):
+        data[head] = name
+        path.write_bytes(data)
+        seen, error = collect(path)
+        assert len(seen) == 71
+        assert "is damaged or breaks off" in str(error)
+
+
+def test_the_same_time_left_out_of_pictures_and_sound_is_missed(tmp_path: Path) -> None:
+    """In a file that lacks whole tags, so that the others follow each other."""
+    path = write(tmp_path / "clip.flv", "flv", sound="aac", seconds=2.4)
+    data = path.read_bytes()
+    places, place = [], 13
+    while place < len(data):
+        places.append(place)
+        place += 15 + int.from_bytes(data[place + 1 : place + 4])
+    times = [int.from_bytes(data[p + 4 : p + 7]) for p in places]
+    kept = [p for p, t in zip(places, times, strict=True) if not 1000 < t < 1300]
+    ends = dict(zip(places, [*places[1:], len(data)], strict=True))
+    path.write_bytes(data[:13] + b"".join(data[p : ends[p]] for p in kept))
+    assert not is_torn(str(path), "flv")
+    seen, error = collect(path)
+    assert len(seen) < 72
+    assert "is damaged or breaks off" in str(error)
