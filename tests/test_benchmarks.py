@@ -18,6 +18,7 @@ OPTIONS = {
     "renet_batched.py": "--repeats 1 --size 64",
     "sacl_blocks.py": "--repeats 1 --batch 1 --size 64",
     "small_maps.py": "--repeats 1 --batch 2",
+    "training.py": "--repeats 1 --batch 4",
 }
 
 
