@@ -1,16 +1,24 @@
 """The network of the default weights: what it reads, what teaches it, and what it starts from."""
 
+import io
+from pathlib import Path
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 from torch import Tensor
 
-from actionunits import aus
+from actionunits import aus, datasets
+from actionunits.data.table import FrameTable
 from actionunits.errors import RecipeError
+from actionunits.learn.report import read_report
+from actionunits.learn.scoring import score
 from actionunits.models import registry
 from actionunits.models.wholeface import WholeFace, WholeFaceLoss
-from actionunits.types import Batch, Besides, LabelStats
+from actionunits.types import Batch, Besides, InputSpec, LabelStats, Output
+from builders import write_synfacs
 
 SMALL: dict[str, object] = {"size": 32, "align": 36, "widths": [8, 16], "depths": [1, 2]}
 
@@ -180,3 +188,42 @@ def test_another_size_is_refused(changed: dict[str, object]) -> None:
 def test_settings_that_cannot_be_are_named(changed: dict[str, object], said: str) -> None:
     with pytest.raises(RecipeError, match=said):
         net(**changed)
+
+
+class Off(torch.nn.Module):
+    """Says of every face what is true of it, and some degrees and intensities more."""
+
+    def __init__(self, table: FrameTable, by: float) -> None:
+        super().__init__()
+        self.spec = InputSpec(32, 36, (0.5, 0.5, 0.5), (0.2, 0.2, 0.2))
+        self.weight = torch.nn.Parameter(torch.zeros(1))
+        self.known, self.by, self.at = table.besides, by, 0
+
+    def forward(self, images: Tensor) -> Output:
+        rows = slice(self.at, self.at + len(images))
+        self.at += len(images)
+        known = Besides(*(values[rows] for values in self.known))
+        more = torch.zeros_like(known.sides)
+        more[..., 0] = 0.1 * self.by
+        said = Besides(
+            known.sides + more, known.pose + self.by, known.gaze - 2 * self.by, known.hidden
+        )
+        return Output(torch.zeros(known.sides.shape[:2]), besides=said)
+
+
+def test_reports_tell_how_far_pose_gaze_and_sides_are_off(tmp_path: Path) -> None:
+    table = datasets.load("synfacs", write_synfacs(tmp_path / "c.parquet", 3, 1, 4, version=2))
+    known = table.besides
+    assert known is not None
+    known.pose[5, 1] = torch.nan  # is left out
+    report = score(Off(table, 3.0), table, Off(table, 3.0).spec, thresholds=torch.full((24,), 0.5))
+    found = {name: round(each.mean, 4) for name, each in report.besides.items()}
+    assert found == {
+        **dict.fromkeys(("yaw", "pitch", "roll"), 3.0),
+        **dict.fromkeys(("gaze_yaw", "gaze_pitch"), 6.0),
+        "sides": 0.3,
+    }
+    assert read_report(report.to_json()) == report
+    console = Console(width=400, file=io.StringIO())
+    console.print(report.to_table())
+    assert "yaw 3, pitch 3, roll 3, gaze 6 sideways" in console.file.getvalue()

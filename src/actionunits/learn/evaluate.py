@@ -164,4 +164,7 @@ class _SomeAUs(nn.Module):
         """Return the model's output for these AUs, as `AUModel` does."""
         out = self.model(images)
         intensity = None if out.intensity is None else out.intensity[..., self.places]
-        return Output(out.logits[..., self.places], intensity, out.landmarks)
+        besides = out.besides
+        if besides is not None:
+            besides = besides._replace(sides=besides.sides[..., self.places, :])
+        return Output(out.logits[..., self.places], intensity, out.landmarks, besides=besides)

@@ -6,6 +6,7 @@ from torchmetrics import Metric
 
 from actionunits.learn.metrics import MAE
 from actionunits.losses import landmark_distance
+from actionunits.types import Besides
 
 FAILURE = 10.0  # per cent of the inter-ocular distance
 
@@ -42,6 +43,43 @@ class LandmarkError(MAE):
         seen = known & target.isfinite().all(-1).all(-1)
         seen = seen.unsqueeze(-1).expand_as(both)
         super().update(both, torch.zeros_like(both), seen, subject)
+
+
+BESIDES = ("yaw", "pitch", "roll", "gaze_yaw", "gaze_pitch", "sides")
+
+
+class BesidesError(MAE):
+    """Mean absolute errors of what a face shows besides its AUs, (6,) as `BESIDES` names them.
+
+    Angles are in degrees; ``sides`` is of what the right has more of an AU than the left, 0 to 5,
+    and a mean over the AUs. NaN where nothing is known.
+
+    Args:
+        subjects: number of subjects, S; `update` tells them apart by their index.
+    """
+
+    def __init__(self, subjects: int = 1) -> None:
+        super().__init__(len(BESIDES), subjects)
+
+    def update_besides(
+        self, predicted: Besides, target: Besides, known: Tensor, subject: Tensor
+    ) -> None:
+        """Take in a batch.
+
+        Args:
+            predicted: of the model.
+            target: NaN where it is not known.
+            known: (...) bool, False for a face that does not count.
+            subject: (...) index of each face's subject, 0..S-1.
+        """
+        errors = [
+            predicted.pose - target.pose,
+            predicted.gaze - target.gaze,
+            (predicted.sides - target.sides).diff(dim=-1).abs().squeeze(-1).mean(-1, keepdim=True),
+        ]
+        each = torch.cat([error.abs().double() for error in errors], -1)
+        seen = known.unsqueeze(-1) & each.isfinite()
+        self.update(each.nan_to_num(), torch.zeros_like(each), seen, subject)
 
 
 class TripletAccuracy(Metric):

@@ -22,7 +22,7 @@ from rich.table import Table
 from actionunits.aus import AUSet, Numbers
 from actionunits.data.table import Coding
 from actionunits.errors import counted
-from actionunits.learn.face_metrics import FAILURE
+from actionunits.learn.face_metrics import BESIDES, FAILURE
 from actionunits.learn.recipe import Rule
 
 Number = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
@@ -105,6 +105,8 @@ class Report(_Scored):
     """Of the face as a whole, so means only: `LANDMARK_ERROR` and `LANDMARK_FAILURE`, both in per
     cent as in `LandmarkError`, over the faces with landmarks of the data set's own; NaN where there
     are none, empty for models that predict no landmarks."""
+    besides: dict[str, Score] = {}
+    """Means only, see `BesidesError`; empty where the model or the data set does not tell."""
 
     @model_validator(mode="after")
     def _fit(self) -> "Report":
@@ -119,6 +121,8 @@ class Report(_Scored):
             raise ValueError(f"the scores are not of {counted(count, 'AU')} and {people}")
         if self.landmarks and not {LANDMARK_ERROR, LANDMARK_FAILURE} <= self.landmarks.keys():
             raise ValueError("the scores of the landmarks are not whole")
+        if self.besides and self.besides.keys() != {*BESIDES}:
+            raise ValueError("the scores of pose, gaze and sides are not whole")
         return self
 
     @computed_field  # type: ignore[prop-decorator]
@@ -174,6 +178,8 @@ class Report(_Scored):
             caption += f"; {ONE_SUBJECT}"
         if self.landmarks:
             caption += f"; {landmark_line(self.landmarks, self.found)}"
+        if self.besides:
+            caption += f"; {besides_line(self.besides)}"
         table = Table(
             title=self.title, caption=caption, box=box.SIMPLE_HEAD, padding=0, show_edge=False
         )
@@ -286,6 +292,17 @@ def landmark_line(scores: Mapping[str, Score], found: int) -> str:
     return (
         f"landmarks: mean error {_percent(error)} of the inter-ocular distance, more than "
         f"{FAILURE:g} % in {_percent(failure)} of the faces{left_out}"
+    )
+
+
+def besides_line(scores: Mapping[str, Score]) -> str:
+    """Errors of pose, gaze and sides in words."""
+    yaw, pitch, roll, gaze_yaw, gaze_pitch, sides = (
+        "-" if math.isnan(scores[name].mean) else f"{scores[name].mean:.2g}" for name in BESIDES
+    )
+    return (
+        f"mean errors: yaw {yaw}, pitch {pitch}, roll {roll}, gaze {gaze_yaw} sideways and "
+        f"{gaze_pitch} up and down, in degrees; of the difference between the sides {sides} of 5"
     )
 
 

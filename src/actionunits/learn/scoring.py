@@ -1,7 +1,7 @@
 """Scores of a model in memory on the coded frames of a table."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any, Literal
@@ -16,7 +16,7 @@ from actionunits.aus import AUSet
 from actionunits.data.dataset import BatchKind, ClipDataset, FrameDataset, collate
 from actionunits.data.table import FrameTable, own_landmarks
 from actionunits.learn import metrics
-from actionunits.learn.face_metrics import LandmarkError
+from actionunits.learn.face_metrics import BESIDES, BesidesError, LandmarkError
 from actionunits.learn.metrics import AUC, F1, ICC31, MAE, Accuracy, BestThreshold, SubjectMetric
 from actionunits.learn.predictions import Record
 from actionunits.learn.recipe import DataSpec, Rule
@@ -80,10 +80,12 @@ def score(
     }
     intensity: dict[str, SubjectMetric] = {"icc": ICC31(*size), "mae": MAE(*size)}
     landmarks = LandmarkError(size[1])
-    read_intensity = found_landmarks = False
+    besides = BesidesError(size[1])
+    read_intensity = found_landmarks = read_besides = False
     for out, truth, subject in predict(model, own_landmarks(table), spec, batch, precision):
         if record is not None:
             record(out, truth)
+        coded = truth.known.any(-1)  # not the frames that only fill up a clip
         for metric in occurrence.values():
             metric.update(out.logits.double().sigmoid(), truth.labels, truth.known, subject)
         if out.intensity is not None and truth.intensity is not None:
@@ -92,8 +94,10 @@ def score(
                 metric.update(out.intensity, truth.intensity, truth.known, subject)
         if out.landmarks is not None and truth.landmarks is not None:
             found_landmarks = True
-            coded = truth.known.any(-1)  # not the frames that only fill up a clip
             landmarks.update(out.landmarks, truth.landmarks, coded, subject)
+        if out.besides is not None and truth.besides is not None:
+            read_besides = True
+            besides.update_besides(out.besides, truth.besides, coded, subject)
     measured = occurrence | intensity if read_intensity else occurrence
     counts = f1.by_subject().long().tolist()
     return Report(
@@ -111,6 +115,7 @@ def score(
         lost=sum(table.lost.get(subject, 0) for subject in table.subjects()),
         found=int(table.found().sum()),
         landmarks=landmark_scores(landmarks, resamples) if found_landmarks else {},
+        besides=face_scores(besides, BESIDES, resamples) if read_besides else {},
     )
 
 
@@ -130,13 +135,16 @@ def summary(metric: SubjectMetric, resamples: int) -> Score:
 
 def landmark_scores(metric: LandmarkError, resamples: int) -> dict[str, Score]:
     """Scores of the landmarks, with intervals if there are `resamples`."""
-    both = summary(metric, resamples)
-    intervals = both.intervals or [[math.nan, math.nan]] * 2
+    return face_scores(metric, (LANDMARK_ERROR, LANDMARK_FAILURE), resamples)
+
+
+def face_scores(metric: SubjectMetric, names: Sequence[str], resamples: int) -> dict[str, Score]:
+    """Scores of a face as a whole by these names, with intervals if there are `resamples`."""
+    all_of_them = summary(metric, resamples)
+    intervals = all_of_them.intervals or [[math.nan, math.nan]] * len(names)
     return {
         name: Score(per_au=[], mean=value, mean_interval=ends)
-        for name, value, ends in zip(
-            (LANDMARK_ERROR, LANDMARK_FAILURE), both.per_au, intervals, strict=True
-        )
+        for name, value, ends in zip(names, all_of_them.per_au, intervals, strict=True)
     }
 
 
@@ -197,8 +205,9 @@ def predict(
         subject = torch.tensor([number[key.partition("/")[0]] for key in truth.keys])
         intensity = None if out.intensity is None else out.intensity.cpu()
         landmarks = None if out.landmarks is None else out.landmarks.cpu()
+        besides = None if out.besides is None else Besides(*(v.cpu() for v in out.besides))
         yield (
-            Output(out.logits.cpu(), intensity, landmarks),
+            Output(out.logits.cpu(), intensity, landmarks, besides=besides),
             truth,
             subject.view(truth.labels.shape[:-1]),
         )
