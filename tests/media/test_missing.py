@@ -1,5 +1,6 @@
 """What is missing in a video is said, and what is whole is not called damaged."""
 
+import contextlib
 import re
 from fractions import Fraction
 from types import SimpleNamespace
@@ -9,7 +10,8 @@ import numpy as np
 import pytest
 
 from actionunits import media
-from actionunits.media import transport
+from actionunits.errors import MediaError
+from actionunits.media import transport, videos
 from actionunits.media.numbers import Numbers
 from actionunits.media.opening import opened
 from clips import collect, write_video
@@ -339,3 +341,35 @@ def test_a_first_picture_whose_head_says_that_it_needs_others_is_not_lost_in_sil
     path.write_bytes(data)
     seen, error = collect(path)
     assert len(seen) == COUNT or "is damaged or breaks off" in str(error)
+
+
+class Failing:
+    """A container that cannot be read on after some packets."""
+
+    def __init__(self, container, packets):
+        self._container, self._packets = container, packets
+
+    def __getattr__(self, name):
+        return getattr(self._container, name)
+
+    def demux(self):
+        for number, packet in enumerate(self._container.demux()):
+            if number == self._packets:
+                raise av.BlockingIOError(11, "Resource temporarily unavailable", "clip")
+            yield packet
+
+
+def test_frames_that_the_decoder_holds_when_reading_fails_are_not_lost(tmp_path, monkeypatch):
+    """FFmpeg gives an error instead of an end where that of some transport streams is blank."""
+    path = write(tmp_path / "clip.mkv", "libx264")
+
+    @contextlib.contextmanager
+    def failing(name):
+        with opened(name) as video:
+            yield video._replace(container=Failing(video.container, 40))
+
+    monkeypatch.setattr(videos, "opened", failing)
+    seen = []
+    with pytest.raises(MediaError, match="is damaged or breaks off"):
+        seen.extend(videos.frames(str(path), 1))
+    assert len(seen) == 40

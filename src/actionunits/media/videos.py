@@ -137,13 +137,14 @@ class _Reading:
         """Packets of the pictures; those of the sound only tell how far the file goes."""
         packets: Iterator[Any] = self._container.demux()
         while True:
-            packet = None
+            packet: Any = None
             with listening() as said:
                 try:
                     packet = next(packets, None)
-                except BROKEN:
+                except BROKEN:  # nothing more comes, but what the decoder holds is whole
                     self._account.damage()
-                    self._numbers.complain(None)
+                    packet = Packet()
+                    packet.stream = self._stream
             self._account.log(said)
             if packet is None:
                 return
