@@ -26,7 +26,7 @@ from builders import write_synfacs
 
 SPEC = InputSpec(48, 56, (0.5, 0.5, 0.5), (0.2, 0.2, 0.2))
 CLIPS = SPEC._replace(clip=3)
-ALL_ON = Augment(True, *([0.3] * 13))
+ALL_ON = Augment(True, *([0.3] * 14))
 
 
 @pytest.fixture(scope="module")

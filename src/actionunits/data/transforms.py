@@ -15,6 +15,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
+from actionunits.data.ruin import ruined
 from actionunits.errors import RecipeError
 from actionunits.types import Besides, InputSpec
 
@@ -33,7 +34,7 @@ _DRAWS = (
     *("brightness", "contrast", "saturation", "red", "blue", "grayscale"),
     *("blur", "noise", "noise_at", "jpeg", "quality"),
     *("erase", "erase_x", "erase_y", "erase_width", "erase_height", "erase_shade"),
-    "clip",
+    *("clip", "ruin", "ruin_kind", "ruin_by", "ruin_side"),
 )
 
 
@@ -56,6 +57,7 @@ class Augment:
         noise: largest standard deviation of pixel noise, on 0..1.
         jpeg: probability of a JPEG round trip of quality 20 to 90.
         erase: probability of one erased rectangle, a tenth to four tenths of the side each way.
+        ruin: probability of a picture that hardly shows the face, see `actionunits.data.ruin`.
     """
 
     random_crop: bool = False
@@ -72,6 +74,7 @@ class Augment:
     noise: float = 0.0
     jpeg: float = 0.0
     erase: float = 0.0
+    ruin: float = 0.0
 
     def __post_init__(self) -> None:
         """Check the ranges.
@@ -160,6 +163,8 @@ class Transform:
             images = _compress(images, u["jpeg"] < augment.jpeg, 20 + 70 * u["quality"])
         if augment.erase:
             images = _erase(images, u["erase"] < augment.erase, u)
+        if augment.ruin:
+            images = ruined(images, u["ruin"] < augment.ruin, u)
         return (images - self._mean) / self._std, landmarks
 
     def _crop(

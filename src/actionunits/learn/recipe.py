@@ -59,6 +59,7 @@ class Augmentation(_Section):
     noise: Chance = 0.0
     jpeg: Chance = 0.0
     erase: Chance = 0.0
+    ruin: Chance = 0.0
 
 
 class DataSpec(_Section):

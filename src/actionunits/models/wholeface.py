@@ -25,6 +25,7 @@ _BLOCK = 4  # pixels a side that the first convolution takes as one place
 _REGIONS = 6  # of `Besides.hidden`
 _ANGLE = 10.0  # degrees that weigh as much as one unit of a loss, and that a head says as 1
 _LARGEST = 5.0  # intensity
+_RAREST = 1e-3  # rate
 
 
 class WholeFaceLoss:
@@ -33,12 +34,16 @@ class WholeFaceLoss:
     ``occurrence`` is cross-entropy and ``intensity`` squared error, means over AUs; ``sides`` the
     squared error of what the right side has more than the left. ``landmarks`` is the mean distance
     in inter-ocular distances; ``pose`` and ``gaze`` are mean absolute errors, in tens of degrees;
-    ``hidden`` is cross-entropy. ``quality`` learns how near to the truth the network's own
-    probabilities are, on average over the AUs; nothing is pulled towards it in return.
+    ``hidden`` is cross-entropy.
+
+    ``quality`` learns how much of the face the network reads: 1 less its own cross-entropy over
+    that of somebody who sees nothing and knows how often AUs occur (McFadden's R squared, of one
+    face, at least 0). Errors alone would not do: where nothing can be seen, nothing is said, and
+    that is mostly right.
 
     Args:
         aus: label axis.
-        stats: not used.
+        stats: how often AUs occur.
     """
 
     terms = (
@@ -48,7 +53,7 @@ class WholeFaceLoss:
     needs: tuple[str, ...] = ()
 
     def __init__(self, aus: AUSet, stats: LabelStats) -> None:
-        pass
+        self._prior = stats.rate.clamp(_RAREST, 1 - _RAREST).logit()
 
     def __call__(self, out: Output, batch: Batch) -> dict[str, Tensor]:
         """Return the scalar terms; 0 where the batch tells nothing of what a term is about."""
@@ -80,14 +85,21 @@ class WholeFaceLoss:
             terms["hidden"] = _mean_of_known(behind, true.hidden)
         return terms
 
-    @staticmethod
-    def _quality(out: Output, batch: Batch) -> Tensor:
+    def _quality(self, out: Output, batch: Batch) -> Tensor:
         assert out.aux is not None
+
+        def missed(logits: Tensor) -> Tensor:
+            """Cross-entropy of each face, (B,)."""
+            each = functional.binary_cross_entropy_with_logits(
+                logits, batch.labels, reduction="none"
+            )
+            return (each * batch.known).sum(-1)
+
         coded = batch.known.any(-1)
-        right = 1 - (out.logits.detach().float().sigmoid() - batch.labels).abs()
-        share = (right * batch.known).sum(-1) / batch.known.sum(-1).clamp(min=1)
+        blind = missed(self._prior.to(batch.labels).expand_as(batch.labels))
+        read = 1 - missed(out.logits.detach().float()) / torch.where(coded, blind, 1.0)
         each = functional.binary_cross_entropy_with_logits(
-            out.aux["quality"], share, reduction="none"
+            out.aux["quality"], read.clamp(0, 1), reduction="none"
         )
         return each[coded].sum() / coded.sum().clamp(min=1)
 
@@ -103,8 +115,8 @@ class WholeFace(nn.Module):
     """AU occurrence and intensity on either side, 49 landmarks, head pose, gaze and quality.
 
     The intensity of an AU is that of its stronger side: an asymmetry in -1..1 says how much less
-    the other side has of it. ``Output.quality`` is what the network expects of itself: 1 less the
-    mean distance of its probabilities from what is there.
+    the other side has of it. ``Output.quality`` is what the network expects of itself, see the
+    loss: 0 where it sees no more than somebody who does not look.
 
     Args:
         aus: label axis.
@@ -167,8 +179,8 @@ class WholeFace(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
         nn.init.zeros_(self.geometry.bias)
         with torch.no_grad():
-            self.occurrence.bias.copy_(stats.rate.clamp(1e-3, 1 - 1e-3).logit())
-            self.intensity.bias.copy_((stats.rate / 2).clamp(1e-3, 1 - 1e-3).logit())
+            self.occurrence.bias.copy_(stats.rate.clamp(_RAREST, 1 - _RAREST).logit())
+            self.intensity.bias.copy_((stats.rate / 2).clamp(_RAREST, 1 - _RAREST).logit())
 
     def forward(self, images: Tensor) -> Output:
         """Map (B, 3, size, size) normalised faces to an `Output` in float32."""
