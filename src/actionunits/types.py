@@ -39,6 +39,8 @@ class Reading(NamedTuple):
     present: np.ndarray  # (F, A) bool, probability at or over the AU's calibrated threshold
     intensity: np.ndarray | None  # (F, A) 0..5, None where the model does not tell
     embedding: np.ndarray | None = None  # (F, E), None where it was not asked for
+    confidence: np.ndarray | None = None  # (F,) 0..1, None: that of the face search
+    sure: np.ndarray | None = None  # (F,) bool, confident enough; None: all are
 
 
 class LabelStats(NamedTuple):

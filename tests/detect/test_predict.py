@@ -266,3 +266,32 @@ def test_embedding_is_read_on_request(pictures):
         read.predict(pictures, add=["gaze"])
     with pytest.raises(RecipeError, match="gives no embeddings"):
         predictor(detector=Aligned()).predict(pictures, add=["embedding"])
+
+
+class Doubting(Shade):
+    """Reads the more of a face the lighter it is."""
+
+    def forward(self, images):
+        out = super().forward(images)
+        return out._replace(quality=(1 + images.mean((1, 2, 3))) / 2)
+
+
+def test_confidence_is_that_of_the_search_times_what_the_model_reads(pictures):
+    table = predictor(model=Doubting(), detector=Aligned()).predict(pictures)
+    np.testing.assert_allclose(table["confidence"], [1, 0.5, 0], atol=0.01)
+    plain = predictor(detector=Aligned()).predict(pictures)
+    assert plain["confidence"].tolist() == [1, 1, 1]  # the model does not tell
+
+
+def test_readings_of_little_confidence_are_marked_and_kept(pictures, tmp_path):
+    read = predictor(model=Doubting(), detector=Aligned(), min_confidence=0.4)
+    table = read.predict(pictures)
+    assert table["success"].tolist() == [1, 1, 0]
+    assert table.filter(like="_p").notna().all(axis=None)
+    half = predictor(detector=Blinking(), min_confidence=0.8)
+    clip = half.predict(write_video(tmp_path / "clip.mp4", [0, 0.1]))
+    assert clip["success"].tolist() == [0, 0]
+    assert clip["AU12_p"].notna().tolist() == [True, False]
+    for wrong in (-0.1, 1.5, float("nan")):
+        with pytest.raises(UserError, match="min_confidence: expected 0 to 1"):
+            predictor(min_confidence=wrong)

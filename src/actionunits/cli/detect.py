@@ -32,6 +32,9 @@ def detect(
     add: Annotated[
         list[str] | None, typer.Option(help="embedding: what the model makes of a face.")
     ] = None,
+    min_confidence: Annotated[
+        float, typer.Option(help="Rows of less confidence are kept, with success 0.")
+    ] = 0.0,
     device: Annotated[
         str | None, typer.Option(help="cpu, cuda, mps; by default the fastest there is.")
     ] = None,
@@ -48,7 +51,8 @@ def detect(
 
     Columns: frame (from 1), face_id, timestamp (seconds), confidence, success, the box, and for
     each AU its probability (_p), occurrence (_c, 0 or 1) and intensity (_r, 0 to 5). A frame
-    without a face has a row with success 0. `--add embedding` adds the columns e0, e1, ...: the
+    without a face has a row with success 0; one of less than `--min-confidence` keeps what was
+    read and has success 0 too. `--add embedding` adds the columns e0, e1, ...: the
     features that the model's last layer reads, on average over the AUs where each has its own.
 
     Rows are in FILE.part until all are there. A run that was stopped goes on with `--resume`; into
@@ -73,14 +77,14 @@ def detect(
         raise UserError("--resume goes on with a table: it needs --out, and goes without --json")
     faces = "aligned" if aligned else detector
     found = build(faces) if boxes is None else BoxesFile(boxes)
-    predictor = load(model, detector=found, device=device)
+    predictor = load(model, detector=found, device=device, min_confidence=min_confidence)
     size = predictor.embedding_size(add or ())
     problems: list[UserError] = []
     job = Job(
         media.sources(paths, problems.append),
         predictor.aus,
         size,
-        settings(model, boxes or faces, tables.columns(predictor.aus, size)),
+        settings(model, boxes or faces, tables.columns(predictor.aus, size), min_confidence),
         "resume" if resume else "overwrite" if overwrite else "new",
         problems,
     )

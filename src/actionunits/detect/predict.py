@@ -71,6 +71,7 @@ class Predictor:
         video_side: int = 320,
         still_side: int = 1280,
         template: str = templates.CANONICAL,
+        min_confidence: float = 0.0,
     ) -> None:
         """Move the model to its device.
 
@@ -86,11 +87,17 @@ class Predictor:
             template: how the faces are placed that the model was trained on. Detectors find five
                 points, so one of 49 points is approached: the five go where those of its mean face
                 are.
+            min_confidence: readings of less are kept and marked, with success 0. Confidence is that
+                of the face search, times how much of the face the model reads where it tells.
 
         Raises:
             ValueError: not one threshold an AU.
+            UserError: such a confidence there is not.
             DataError: there is no such template.
         """
+        if not 0 <= min_confidence <= 1:
+            raise UserError(f"min_confidence: expected 0 to 1, got {min_confidence:g}")
+        self._min_confidence = min_confidence
         self.aus = aus
         self._thresholds = np.asarray(thresholds, dtype=np.float64)
         if self._thresholds.shape != (len(aus),):
@@ -217,9 +224,10 @@ class Predictor:
 
     def _reading(self, read: Read, faults: Faults) -> Reading:
         """Reading without the faces whose values are not finite."""
-        probability, intensity, embedding = read.values
         finite = [v for v in read.values if v is not None]
-        good = np.logical_and.reduce([np.isfinite(values).all(axis=1) for values in finite])
+        good = np.logical_and.reduce(
+            [np.isfinite(v).all(axis=tuple(range(1, v.ndim))) for v in finite]
+        )
         if not good.all():
             faults.note(
                 read.frame,
@@ -227,9 +235,15 @@ class Predictor:
                 "without others has success 0; check the weights",
             )
         faces = tuple(face for face, kept in zip(read.faces, good, strict=True) if kept)
-        probability, intensity, embedding = read.values.part(good)
+        probability, intensity, embedding, quality = read.values.part(good)
         present = probability >= self._thresholds
-        return Reading(read.frame, faces, probability, present, intensity, embedding)
+        confidence = np.array([face.score for face in faces])
+        if quality is not None:
+            confidence = confidence * quality
+        sure = confidence >= self._min_confidence
+        return Reading(
+            read.frame, faces, probability, present, intensity, embedding, confidence, sure
+        )
 
     def _crops(self, frame: Frame, faces: Sequence[Face]) -> Tensor:
         """(F, 3, size, size) uint8 aligned faces of one frame, cropped as the model wants them."""
@@ -243,6 +257,7 @@ def load(
     *,
     detector: Detector | None = None,
     device: str | torch.device | None = None,
+    min_confidence: float = 0.0,
 ) -> Predictor:
     """Predictor of a checkpoint, at the thresholds that were calibrated for it.
 
@@ -250,10 +265,11 @@ def load(
         name_or_path: name of weights that come with the package, or the folder of a run.
         detector: finds the faces; CenterFace where not given.
         device: of the model; None takes the accelerator where there is one, else the processor.
+        min_confidence: see `Predictor`.
 
     Raises:
         CheckpointError: there is no such checkpoint, or it is damaged.
-        UserError: there is no such device.
+        UserError: there is no such device, or confidence.
     """
     model, card = checkpoint.load(weights.locate(name_or_path))
     return Predictor(
@@ -263,6 +279,7 @@ def load(
         detector=detector,
         device=_device(device),
         template=card.template,
+        min_confidence=min_confidence,
     )
 
 

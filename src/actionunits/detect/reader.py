@@ -31,12 +31,12 @@ class Values(NamedTuple):
     probability: NDArray[np.floating]  # (F, A)
     intensity: NDArray[np.floating] | None  # (F, A)
     embedding: NDArray[np.floating] | None = None  # (F, E)
+    quality: NDArray[np.floating] | None = None  # (F,) 0..1
 
     def part(self, *index: int | slice | None) -> "Values":
         """Return some of the values, each indexed alike."""
-        intensity = None if self.intensity is None else self.intensity[index]
-        embedding = None if self.embedding is None else self.embedding[index]
-        return Values(self.probability[index], intensity, embedding)
+        parts: list[Any] = [None if values is None else values[index] for values in self]
+        return Values(*parts)
 
 
 class Read(NamedTuple):
@@ -119,7 +119,8 @@ class _Feed:
         probability = out.logits.float().sigmoid().cpu().double().numpy()
         intensity = None if out.intensity is None else out.intensity.float().cpu().double().numpy()
         vectors = registry.embedding(out).cpu().double().numpy() if self._embedding else None
-        return Values(probability, intensity, vectors)
+        quality = None if out.quality is None else out.quality.float().cpu().double().numpy()
+        return Values(probability, intensity, vectors, quality)
 
 
 class _FrameReader:
@@ -331,10 +332,6 @@ class _ClipReader:
 def _joined(parts: Sequence[Values], aus: int) -> Values:
     if not parts:
         return Values(np.zeros((0, aus)), None)
-    intensities = [part.intensity for part in parts if part.intensity is not None]
-    embeddings = [part.embedding for part in parts if part.embedding is not None]
-    return Values(
-        np.concatenate([part.probability for part in parts]),
-        np.concatenate(intensities) if intensities else None,
-        np.concatenate(embeddings) if embeddings else None,
-    )
+    kinds: Iterator[tuple[Any, ...]] = zip(*parts, strict=True)
+    joined: list[Any] = [None if kind[0] is None else np.concatenate(kind) for kind in kinds]
+    return Values(*joined)

@@ -29,13 +29,16 @@ class Stopped(NamedTuple):
         return f"at frame {number} ({seconds:.1f} s) of {self.frame.source}"
 
 
-def settings(model: str | Path, faces: str | Path, columns: Sequence[str]) -> Settings:
+def settings(
+    model: str | Path, faces: str | Path, columns: Sequence[str], min_confidence: float = 0.0
+) -> Settings:
     """What the rows of a run depend on, by what it is called in a sentence.
 
     Args:
         model: name of the weights, or folder of a run.
         faces: name of the face detector, or a file of boxes.
         columns: of the table.
+        min_confidence: see `Predictor`.
 
     Raises:
         CheckpointError: there are no such weights.
@@ -46,6 +49,7 @@ def settings(model: str | Path, faces: str | Path, columns: Sequence[str]) -> Se
         "weights": hashlib.sha256(card.encode()).hexdigest(),
         "detector or boxes": str(faces) if boxes is None else hashlib.sha256(boxes).hexdigest(),
         "columns": list(columns),
+        "least confidence": min_confidence,
     }
 
 

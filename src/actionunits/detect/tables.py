@@ -5,7 +5,8 @@ The columns begin like OpenFace 2's: ``frame`` (from 1), ``face_id``, ``timestam
 (``AU12_p``), whether it occurs at the calibrated threshold (``AU12_c``) and its intensity on 0 to 5
 (``AU12_r``, empty if the model does not tell), the numbers of the embedding (``e0``, ``e1``, ...)
 if it was asked for, and last the ``input`` file. A row is a face; a frame without one has a row
-too, with ``success`` 0 and nothing else known.
+too, with ``success`` 0 and nothing else known. ``success`` is 0 too where the confidence is less
+than was asked for; what was read is there all the same.
 
 ``input`` is the path as `actionunits.files.names.escaped` writes it: mostly as it is, always one
 line of Unicode, and nothing that a spreadsheet takes for a formula.
@@ -72,8 +73,7 @@ class Rows:
         values[:, 3:5] = 0
         if count:
             values[:, 1] = [face.track for face in reading.faces]
-            values[:, 3] = [face.score for face in reading.faces]
-            values[:, 4] = 1
+            values[:, 3], values[:, 4] = confidence(reading), reading.sure is None or reading.sure
             values[:, 5:9] = [face.box for face in reading.faces]
             p, c, r, e = np.split(values[:, 9:], self._aus * np.arange(1, 4), axis=1)
             p[:], c[:] = reading.probability, reading.present
@@ -93,6 +93,13 @@ class Rows:
         # the copy brings together the many columns of an embedding, which would be slow apart
         typed = table.astype({**whole, **known}).copy()
         return typed.assign(input=pd.array(self._inputs, dtype="str"))
+
+
+def confidence(reading: Reading) -> NDArray[np.floating]:
+    """How far each face of a reading can be relied on, (F,) 0..1."""
+    if reading.confidence is None:
+        return np.array([face.score for face in reading.faces], np.float64)
+    return reading.confidence
 
 
 def rounded(table: pd.DataFrame) -> pd.DataFrame:
@@ -143,7 +150,7 @@ def bars(reading: Reading, aus: AUSet, face: int) -> Table:
     name = printable(Path(reading.frame.source).name)
     title = (
         f"{name}, face {shown.track}: {width:.0f} x {height:.0f} pixels at {x:.0f}, {y:.0f}, "
-        f"confidence {shown.score:.2f}"
+        f"confidence {confidence(reading)[face]:.2f}"
     )
     table = Table(title=Text(title, "table.title"), title_justify="left")
     table.add_column("AU", justify="right")
