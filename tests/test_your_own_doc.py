@@ -167,3 +167,18 @@ def test_a_broken_package_is_in_nobodys_way_and_named_when_asked_for(
     install(installed, "others", group)
     with pytest.raises(plugins.PluginError, match="broken of the package .* and of broken of"):
         registry.check("wreck", {})
+
+
+def test_a_model_of_a_package_that_cannot_be_built_is_its_packages_fault(
+    au: Au, here: Path, installed: Path
+) -> None:
+    section = "A model of your own"
+    (code,), (recipe,), (toml,) = (blocks(section, kind) for kind in ("python", "yaml", "toml"))
+    (installed / "toymodel.py").write_text(
+        code.replace("super().__init__()", "super().__init__(); raise KeyError('lost')", 1)
+    )
+    (here / "toy.yaml").write_text(recipe)
+    install(installed, "toys", toml)
+    said = au("train", "toy.yaml", "--fold", "1")
+    assert said.code == 2, said.err
+    assert "toymodel of the package toys failed (KeyError: 'lost')" in said.err

@@ -6,6 +6,7 @@ The file may be that of another package, which names it in its entry points ``ac
 import difflib
 import inspect
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import (
     Annotated,
@@ -185,10 +186,12 @@ def create(name: str, aus: AUSet | None, stats: LabelStats | None, **settings: A
 
     Raises:
         RecipeError: there is no such model, or it has no such setting.
+        PluginError: it is of another package, and cannot be built.
     """
     check(name, settings)
     entry = _entry(name)
-    return entry.model(*_first(entry, aus, stats), **settings)
+    with _blamed(name):
+        return entry.model(*_first(entry, aus, stats), **settings)
 
 
 def loss_for(name: str, aus: AUSet | None, stats: LabelStats | None, **settings: Any) -> Loss:
@@ -201,7 +204,8 @@ def loss_for(name: str, aus: AUSet | None, stats: LabelStats | None, **settings:
     entry = _entry(name)
     wanted = _settings(entry.loss)
     chosen = {k: v for k, v in settings.items() if k in wanted}
-    loss: Loss = entry.loss(*_first(entry, aus, stats), **chosen)
+    with _blamed(name):
+        loss: Loss = entry.loss(*_first(entry, aus, stats), **chosen)
     return loss
 
 
@@ -259,6 +263,12 @@ def blank_stats(count: int) -> LabelStats:
 def _first(entry: _Entry, aus: AUSet | None, stats: LabelStats | None) -> tuple[Any, ...]:
     """Positional arguments of a model and its loss."""
     return (aus, stats) if entry.task == "aus" else ()
+
+
+def _blamed(name: str) -> AbstractContextManager[None]:
+    """What goes wrong in a model of another package is its own fault, and said to be."""
+    theirs = name in plugins.names("actionunits.models")
+    return plugins.running("actionunits.models", name) if theirs else nullcontext()
 
 
 def _entry(name: str) -> _Entry:
