@@ -28,12 +28,14 @@ AUS = AUSet.of((4, 12))
 
 
 class Gray(nn.Module):
-    """Logits are the mean of the crop."""
+    """Logits are the mean of the crop, and intensities five times that."""
 
+    tells_intensity = False
     spec = InputSpec(size=8, align=8, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
 
     def forward(self, images: torch.Tensor) -> Output:
-        return Output(images.mean((1, 2, 3))[:, None].expand(-1, 2))
+        logits = images.mean((1, 2, 3))[:, None].expand(-1, 2)
+        return Output(logits, 5 * logits if self.tells_intensity else None)
 
 
 class Whole(Aligned):
@@ -65,8 +67,9 @@ def happens(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Set:
             yield Frame(np.full((8, 8, 3), gray, np.uint8), source, number, number / 30)
 
     def set_(at: tuple[str, int] = ("", 0), error: BaseException | None = None) -> None:
-        def load(*_: object, **__: object) -> Predictor:
-            return Predictor(Gray(), AUS, [0.5, 0.5], detector=Whole(at, error))
+        def load(*_: object, min_confidence: float = 0, **__: object) -> Predictor:
+            found = Whole(at, error)
+            return Predictor(Gray(), AUS, [0.5, 0.5], detector=found, min_confidence=min_confidence)
 
         monkeypatch.setattr(predict, "load", load)
 
@@ -272,3 +275,35 @@ def test_bars_are_of_characters_that_the_terminal_has(encoding: str, mark: str) 
     file.flush()
     shown = file.buffer.getvalue().decode(encoding)
     assert max(line.count(mark) for line in shown.splitlines()) == 20
+
+
+def test_intensities_above_rest(happens: Set, au: Au, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = au("detect", "in/a.mp4", "--neutral", "auto", "--out", "o.csv")
+    assert said.code == 2
+    assert "the model reads no intensities" in said.err
+    monkeypatch.setattr(Gray, "tells_intensity", True)
+    assert au("detect", "in", "--neutral", "auto", "--out", "o.csv").code == 0
+    table = pd.read_csv("o.csv")
+    film = table[table["input"].str.endswith("a.mp4")]
+    rest = min(film["AU12_r"].quantile(0.1, interpolation="lower"), 1.5)
+    expected = (5 * (film["AU12_r"] - rest) / (5 - rest)).clip(lower=0)
+    np.testing.assert_allclose(film["AU12_n"], expected, atol=0.02)
+    assert table[table["input"].str.endswith("d.png")]["AU12_n"].isna().all()
+    assert au("detect", "in", "--out", "o.csv", "--neutral", "in/d.png").code == 0
+    table = pd.read_csv("o.csv").set_index("input")
+    assert table.loc["in/d.png", "AU12_n"] == 0
+    assert table["AU12_n"].notna().all()
+    rows = pd.read_json(io.StringIO(au("detect", "in", "--neutral", "auto", "--json").out))
+    assert rows["AU12_n"].notna().sum() == 90
+    said = au("detect", "in/a.mp4", "--neutral", "nowhere.png", "--out", "p.csv")
+    assert said.code == 2
+    assert "nowhere.png" in said.err
+    before = Path("in/d.png").read_bytes()
+    assert au("detect", "in/a.mp4", "--neutral", "in/d.png", "--overlay", "in/d.png").code == 2
+    assert Path("in/d.png").read_bytes() == before
+
+
+def test_rows_of_little_confidence_are_marked(happens: Set, au: Au) -> None:
+    said = au("detect", "in/d.png", "--min-confidence", "2")
+    assert said.code == 2
+    assert "min_confidence: expected 0 to 1, got 2" in said.err

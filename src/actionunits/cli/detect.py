@@ -32,6 +32,12 @@ def detect(
     add: Annotated[
         list[str] | None, typer.Option(help="embedding: what the model makes of a face.")
     ] = None,
+    neutral: Annotated[
+        str,
+        typer.Option(
+            help="auto, or a picture of the face at rest: adds intensities above rest (_n)."
+        ),
+    ] = "none",
     min_confidence: Annotated[
         float, typer.Option(help="Rows of less confidence are kept, with success 0.")
     ] = 0.0,
@@ -79,16 +85,25 @@ def detect(
     found = build(faces) if boxes is None else BoxesFile(boxes)
     predictor = load(model, detector=found, device=device, min_confidence=min_confidence)
     size = predictor.embedding_size(add or ())
+    rest = predictor.neutral(neutral)
     problems: list[UserError] = []
     job = Job(
         media.sources(paths, problems.append),
         predictor.aus,
         size,
-        settings(model, boxes or faces, tables.columns(predictor.aus, size), min_confidence),
+        settings(
+            model,
+            boxes or faces,
+            tables.columns(predictor.aus, size, rest=rest is not None),
+            min_confidence,
+            rest,
+        ),
         "resume" if resume else "overwrite" if overwrite else "new",
         problems,
+        rest,
     )
     inputs = [weights.locate(model), *([] if boxes is None else [boxes])]
+    inputs += [Path(neutral)] if rest is not None and rest.rest is not None else []
     outs = [] if out is None else [out]
     stopped = _read(predictor, job, outs, overlay, json=json, add=add or (), inputs=inputs)
     if isinstance(found, BoxesFile) and stopped is None:

@@ -10,6 +10,7 @@ from rich.console import Console
 from actionunits import media
 from actionunits.cli.terminal import check
 from actionunits.detect import tables
+from actionunits.detect.neutral import corrected
 from actionunits.detect.outputs import Job
 from actionunits.detect.summary import Summary
 from actionunits.errors import printable
@@ -112,7 +113,8 @@ class Json:
             job: what is read.
             console: standard output.
         """
-        self._rows, self._console = tables.Rows(job.aus, job.embedding), console
+        self._rows = tables.Rows(job.aus, job.embedding, rest=job.neutral is not None)
+        self._job, self._console = job, console
 
     def __enter__(self) -> Self:
         """Do nothing: rows come at the end."""
@@ -124,7 +126,10 @@ class Json:
         Raises:
             OSError: standard output is broken, other than that nobody reads on.
         """
-        self._console.file.write(tables.to_json(self._rows.table()) + "\n")
+        table = self._rows.table()
+        if self._job.neutral is not None:
+            table = corrected(table, self._job.aus, self._job.neutral)
+        self._console.file.write(tables.to_json(table) + "\n")
         self._console.file.flush()
         check(self._console)
 

@@ -16,6 +16,7 @@ from typing import Any, Literal, Protocol, Self
 from actionunits import media
 from actionunits.aus import AUSet
 from actionunits.detect import writers
+from actionunits.detect.neutral import Neutral
 from actionunits.detect.places import destinations, is_folder
 from actionunits.detect.record import Held, Record, Settings, stamp
 from actionunits.errors import UserError
@@ -35,6 +36,7 @@ class Job:
         sources: the inputs, see `media.sources`.
         aus: label axis of the readings.
         embedding: numbers of the embedding, 0 for none.
+        neutral: whose rest intensities are compared with, if they are.
         settings: what the rows depend on beside their source.
         mode: what of a stopped run: refuse to lose it, go on from it, or begin anew.
         problems: of the run so far; those of a source are kept in the record.
@@ -46,6 +48,7 @@ class Job:
     settings: Settings = field(default_factory=dict)
     mode: Mode = "overwrite"
     problems: list[UserError] = field(default_factory=list)
+    neutral: Neutral | None = None
 
 
 class Output(writers.Writer, Protocol):
@@ -165,6 +168,7 @@ class _Table:
             path,
             job.aus,
             job.embedding,
+            neutral=job.neutral,
             start=max((each.end for each in held), default=0),
             ended=self._note,
         )
@@ -205,7 +209,7 @@ class _Tables:
                 raise _seen_once(unfinished)
         self._files = writers.PerInput(
             paths,
-            lambda path: writers.TableFile(path, job.aus, job.embedding),
+            lambda path: writers.TableFile(path, job.aus, job.embedding, neutral=job.neutral),
             job.problems,
             self._note,
         )

@@ -29,6 +29,7 @@ from actionunits.aus import AUSet
 from actionunits.detect import tables
 from actionunits.detect.chunks import Chunk, PathLike, chunks, listed
 from actionunits.detect.faults import Faults, Report
+from actionunits.detect.neutral import Neutral, corrected
 from actionunits.detect.reader import Read, Reader, reader
 from actionunits.errors import UserError, printable
 from actionunits.faces import align, templates
@@ -37,7 +38,7 @@ from actionunits.faces.detections import Detections, Detector
 from actionunits.faces.track import Tracker
 from actionunits.learn import checkpoint
 from actionunits.models import registry
-from actionunits.types import AUModel, Face, Frame, Reading
+from actionunits.types import AUModel, Face, Frame, Output, Reading
 
 _log = logging.getLogger(__name__)
 
@@ -111,12 +112,15 @@ class Predictor:
         self._detector = detector or CenterFace()
         self._sides = {False: video_side, True: still_side}
 
-    def predict(self, *paths: PathLike, add: Sequence[str] = ()) -> pd.DataFrame:
+    def predict(
+        self, *paths: PathLike, add: Sequence[str] = (), neutral: str | Path = "none"
+    ) -> pd.DataFrame:
         """Read all frames of these files into one table.
 
         Args:
             paths: pictures, videos, folders, cameras.
             add: ``embedding`` adds its columns.
+            neutral: ``auto`` or a picture adds intensities above rest, see `neutral`.
 
         Returns:
             A row a face, and one for each frame without a face; see `tables.columns`. Files that
@@ -127,14 +131,60 @@ class Predictor:
                 such thing to add.
         """
         problems: list[UserError] = []
-        rows = tables.Rows(self.aus, self.embedding_size(add))
+        compared = self.neutral(neutral)
+        rows = tables.Rows(self.aus, self.embedding_size(add), rest=compared is not None)
         for reading in self.readings(listed(paths), problems.append, add):
             rows.add(reading)
         if problems and not len(rows):
             raise problems[0]
         for problem in problems:
             _log.warning("%s", printable(str(problem)))
-        return rows.table()
+        table = rows.table()
+        return table if compared is None else corrected(table, self.aus, compared)
+
+    def neutral(self, wanted: str | Path) -> Neutral | None:
+        """Whose rest intensities are to be compared with.
+
+        Args:
+            wanted: ``none``; ``auto``, of each face in its film; or a picture of a face at rest.
+
+        Raises:
+            UserError: there is no face in the picture, or the model reads no intensities.
+        """
+        if str(wanted) == "none":
+            return None
+        if str(wanted) == "auto":
+            self._check_intensity()
+            return Neutral()
+        problems: list[UserError] = []
+        with closing(self.readings([wanted], problems.append)) as readings:
+            for reading in readings:
+                if reading.faces:
+                    self._check_intensity()
+                    assert reading.intensity is not None
+                    return Neutral(reading.intensity[0])
+        if problems:
+            raise problems[0]
+        raise UserError(
+            f"neutral: {wanted}: expected a picture of a face at rest, found no face in it; give "
+            "another, or auto, or none"
+        )
+
+    @torch.inference_mode()
+    def _check_intensity(self) -> None:
+        if self._blank().intensity is None:
+            raise UserError(
+                "neutral: the model reads no intensities, which are what rest is told by; take one "
+                "that does"
+            )
+
+    def _blank(self) -> Output:
+        """What the model says of nothing."""
+        spec = self._spec
+        time = () if spec.clip is None else (1 + 2 * spec.context,)
+        blank = torch.zeros(1, *time, 3, spec.size, spec.size, device=self._device)
+        out: Output = self._model(blank)
+        return out
 
     def readings(
         self,
@@ -177,10 +227,7 @@ class Predictor:
             )
         if "embedding" not in add:
             return 0
-        spec = self._spec
-        time = () if spec.clip is None else (1 + 2 * spec.context,)
-        blank = torch.zeros(1, *time, 3, spec.size, spec.size, device=self._device)
-        return registry.embedding(self._model(blank)).shape[-1]
+        return registry.embedding(self._blank()).shape[-1]
 
     def faces(
         self, paths: Iterable[PathLike] | PathLike, report: Report

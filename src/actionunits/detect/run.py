@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from actionunits import media, weights
 from actionunits.detect.chunks import blocks
+from actionunits.detect.neutral import Neutral
 from actionunits.detect.outputs import Outputs
 from actionunits.detect.predict import Predictor
 from actionunits.detect.record import Settings
@@ -30,7 +31,11 @@ class Stopped(NamedTuple):
 
 
 def settings(
-    model: str | Path, faces: str | Path, columns: Sequence[str], min_confidence: float = 0.0
+    model: str | Path,
+    faces: str | Path,
+    columns: Sequence[str],
+    min_confidence: float = 0.0,
+    neutral: Neutral | None = None,
 ) -> Settings:
     """What the rows of a run depend on, by what it is called in a sentence.
 
@@ -39,6 +44,7 @@ def settings(
         faces: name of the face detector, or a file of boxes.
         columns: of the table.
         min_confidence: see `Predictor`.
+        neutral: whose rest intensities are compared with, if they are.
 
     Raises:
         CheckpointError: there are no such weights.
@@ -50,6 +56,7 @@ def settings(
         "detector or boxes": str(faces) if boxes is None else hashlib.sha256(boxes).hexdigest(),
         "columns": list(columns),
         "least confidence": min_confidence,
+        "rest": None if neutral is None or neutral.rest is None else neutral.rest.tolist(),
     }
 
 

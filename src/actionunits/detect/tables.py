@@ -3,7 +3,8 @@
 The columns begin like OpenFace 2's: ``frame`` (from 1), ``face_id``, ``timestamp`` (seconds),
 ``confidence`` and ``success`` (0 or 1). Then come the box in pixels, for each AU its probability
 (``AU12_p``), whether it occurs at the calibrated threshold (``AU12_c``) and its intensity on 0 to 5
-(``AU12_r``, empty if the model does not tell), the numbers of the embedding (``e0``, ``e1``, ...)
+(``AU12_r``, empty if the model does not tell), that above the person's rest if it was asked for
+(``AU12_n``, see `actionunits.detect.neutral`), the numbers of the embedding (``e0``, ``e1``, ...)
 if it was asked for, and last the ``input`` file. A row is a face; a frame without one has a row
 too, with ``success`` 0 and nothing else known. ``success`` is 0 too where the confidence is less
 than was asked for; what was read is there all the same.
@@ -32,32 +33,34 @@ from actionunits.types import Reading
 _FIRST = ["frame", "face_id", "timestamp", "confidence", "success"]
 _BOX = ["face_x", "face_y", "face_w", "face_h"]
 _EMBEDDED = re.compile(r"e\d+")
-_DECIMALS = {"timestamp": 6, "confidence": 4, **dict.fromkeys(_BOX, 2), "_p": 4, "_r": 3}
+_DECIMALS = {"timestamp": 6, "confidence": 4, **dict.fromkeys(_BOX, 2), "_p": 4, "_r": 3, "_n": 3}
 
 
-def columns(aus: AUSet, embedding: int = 0) -> list[str]:
-    """Names of the columns in order, with so many of the embedding.
+def columns(aus: AUSet, embedding: int = 0, *, rest: bool = False) -> list[str]:
+    """Names of the columns in order, with so many of the embedding, and those above `rest`.
 
     >>> from actionunits.aus import AUSet
     >>> columns(AUSet.of([12]))[-4:]
     ['AU12_p', 'AU12_c', 'AU12_r', 'input']
     """
-    read = [f"{column}_{kind}" for kind in "pcr" for column in aus.columns()]
+    kinds = "pcrn" if rest else "pcr"
+    read = [f"{column}_{kind}" for kind in kinds for column in aus.columns()]
     return [*_FIRST, *_BOX, *read, *(f"e{i}" for i in range(embedding)), "input"]
 
 
 class Rows:
     """Rows of readings, without their pictures."""
 
-    def __init__(self, aus: AUSet, embedding: int = 0) -> None:
+    def __init__(self, aus: AUSet, embedding: int = 0, *, rest: bool = False) -> None:
         """Start without rows.
 
         Args:
             aus: label axis of the readings.
             embedding: numbers of the embedding, 0 for none.
+            rest: with columns for intensities above rest, empty as yet.
         """
-        self._columns = columns(aus, embedding)
-        self._aus = len(aus)
+        self._columns = columns(aus, embedding, rest=rest)
+        self._aus, self._kinds = len(aus), 4 if rest else 3
         self._values: list[NDArray[np.float64]] = []
         self._inputs: list[str] = []
 
@@ -75,7 +78,8 @@ class Rows:
             values[:, 1] = [face.track for face in reading.faces]
             values[:, 3], values[:, 4] = confidence(reading), reading.sure is None or reading.sure
             values[:, 5:9] = [face.box for face in reading.faces]
-            p, c, r, e = np.split(values[:, 9:], self._aus * np.arange(1, 4), axis=1)
+            ends = self._aus * np.arange(1, self._kinds + 1)
+            p, c, r, *_, e = np.split(values[:, 9:], ends, axis=1)
             p[:], c[:] = reading.probability, reading.present
             if reading.intensity is not None:
                 r[:] = reading.intensity

@@ -8,6 +8,7 @@ digits as that will.
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any, NamedTuple, Protocol, Self
@@ -19,6 +20,7 @@ import pyarrow.parquet as pq
 
 from actionunits.aus import AUSet
 from actionunits.detect.faults import reason
+from actionunits.detect.neutral import Neutral, fill
 from actionunits.detect.tables import Rows, rounded
 from actionunits.errors import UserError
 from actionunits.files import atomic, writing
@@ -141,6 +143,7 @@ class TableFile:
         aus: AUSet,
         embedding: int = 0,
         *,
+        neutral: Neutral | None = None,
         start: int = 0,
         ended: Callable[[Sequence[str], int], None] | None = None,
     ) -> None:
@@ -150,13 +153,15 @@ class TableFile:
             path: the file; its suffix is the format.
             aus: label axis of the readings.
             embedding: numbers of the embedding, 0 for none.
+            neutral: whose rest to compare with, at the end, if it is wanted.
             start: bytes of the part that is there to go on from.
             ended: is told of sources whose rows are all on the disk, and of the bytes up to there.
         """
-        self._path, self._columns = path, (aus, embedding)
+        self._path, self._aus, self._neutral = path, aus, neutral
+        self._new_rows = partial(Rows, aus, embedding, rest=neutral is not None)
         self._format = FORMATS[path.suffix.lower()]
         self._part, self._start, self._ended = part(path), start, ended
-        self._rows, self._whole = Rows(*self._columns), 0  # so many rows are of sources that ended
+        self._rows, self._whole = self._new_rows(), 0  # so many rows are of sources that ended
         self._sources: list[str] = []  # not told of yet; the last one goes on
         self._flushed = monotonic()
 
@@ -181,6 +186,8 @@ class TableFile:
             finally:
                 self._close()
             with writing(self._path):
+                if self._neutral is not None:
+                    fill(self._part, self._aus, self._neutral)
                 self._format.publish(self._part, self._path, self._rows.table())
             return
         with suppress(OSError, UserError):  # the disk may be full: the first error says so
@@ -201,7 +208,7 @@ class TableFile:
 
     def _flush(self, ended: list[str]) -> None:
         """Write all rows; tell of these sources as soon as theirs are on the disk."""
-        rows, self._rows = self._rows, Rows(*self._columns)
+        rows, self._rows = self._rows, self._new_rows()
         whole, self._whole = self._whole, 0
         self._sources = self._sources[len(ended) :]
         self._flushed = monotonic()
