@@ -56,6 +56,15 @@ EXPRESSIONS: Mapping[str, Expression] = {
             23: (0.35, 1.4, 4.2),
         },
     ),
+    # In BP4D most smiles are coded AU10 too; on photographs few are.
+    "plain smile": Expression(
+        {
+            12: (1.0, 1.4, 5.0), 6: (0.55, 1.2, 4.5), 7: (0.30, 1.2, 3.2), 25: (0.65, 1.2, 4.5),
+            26: (0.15, 1.2, 3.5), 14: (0.15, 1.0, 3.2), 10: (0.08, 1.4, 3.4),
+        },
+        hold=(0.6, 3.0),
+        one_sided=0.08,
+    ),
     "surprise": Expression(
         {
             1: (0.95, 1.6, 5.0), 2: (0.95, 1.6, 5.0), 5: (0.75, 1.4, 5.0), 25: (0.65, 1.4, 4.5),
@@ -222,15 +231,16 @@ TASKS: tuple[Task, ...] = (
 PEOPLE: tuple[Task, ...] = (
     Task("rest", {"rest": 2, "trace": 1}, (0.0, 1.0), 0.0, 0.10, 0.0, 0.4),
     Task("eyes down", {"rest": 2, "trace": 1}, (0.0, 1.0), 0.0, 0.60, 0.0, 0.4),
-    Task("talk", {"rest": 3, "trace": 1, "brow raise": 1, "smile": 0.6, "frown": 0.6},
+    Task("talk", {"rest": 3, "trace": 1, "brow raise": 1, "plain smile": 0.6, "frown": 0.6},
          (0.0, 1.5), 0.97, 0.12, 0.0, 0.4),
-    Task("speech", {"rest": 1, "brow raise": 2, "frown": 2, "smile": 1, "open anger": 0.6,
+    Task("speech", {"rest": 1, "brow raise": 2, "frown": 2, "plain smile": 1, "open anger": 0.6,
                     "surprise": 0.6, "sadness": 0.6, "squint": 0.5, "glare": 0.4},
          (-0.5, 1.0), 0.95, 0.08, 0.3, 0.4),
     Task("brows", {"brow raise": 5, "surprise": 2.5, "fear": 1.5, "sadness": 2, "frown": 1.5,
                    "stare": 0.8, "yawn": 0.3}, (-0.9, 0.6), 0.50, 0.08, 0.3, 0.4),
-    Task("joy", {"smile": 3, "laugh": 3, "controlled smile": 1.5, "dimple": 1, "cheeks": 0.5,
-                 "glare": 1, "kiss": 0.3}, (-0.9, 0.6), 0.20, 0.08, 0.5, 0.4),
+    Task("joy", {"plain smile": 5, "smile": 0.5, "laugh": 0.8, "controlled smile": 1.2,
+                 "dimple": 1, "cheeks": 0.5, "glare": 1, "kiss": 0.3},
+         (-0.9, 0.6), 0.20, 0.08, 0.5, 0.4),
     Task("strain", {"anger": 2, "open anger": 1, "shout": 2, "disgust": 2, "pain": 2, "glare": 1.5,
                     "squint": 0.8, "yawn": 0.6, "sneer": 1, "eyes shut": 0.6},
          (-0.9, 0.6), 0.25, 0.08, 0.5, 0.4),

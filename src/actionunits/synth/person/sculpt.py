@@ -227,7 +227,8 @@ CORRECTIVES: tuple[Corrective, ...] = (
         (12, 25),
         (
             Bump(0.30, 6.63, 0.12, 0.09, 0.015, 0.02, -0.015),
-            Bump(0.0, 6.68, 0.26, 0.10, 0.0, 0.045, -0.008, "upper lip"),
+            # a broad smile bares the upper teeth, without AU10
+            Bump(0.0, 6.68, 0.28, 0.10, 0.0, 0.12, -0.014, "upper lip"),
             Bump(0.0, 6.56, 0.22, 0.12, 0.0, -0.012, -0.006, "lower lip"),
         ),
     ),
