@@ -18,6 +18,7 @@ from watched import Ran
 FRAMES = 16  # of a video
 TOGETHER = 6  # broken files of a run
 _DELAY = 4  # frames that a decoder may hold back at damage
+_TS_PACKET = 188  # bytes
 _UNTOLD = {".wmv": 3, ".ts": 1}
 """Frames that a container may lack without a sign: Windows Media numbers none, and in a transport
 stream one bit makes two frames one. The times of the others are right."""
@@ -66,6 +67,8 @@ def _trial(rng: Random, folder: Path, originals: Sequence[Original], stem: str) 
         is_lost = left < 0.9 * len(original.data) and original.frames == 1
         # An animation does not say how many pictures it has: changed bytes can end it early.
         is_told = original.suffix not in _ANIMATED or left < len(original.data)
+        # A transport stream has no end of its own: broken off between two packets it is one.
+        is_told &= original.suffix != ".ts" or left == len(original.data) or left % _TS_PACKET > 0
         judge = functools.partial(
             _judge,
             name=name,
