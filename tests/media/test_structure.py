@@ -42,6 +42,8 @@ def test_whole_chains_are_whole(whole: Path, tmp_path: Path) -> None:
     assert not is_torn(str(whole), kind(whole))
     assert not is_torn(str(whole), "avi")  # which is none
     assert collect(whole)[1] is None
+    (tmp_path / "disc.dat").write_bytes(b"RIFF" + bytes(range(256)))
+    assert not is_torn(str(tmp_path / "disc.dat"), "mpeg")
     (tmp_path / "empty").touch()
     assert not is_torn(str(tmp_path / "empty"), kind(whole))
 

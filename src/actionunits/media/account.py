@@ -46,6 +46,7 @@ class Account:
     def __init__(self, name: str, video: Opened) -> None:
         self._video = video
         self._container, self._stream, said = video
+        self._sound = next(iter(self._container.streams.audio), None)
         self._name, self._format = name, self._container.format.name
         self._listed = len(self._stream.index_entries)
         self._is_cut = _is_cut(name, self._format)
@@ -64,7 +65,11 @@ class Account:
         """A packet of any stream came."""
         time = packet.pts if packet.pts is not None else packet.dts
         is_picture = packet.stream.index == self._stream.index
-        if packet.dts is not None and packet.time_base and (is_picture or self._is_sound(packet)):
+        if (
+            packet.dts is not None
+            and packet.time_base
+            and (is_picture or packet.stream is self._sound)
+        ):
             self._gaps[is_picture].step(float(packet.dts * packet.time_base))
         if time is not None and packet.time_base:
             end = float((time + (packet.duration or 0)) * packet.time_base)
@@ -134,10 +139,6 @@ class Account:
             or self._is_astray()
             or self._ends_early()
         )
-
-    def _is_sound(self, packet: "Packet[Any]") -> bool:
-        """Whether a packet is of the first stream of sound."""
-        return packet.stream is next(iter(self._container.streams.audio), None)
 
     def _leaves_out(self) -> bool:
         """Whether pictures and sound skip the same time, which no device does by itself."""

@@ -24,7 +24,7 @@ _OF_SEGMENT = _ANYWHERE | {
     *(0x1C53BB6B, 0x1941A469, 0x1043A770, 0x1254C367),  # cues, attachments, chapters, tags
 }
 _NUMBERS = {0xE7, 0xA7, 0xAB}  # time, place and size of the one before, of a cluster
-_OF_CLUSTER = _ANYWHERE | _NUMBERS | {_SIMPLE_BLOCK, _GROUP, _ENCRYPTED}
+_OF_CLUSTER = _ANYWHERE | _NUMBERS | {_SIMPLE_BLOCK, _GROUP, _ENCRYPTED, 0x5854}
 _LONGEST = 8  # bytes of a number
 _OF_GROUP = _ANYWHERE | {
     *(_BLOCK, 0xFB, 0x9B, 0xA4, 0xA2),  # and references, duration, state of the codec, virtual,
@@ -33,6 +33,7 @@ _OF_GROUP = _ANYWHERE | {
 
 _PACK, _END = 0xBA, 0xB9  # of a program stream
 _LEAST_STREAM = 0xBB
+_VIDEO_CD = b"RIFF"
 
 _CODESTREAM, _TILE_PART, _END_OF_CODESTREAM = b"\xff\x4f", b"\xff\x90", b"\xff\xd9"
 
@@ -178,6 +179,8 @@ def _integer(data: Bytes, place: int, *, keep_mark: bool) -> tuple[int, int]:
 
 def _is_whole_program_stream(data: Bytes) -> bool:
     """ISO/IEC 11172-1 and 13818-1, section 2.5.3: packs of packets that say how long they are."""
+    if data[:4] == _VIDEO_CD:  # whose sectors have marks of their own in between
+        return True
     place = 0
     while place + 4 <= len(data):
         if data[place : place + 3] != b"\0\0\1":
