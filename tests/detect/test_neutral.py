@@ -144,3 +144,40 @@ def test_files_hold_what_memory_does_however_they_are_cut(
     )
     np.testing.assert_array_equal(found["input"], expected["input"])
     assert not [*tmp_path.glob("*.part*")]
+
+
+def above_rest(track: np.ndarray) -> np.ndarray:
+    smile = np.stack([np.zeros_like(track), track], 1)
+    table = corrected(rows(film("a.mp4", smile)), AUS, Neutral())
+    return table["AU12_n"].to_numpy()
+
+
+@given(st.integers(12, 40), st.integers(2, 20), st.floats(1.0, 5.0))
+@settings(max_examples=40, deadline=None)
+def test_no_onset_and_no_offset_moves(onset: int, length: int, peak: float) -> None:
+    track = np.zeros(80)
+    track[onset : onset + length] = peak
+    found = above_rest(track)
+    assert np.flatnonzero(found > 0.5).tolist() == list(range(onset, onset + length))
+
+
+def test_single_frames_are_taken_out_and_gaps_are_not_bridged() -> None:
+    track = np.zeros(40)
+    track[20] = 4
+    assert above_rest(track).max() == 0
+    readings = film("a.mp4", np.stack([np.zeros(20), np.linspace(0, 3, 20)], 1))
+    cut = [r._replace(frame=r.frame._replace(number=2 * r.frame.number)) for r in readings]
+    table = corrected(rows(cut), AUS, Neutral())
+    np.testing.assert_allclose(
+        table["AU12_n"], above(table["AU12_r"].to_numpy(), np.array(0.16)), atol=0.02
+    )
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_table_without_rows_stays_one(tmp_path: Path, suffix: str) -> None:
+    with outputs.table(tmp_path / f"o{suffix}", Job(["a.mp4"], AUS, neutral=Neutral())):
+        pass
+    read = pd.read_csv if suffix == ".csv" else pd.read_parquet
+    found = read(tmp_path / f"o{suffix}")
+    assert list(found.columns) == tables.columns(AUS, rest=True)
+    assert len(found) == len(corrected(rows([]), AUS, Neutral())) == 0

@@ -4,6 +4,9 @@ Networks read single pictures, so that low brows at rest are read as some AU4, w
 The rest of a face is taken from a picture of it, or from the film itself: per AU the intensity that
 one frame in ten does not exceed. Some people smile all through a film. So what a film says of rest
 is believed up to `MOST` only, the end of level A: what is more is an expression that never ended.
+
+What is above rest is smoothed by the median of three frames. That takes single frames out and moves
+no onset: a step stays where it is.
 """
 
 import os
@@ -99,7 +102,7 @@ def corrected(table: pd.DataFrame, aus: AUSet, neutral: Neutral) -> pd.DataFrame
         neutral: whose rest.
     """
     rests = dict(_rests(iter([table]), aus)) if neutral.rest is None else {}
-    return _filled(table, aus, neutral, rests)
+    return _smoothed(_filled(table, aus, neutral, rests), aus)
 
 
 def fill(part: Path, aus: AUSet, neutral: Neutral) -> None:
@@ -116,12 +119,48 @@ def fill(part: Path, aus: AUSet, neutral: Neutral) -> None:
     rests = dict(_rests(_chunks(part), aus)) if neutral.rest is None else {}
     with atomic(part) as temporary, temporary.open("wb") as file:
         header = True
-        for chunk in _chunks(part):
-            filled = _filled(chunk, aus, neutral, rests)
-            file.write(filled.to_csv(index=False, header=header, lineterminator="\n").encode())
+        for rows in _with_neighbours(_filled(c, aus, neutral, rests) for c in _chunks(part)):
+            known = rows.known.iloc[rows.wanted]
+            done = _smoothed(rows.known, aus).iloc[rows.wanted] if len(known) else known
+            file.write(done.to_csv(index=False, header=header, lineterminator="\n").encode())
             header = False
         file.flush()
         os.fsync(file.fileno())
+
+
+class _Part(NamedTuple):
+    """Rows that follow each other, and which of them have all their neighbours among them."""
+
+    known: pd.DataFrame
+    wanted: slice
+
+
+def _with_neighbours(chunks: Iterator[pd.DataFrame]) -> Iterator[_Part]:
+    """Chunks with the frame before each and without their last frame, which the next one has."""
+    held, told = pd.DataFrame(), 0  # rows, of which so many have been handed out
+    for chunk in chunks:
+        known = pd.concat([held, chunk], ignore_index=True)
+        frames = (known[["input", "frame"]] != known[["input", "frame"]].shift()).any(axis=1)
+        starts = [0, 0, *np.flatnonzero(frames)]
+        yield _Part(known, slice(told, starts[-1]))
+        held, told = known.iloc[starts[-2] :], starts[-1] - starts[-2]
+    yield _Part(held.reset_index(drop=True), slice(told, None))
+
+
+def _smoothed(table: pd.DataFrame, aus: AUSet) -> pd.DataFrame:
+    """Median of each face's frame, the one before and the one after, where there are such."""
+    names = [f"{column}_n" for column in aus.columns()]
+    numbers = table[["input", "face_id"]].assign(frame=pd.to_numeric(table["frame"]))
+    of_faces = table[names].groupby([table["input"], table["face_id"]], dropna=False)
+    frames = numbers.groupby(["input", "face_id"], dropna=False)["frame"]
+    around = [table[names].to_numpy(np.float64)]
+    for step in (1, -1):
+        beside = of_faces.shift(step).to_numpy(np.float64)
+        is_next = (numbers["frame"] - frames.shift(step)).to_numpy() == step
+        usable = is_next[:, None] & ~np.isnan(beside)
+        around.append(np.where(usable, beside, around[0]))
+    values = np.median(around, axis=0)
+    return table.assign(**dict(zip(names, values.T, strict=True)))
 
 
 def _chunks(part: Path) -> Iterator[pd.DataFrame]:
