@@ -73,6 +73,61 @@ def _theirs(value: float | None) -> str:
     return "" if value is None else f" [{value:g}]"
 
 
+def calibrate(
+    model: Annotated[str, typer.Argument(help="`default`, or the folder of a run.")],
+    pictures: Annotated[
+        list[Path], typer.Argument(help="Pictures of faces at rest, or folders of them.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for the weights with the new thresholds.")],
+    alarms: Annotated[
+        float, typer.Option(help="Largest share of the faces on which an AU may be said.")
+    ] = 0.05,
+) -> None:
+    """Raise thresholds until AUs are seldom said of faces at rest: those of your own camera, say.
+
+    The weights stay the same. What it costs in AUs that are missed only labelled faces tell: `au
+    evaluate` the new folder beside the old one.
+    """
+    from rich import box
+    from rich.table import Table
+
+    from actionunits import weights
+    from actionunits.cli.outputs import check_folder
+    from actionunits.cli.terminal import terminal
+    from actionunits.detect.predict import load
+    from actionunits.detect.quiet import quieted
+    from actionunits.errors import UserError, counted, printable
+    from actionunits.learn import checkpoint
+
+    source = weights.locate(model)
+    for read in (source, *pictures):
+        check_folder(out, Path(read))
+    problems: list[UserError] = []
+    found = quieted(load(model), pictures, alarms, problems.append)
+    network, card = checkpoint.load(source)
+    said = f"thresholds raised until an AU is said on at most {alarms:.1%} of "
+    said += f"{counted(found.faces, 'face')} at rest"
+    changed = card.model_copy(
+        update={
+            "thresholds": tuple(found.thresholds.tolist()),
+            "notes": f"{card.notes}; {said}".removeprefix("; "),
+        }
+    )
+    checkpoint.save(network, changed, out, card.dtype)
+    table = Table(box=box.SIMPLE_HEAD, caption=said, show_edge=False)
+    for heading in ("AU", "threshold", "now", "said of", "now"):
+        table.add_column(heading, justify="left" if heading == "AU" else "right")
+    shares = zip(card.thresholds, *found[:3], strict=True)
+    for au, (old, new, before, after) in zip(card.au_set(), shares, strict=True):
+        name = f"{au.number:2d} {au.name}"
+        table.add_row(name, f"{old:.2f}", f"{new:.2f}", f"{before:.1%}", f"{after:.1%}")
+    terminal().print(table)
+    terminal(error=True).print(f"written: {printable(str(out))}", soft_wrap=True)
+    if problems:
+        count = len(problems)
+        raise ExceptionGroup(f"pictures that could not be read: {count}", problems)
+
+
 def export(
     checkpoint: Annotated[str, typer.Argument(help="Folder of a run or checkpoint, or `default`.")],
     out: Annotated[Path, typer.Option(help="The ONNX file to write.")] = Path("model.onnx"),

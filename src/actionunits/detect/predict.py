@@ -59,6 +59,7 @@ class Predictor:
 
     Attributes:
         aus: the label axis of what it reads.
+        thresholds: (A,) probability from which on an AU counts as present.
     """
 
     def __init__(
@@ -100,10 +101,10 @@ class Predictor:
             raise UserError(f"min_confidence: expected 0 to 1, got {min_confidence:g}")
         self._min_confidence = min_confidence
         self.aus = aus
-        self._thresholds = np.asarray(thresholds, dtype=np.float64)
-        if self._thresholds.shape != (len(aus),):
+        self.thresholds = np.asarray(thresholds, dtype=np.float64)
+        if self.thresholds.shape != (len(aus),):
             raise ValueError(
-                f"expected {len(aus)} thresholds, one an AU; got shape {self._thresholds.shape}"
+                f"expected {len(aus)} thresholds, one an AU; got shape {self.thresholds.shape}"
             )
         self._device = torch.device(device)
         self._model = model.eval().to(self._device).to(memory_format=torch.channels_last)
@@ -283,7 +284,7 @@ class Predictor:
             )
         faces = tuple(face for face, kept in zip(read.faces, good, strict=True) if kept)
         probability, intensity, embedding, quality = read.values.part(good)
-        present = probability >= self._thresholds
+        present = probability >= self.thresholds
         confidence = np.array([face.score for face in faces])
         if quality is not None:
             confidence = confidence * quality

@@ -1,0 +1,58 @@
+"""Thresholds at which faces that do nothing are seldom said to act."""
+
+import math
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from actionunits.detect.chunks import PathLike
+from actionunits.detect.faults import Report
+from actionunits.detect.predict import Predictor
+from actionunits.errors import DataError, UserError, counted
+
+
+class Quieted(NamedTuple):
+    """What `quieted` found."""
+
+    thresholds: NDArray[np.floating]  # (A,) none lower than before
+    before: NDArray[np.floating]  # (A,) share of the faces on which the AU was said before
+    after: NDArray[np.floating]  # (A,) and is now
+    faces: int
+
+
+def quieted(
+    predictor: Predictor, paths: Iterable[PathLike] | PathLike, alarms: float, report: Report
+) -> Quieted:
+    """Raise thresholds until an AU is said on few faces that do not show it.
+
+    A threshold that is high enough stays. What the others cost in AUs that are missed only labelled
+    faces tell: score the new weights on some.
+
+    Args:
+        predictor: reads the faces.
+        paths: pictures of faces at rest; of each the largest face counts.
+        alarms: largest share of them, 0 to below 1, on which an AU may be said.
+        report: is told of pictures that cannot be read.
+
+    Raises:
+        UserError: such a share there is not.
+        DataError: the faces are too few to tell such a share.
+    """
+    if not 0 <= alarms < 1:
+        raise UserError(f"alarms: expected a share of 0 to below 1, got {alarms:g}")
+    read = [r.probability[0] for r in predictor.readings(paths, report) if r.faces]
+    least = math.ceil(1 / alarms) if alarms else 1
+    if len(read) < least:
+        raise DataError(
+            f"{counted(len(read), 'face')} found: expected {least} or more, of which a share of "
+            f"{alarms:g} is one; give more pictures of faces at rest"
+        )
+    probability = np.sort(np.array(read), axis=0)[::-1]  # (N, A), falling
+    allowed = math.floor(alarms * len(read))
+    just_over = np.nextafter(probability[allowed], 2).clip(max=1)
+    before = (probability >= predictor.thresholds).mean(0)
+    thresholds = np.where(before > alarms, just_over, predictor.thresholds)
+    after = (probability >= thresholds).mean(0)
+    return Quieted(thresholds, before, after, len(read))
