@@ -6,7 +6,7 @@ import av
 import numpy as np
 import pytest
 
-from actionunits.media.structure import is_torn
+from actionunits.media.structure import MP4, is_torn
 from clips import collect
 from media.test_missing import write
 
@@ -100,3 +100,23 @@ def test_the_same_time_left_out_of_pictures_and_sound_is_missed(tmp_path: Path) 
     seen, error = collect(path)
     assert len(seen) < 72
     assert "is damaged or breaks off" in str(error)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mov"])
+@pytest.mark.parametrize("name", [b"ctts", b"stts"])
+def test_times_of_other_samples_than_there_are_are_damage(
+    tmp_path: Path, suffix: str, name: bytes
+) -> None:
+    path = write(tmp_path / f"clip.{suffix}", "libx264", sound="aac")
+    assert not is_torn(str(path), MP4)
+    data = bytearray(path.read_bytes())
+    first = data.index(name) + 12  # version, flags, number of runs; then how long the first one is
+    data[first + 3] ^= 8
+    path.write_bytes(data)
+    assert is_torn(str(path), MP4)
+    assert "is damaged or breaks off" in str(collect(path)[1])
+
+
+def test_mp4_in_fragments_has_no_such_lists(tmp_path: Path) -> None:
+    options = {"movflags": "frag_keyframe+empty_moov"}
+    assert not is_torn(str(write(tmp_path / "live.mp4", "libx264", **options)), MP4)

@@ -16,9 +16,9 @@ import av
 from av.packet import Packet
 
 from actionunits.media import structure, transport
-from actionunits.media.numbers import MP4
 from actionunits.media.opening import Line, Opened
 from actionunits.media.sources import is_camera
+from actionunits.media.structure import MP4
 
 _AT_LEAST = 0.5  # seconds, by which containers are wrong about their length
 _STEPS = 3  # so many, if longer

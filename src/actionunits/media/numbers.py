@@ -9,9 +9,8 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from actionunits.media.opening import Opened
+from actionunits.media.structure import MP4
 
-MP4 = "mov,mp4,m4a,3gp,3g2,mj2"
-"""FFmpeg's name for it and its like."""
 _PLAIN = {
     *("av1", "dvvideo", "ffv1", "flv1", "h264", "hevc", "huffyuv", "libdav1d", "mjpeg", "png"),
     *("prores", "rv10", "rv20", "rv30", "rv40", "vp9", "wmv1", "wmv2"),

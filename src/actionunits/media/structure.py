@@ -3,12 +3,18 @@
 Flash video, Matroska and MPEG program streams are chains, each part of which says how long it is.
 Where bytes are missing, or a length or a mark has changed, the chain does not go on; what lies
 between is lost without a word, as a demuxer looks for the next part that it can read. JPEG 2000 is
-one too, and is decoded however little of it there is.
+one too, and is decoded however little of it there is. MP4 is none, but has lists of its samples,
+which must agree.
 """
 
 import mmap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+import numpy as np
+
+MP4 = "mov,mp4,m4a,3gp,3g2,mj2"
+"""FFmpeg's name for it and its like."""
 
 Bytes = mmap.mmap | bytes
 
@@ -30,6 +36,9 @@ _OF_GROUP = _ANYWHERE | {
     *(_BLOCK, 0xFB, 0x9B, 0xA4, 0xA2),  # and references, duration, state of the codec, virtual,
     *(0x75A1, 0x75A2, 0xFA, 0xFD, 0x8E, 0xC8),  # additions, padding, priority, slices, frames
 }
+
+_HOLDING = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl"})
+_OF_SAMPLES = frozenset({b"stsz", b"stts", b"ctts"})
 
 _PACK, _END = 0xBA, 0xB9  # of a program stream
 _LEAST_STREAM = 0xBB
@@ -245,9 +254,51 @@ def _is_whole_codestream(data: Bytes, place: int, end: int) -> bool:
     return data[end - 2 : end] == _END_OF_CODESTREAM and place <= end - 2
 
 
+def _is_whole_mp4(data: Bytes) -> bool:
+    """ISO/IEC 14496-12, section 8.6: every list of a track's times is of as many samples as it has.
+
+    Frames whose times are wrong may be taken for such as are not to be shown.
+    """
+    for lists in _sample_lists(data, 0, len(data)):
+        counts = {name: _samples(name, body) for name, body in lists.items()}
+        if len(set(counts.values())) > 1:
+            return False
+    return True
+
+
+def _sample_lists(data: Bytes, place: int, end: int) -> Iterator[dict[bytes, bytes]]:
+    """Of each track the boxes that say something of every sample."""
+    found: dict[bytes, bytes] = {}
+    while place + 8 <= end:
+        size, kind = int.from_bytes(data[place : place + 4]), data[place + 4 : place + 8]
+        head = 16 if size == 1 else 8
+        if size == 1:
+            size = int.from_bytes(data[place + 8 : place + 16])
+        stop = place + size if size else end
+        if stop > end or stop < place + head:
+            return  # which the lists themselves tell
+        if kind in _HOLDING:
+            yield from _sample_lists(data, place + head, stop)
+        elif kind in _OF_SAMPLES:
+            found[kind] = data[place + head : stop]
+        place = stop
+    if b"stsz" in found:
+        yield found
+
+
+def _samples(kind: bytes, body: bytes) -> int:
+    """Samples that a list is of: ``stsz`` says so, the others count runs of them."""
+    if kind == b"stsz":
+        return int.from_bytes(body[8:12])
+    runs = min(int.from_bytes(body[4:8]), (len(body) - 8) // 8)
+    counts = np.frombuffer(body, ">u4", 2 * max(runs, 0), offset=8) if runs > 0 else np.zeros(0)
+    return int(counts[::2].sum(dtype=np.int64))
+
+
 _CHAINS: dict[str, Callable[[Bytes], bool]] = {
     "flv": _is_whole_flv,
     "matroska,webm": _is_whole_matroska,
     "mpeg": _is_whole_program_stream,
+    MP4: _is_whole_mp4,
     "JPEG2000": _is_whole_jpeg_2000,
 }
