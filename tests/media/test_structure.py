@@ -120,3 +120,17 @@ def test_times_of_other_samples_than_there_are_are_damage(
 def test_mp4_in_fragments_has_no_such_lists(tmp_path: Path) -> None:
     options = {"movflags": "frag_keyframe+empty_moov"}
     assert not is_torn(str(write(tmp_path / "live.mp4", "libx264", **options)), MP4)
+
+
+@pytest.mark.parametrize("kept", [2, 5, 9, 12])
+def test_a_short_film_that_breaks_off_between_two_tags_is_short(tmp_path: Path, kept: int) -> None:
+    path = write(tmp_path / "clip.flv", "libx264", times=np.arange(16) / 25)
+    assert collect(path)[1] is None
+    data = path.read_bytes()
+    place, pictures = 13, 0
+    while pictures <= kept:  # the first tag of pictures holds none
+        pictures += data[place] == 9
+        place += 15 + int.from_bytes(data[place + 1 : place + 4])
+    path.write_bytes(data[:place])
+    assert not is_torn(str(path), "flv")
+    assert "is damaged or breaks off" in str(collect(path)[1])

@@ -20,7 +20,8 @@ from actionunits.media.opening import Line, Opened
 from actionunits.media.sources import is_camera
 from actionunits.media.structure import MP4
 
-_AT_LEAST = 0.5  # seconds, by which containers are wrong about their length
+_AT_LEAST = 0.5  # seconds, by which containers are wrong about their length,
+_OF_SHORT = 0.2  # or so much of it, if less
 _STEPS = 3  # so many, if longer
 _ASTRAY = 4  # times as late as the file is long
 _PAUSE = 5  # usual steps that a video of a steady rate does not skip
@@ -177,8 +178,9 @@ class Account:
         duration, start = self._container.duration, self._container.start_time or 0
         if duration is None:
             return False
-        usual = statistics.median(self._steps) if self._steps else 0
-        slack = max(_AT_LEAST, _STEPS * usual)
+        # of few frames the order of storage tells their rate better: those between may be lost
+        usual = min(statistics.median(self._steps or [0]), self._gaps[True].usual())
+        slack = max(min(_AT_LEAST, _OF_SHORT * duration / av.time_base), _STEPS * usual)
         # Some count their duration from the first picture and some from 0.
         return self._reached + slack < (min(start, 0) + duration) / av.time_base
 
@@ -199,7 +201,7 @@ class _Gaps:
         """The next packet begins then, in the order of decoding."""
         if self._last is not None and seconds > self._last:
             step = seconds - self._last
-            usual = statistics.median(self._steps) if self._steps else step
+            usual = self.usual() or step
             if step > _GAP * usual and len(self._found) < _MANY:
                 self._found.append((self._last + usual, seconds))
             self._steps.append(step)
@@ -220,6 +222,10 @@ class _Gaps:
                 for since, until in other._found
             )
         )
+
+    def usual(self) -> float:
+        """Seconds from one packet to the next, their median; 0 where there are no times."""
+        return statistics.median(self._steps or [0.0])
 
     def _is_steady(self) -> bool:
         return len(self._found) <= max(1, _UNEVEN * self._packets)
