@@ -103,7 +103,8 @@ def calibrate(
     for read in (source, *pictures):
         check_folder(out, Path(read))
     problems: list[UserError] = []
-    found = quieted(load(model), pictures, alarms, problems.append)
+    with terminal(error=True).status("reading faces at rest"):
+        found = quieted(load(model), pictures, alarms, problems.append)
     network, card = checkpoint.load(source)
     said = f"thresholds raised until an AU is said on at most {alarms:.1%} of "
     said += f"{counted(found.faces, 'face')} at rest"
