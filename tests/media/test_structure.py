@@ -134,3 +134,17 @@ def test_a_short_film_that_breaks_off_between_two_tags_is_short(tmp_path: Path, 
     path.write_bytes(data[:place])
     assert not is_torn(str(path), "flv")
     assert "is damaged or breaks off" in str(collect(path)[1])
+
+
+def test_a_picture_that_calls_itself_settings_is_missed(tmp_path: Path) -> None:
+    path = write(tmp_path / "clip.flv", "libx264", sound="aac")
+    assert not is_torn(str(path), "flv")
+    data = bytearray(path.read_bytes())
+    place, last = 13, 0
+    while place < len(data):
+        last = place if data[place] == 9 and data[place + 12] == 1 else last
+        place += 15 + int.from_bytes(data[place + 1 : place + 4])
+    data[last + 12 : last + 28] = bytes(16)
+    path.write_bytes(data)
+    assert is_torn(str(path), "flv")
+    assert "is damaged or breaks off" in str(collect(path)[1])

@@ -103,7 +103,7 @@ def literal(out: object, batch: Batch) -> dict[str, float]:
     terms = {
         "occurrence": sum(occurrence) / 8,
         "intensity": sum(intensity) / 8,
-        "quality": sum(bce(t, r.detach()) for t, r in zip(told, right, strict=True)) / len(told),
+        "quality": sum((t - r) ** 2 for t, r in zip(told, right, strict=True)) / len(told),
         "sides": (difference**2).mean(),
         "landmarks": sum(errors) / count,
         "pose": (out.besides.pose - truth.pose).abs().mean() / 10,

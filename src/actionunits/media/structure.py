@@ -19,7 +19,9 @@ MP4 = "mov,mp4,m4a,3gp,3g2,mj2"
 Bytes = mmap.mmap | bytes
 
 _FLV_TAG = 11  # bytes before what a tag holds
-_FLV_KINDS = frozenset({8, 9, 18})  # sound, pictures, script
+_FLV_PICTURES = 9
+_FLV_KINDS = frozenset({8, _FLV_PICTURES, 18})  # sound, pictures, script
+_AVC = 7
 
 _SEGMENT, _CLUSTER, _TRACKS = 0x18538067, 0x1F43B675, 0x1654AE6B
 _ENTRY, _NUMBER = 0xAE, 0xD7  # of a track
@@ -73,6 +75,8 @@ def _is_whole_flv(data: Bytes) -> bool:
         size = int.from_bytes(data[place + 1 : place + 4])
         if data[place] & 0x1F not in _FLV_KINDS or any(data[place + 8 : place + _FLV_TAG]):
             return False
+        if data[place] & 0x1F == _FLV_PICTURES and not _is_picture(data, place + _FLV_TAG, size):
+            return False
         place += _FLV_TAG + size
         is_right = int.from_bytes(data[place : place + 4]) == _FLV_TAG + size
         tells = is_right if tells is None else tells
@@ -80,6 +84,14 @@ def _is_whole_flv(data: Bytes) -> bool:
             return False
         place += 4
     return place == len(data)
+
+
+def _is_picture(data: Bytes, place: int, size: int) -> bool:
+    """Whether a tag of H.264 may be what it says: settings of version 1, pictures, or the end."""
+    if size < 6 or place + 6 > len(data) or data[place] & 0x0F != _AVC:
+        return True
+    kind = data[place + 1]
+    return kind in (1, 2) or (kind == 0 and data[place + 5 : place + 6] == b"\x01")
 
 
 class _TornError(ValueError):

@@ -36,10 +36,10 @@ class WholeFaceLoss:
     in inter-ocular distances; ``pose`` and ``gaze`` are mean absolute errors, in tens of degrees;
     ``hidden`` is cross-entropy.
 
-    ``quality`` learns how much of the face the network reads: 1 less its own cross-entropy over
-    that of somebody who sees nothing and knows how often AUs occur (McFadden's R squared, of one
-    face, at least 0). Errors alone would not do: where nothing can be seen, nothing is said, and
-    that is mostly right.
+    ``quality`` is the squared error of how much of the face the network reads: 1 less its own
+    cross-entropy over that of somebody who sees nothing and knows how often AUs occur (McFadden's R
+    squared, of one face, at least 0). Errors alone would not do: where nothing can be seen, nothing
+    is said, and that is mostly right.
 
     Args:
         aus: label axis.
@@ -98,9 +98,7 @@ class WholeFaceLoss:
         coded = batch.known.any(-1)
         blind = missed(self._prior.to(batch.labels).expand_as(batch.labels))
         read = 1 - missed(out.logits.detach().float()) / torch.where(coded, blind, 1.0)
-        each = functional.binary_cross_entropy_with_logits(
-            out.aux["quality"], read.clamp(0, 1), reduction="none"
-        )
+        each = (out.aux["quality"].sigmoid() - read.clamp(0, 1)).square()
         return each[coded].sum() / coded.sum().clamp(min=1)
 
 
