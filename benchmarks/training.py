@@ -27,7 +27,7 @@ from actionunits.models import registry
 from actionunits.models.wholeface import WholeFace, WholeFaceLoss
 from actionunits.nn.convolution import SmallMaps
 from actionunits.system.device import fast_dtype
-from actionunits.types import Batch, Besides, InputSpec
+from actionunits.types import Batch, Besides, InputSpec, Output
 from timing import milliseconds
 
 AUS = aus.RENDERED
@@ -91,8 +91,8 @@ def main() -> None:
     def plainly(out: Tensor, batch: Batch) -> Tensor:
         return functional.binary_cross_entropy_with_logits(out.float(), batch.labels)
 
-    def wholly(out: object, batch: Batch) -> Tensor:
-        found = terms(out, batch)  # type: ignore[arg-type]
+    def wholly(out: Output, batch: Batch) -> Tensor:
+        found = terms(out, batch)
         return torch.stack([recipe.loss[name] * value for name, value in found.items()]).sum()
 
     whole = WholeFace(AUS, registry.blank_stats(len(AUS)), **recipe.model.params)
