@@ -86,6 +86,30 @@ def test_workers_and_cache_change_nothing(table: FrameTable, workers: int) -> No
         assert same(batch, collate(plain.__getitems__(indices)))
 
 
+_ACCELERATOR = torch.accelerator.current_accelerator(check_available=True)
+
+
+@pytest.mark.parametrize("device", ["cpu", "accelerator"])
+def test_cached_samples_are_the_same_on_a_device(rich: FrameTable, device: str) -> None:
+    if device == "accelerator" and _ACCELERATOR is None:
+        pytest.skip("there is no accelerator here")
+    place = torch.device("cpu") if device == "cpu" else _ACCELERATOR
+    plain = FrameDataset(rich, SPEC, augment=ALL_ON, seed=5)
+    assert not plain.to(place)  # its pictures are not in memory
+    moved = FrameDataset(rich, SPEC, augment=ALL_ON, seed=5, cache=True)
+    assert moved.to(place)
+    expected = collate(plain.__getitems__([1, 5, 9]))
+    batch = collate(moved.__getitems__([1, 5, 9]))
+    assert batch.images.device.type == place.type
+    assert expected.besides is not None
+    assert batch.besides is not None
+    for name in ("images", "labels", "known", "intensity", "landmarks"):
+        one, other = getattr(batch, name).cpu().float(), getattr(expected, name).float()
+        torch.testing.assert_close(one, other, atol=1e-3, rtol=1e-4)
+    for one, other in zip(batch.besides, expected.besides, strict=True):
+        torch.testing.assert_close(one.cpu(), other)
+
+
 def test_workers_that_live_on_see_the_next_epoch(table: FrameTable) -> None:
     dataset = FrameDataset(table.subset(np.arange(8)), SPEC, augment=Augment(noise=0.2))
     loader = DataLoader(dataset, 8, num_workers=1, persistent_workers=True, collate_fn=collate)

@@ -55,7 +55,9 @@ def test_heads(vocabulary: AUSet, split: list[list[int]], whole: list[list[int]]
 
 
 @pytest.mark.parametrize("heads", ["split", "whole"])
-@pytest.mark.parametrize("vocabulary", [aus.BP4D12, aus.DISFA8, aus.DISFA12, aus.ALL], ids=len)
+@pytest.mark.parametrize(
+    "vocabulary", [aus.BP4D12, aus.DISFA8, aus.DISFA12, aus.ALL, aus.RENDERED], ids=len
+)
 def test_every_au_has_one_head_of_its_region(vocabulary: AUSet, heads: str) -> None:
     groups = combination_groups(vocabulary, heads)
     assert sorted(position for group in groups for position in group) == [*range(len(vocabulary))]

@@ -68,8 +68,15 @@ class Faces:
         if self._cache is None:
             pixels = self._decode(numbers)
         else:
-            pixels = self._cache[torch.from_numpy(numbers)]
+            pixels = self._cache[torch.from_numpy(numbers).to(self._cache.device)]
         return pixels.permute(0, 3, 1, 2)
+
+    def to(self, device: torch.device) -> bool:
+        """Keep the decoded pictures on a device; False where they are not kept at all."""
+        if self._cache is None:
+            return False
+        self._cache = self._cache.to(device)
+        return True
 
     def _decode(self, numbers: np.ndarray) -> Tensor:
         pixels = torch.empty(len(numbers), self._side, self._side, 3, dtype=torch.uint8)
@@ -106,6 +113,10 @@ class RandomSamples(Dataset[AnyBatch], Generic[AnyBatch], ABC):
         """Choose the epoch, from 0, whose random numbers the augmentation takes."""
         self._epoch.fill_(epoch)
 
+    def to(self, device: torch.device) -> bool:
+        """Keep and change the samples on a device, where they can be; else False."""
+        return False
+
     def __getitem__(self, index: int) -> AnyBatch:
         """Return sample `index` as a batch of one."""
         return self.__getitems__([index])[0]
@@ -136,6 +147,7 @@ class _Samples(RandomSamples[Batch], ABC):
         cache: bool,
     ) -> None:
         super().__init__(len(windows), seed)
+        self._device = torch.device("cpu")
         self._windows, self._repeated = windows, repeated  # (samples, c + T + c), (samples, T)
         self._read = slice(spec.context, windows.shape[1] - spec.context)
         numbers = table.rows["image"].to_numpy(np.int64)
@@ -166,26 +178,45 @@ class _Samples(RandomSamples[Batch], ABC):
         seen, rows = windows.flatten(), windows[:, self._read].flatten()
         # A clip moves as one: its frames share their random numbers.
         u = self._uniforms(samples.repeat(windows.shape[1]))
-        points = None if self._landmarks is None else self._landmarks[seen]
+        u = {name: values.to(self._device) for name, values in u.items()}
+        points = None if self._landmarks is None else self._at(self._landmarks, seen)
         images, points = self._transform(self._faces(seen), points, u)
         if points is not None:
             points = self._labelled(points, windows)
         besides = self._besides
         if besides is not None:
-            known = Besides(*(values[rows] for values in besides))
+            known = Besides(*(self._at(values, rows) for values in besides))
             read = {name: self._labelled(values, windows) for name, values in u.items()}
             besides = move_besides(known, self._augment, read)
-        fresh = torch.from_numpy(~self._repeated[chosen].flatten())
+        fresh = torch.from_numpy(~self._repeated[chosen].flatten()).to(self._device)
         batch = Batch(
             images=images,
-            labels=self._labels[rows],
-            known=self._known[rows] & fresh[:, None],
-            intensity=None if self._intensity is None else self._intensity[rows],
+            labels=self._at(self._labels, rows),
+            known=self._at(self._known, rows) & fresh[:, None],
+            intensity=None if self._intensity is None else self._at(self._intensity, rows),
             landmarks=points,
             keys=tuple(self._keys[row] for row in rows.tolist()),
             besides=besides,
         )
         return [self._shaped(batch, len(samples))]
+
+    def to(self, device: torch.device) -> bool:
+        """Keep and change the samples on a device, if their pictures are cached; else False."""
+        if not self._faces.to(device):
+            return False
+
+        def moved(values: Tensor | None) -> Tensor | None:
+            return None if values is None else values.to(device)
+
+        self._device = device
+        self._known, self._labels = self._known.to(device), self._labels.to(device)
+        self._intensity, self._landmarks = moved(self._intensity), moved(self._landmarks)
+        if self._besides is not None:
+            self._besides = Besides(*(values.to(device) for values in self._besides))
+        return True
+
+    def _at(self, values: Tensor, rows: np.ndarray) -> Tensor:
+        return values[torch.from_numpy(rows).to(self._device)]
 
     def _labelled(self, values: Tensor, windows: np.ndarray) -> Tensor:
         """Of values (B * (c + T + c), ...) of all pictures those of the T that have labels."""

@@ -59,14 +59,15 @@ def _shrink(images: Tensor, by: Tensor, _: Tensor) -> Tensor:
 def _cover(images: Tensor, by: Tensor, side: Tensor) -> Tensor:
     """A plain shade over what is right, below, left or above of a line."""
     height, width = images.shape[2:]
-    down = ((torch.arange(height) + 0.5) / height).expand(len(images), height)
-    across = ((torch.arange(width) + 0.5) / width).expand(len(images), width)
+    rows, columns = (torch.arange(length, device=images.device) for length in (height, width))
+    down = ((rows + 0.5) / height).expand(len(images), height)
+    across = ((columns + 0.5) / width).expand(len(images), width)
     least, most = _COVERED
     share = (least + (most - least) * by)[:, None]
     turn = (4 * side).long()[:, None]
     backwards = turn >= 2
-    rows = torch.where(backwards, down, 1 - down) < share
-    columns = torch.where(backwards, across, 1 - across) < share
-    is_covered = torch.where((turn % 2 == 1)[..., None], rows[:, :, None], columns[:, None, :])
+    low = torch.where(backwards, down, 1 - down) < share
+    far = torch.where(backwards, across, 1 - across) < share
+    is_covered = torch.where((turn % 2 == 1)[..., None], low[:, :, None], far[:, None, :])
     shade = (4 * side).frac()[:, None, None, None]
     return torch.where(is_covered[:, None], shade, images)

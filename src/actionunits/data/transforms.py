@@ -5,16 +5,16 @@ depends neither on the number of workers nor on what else is in the batch, and a
 sees what the uninterrupted one saw.
 """
 
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import cache
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
+from actionunits.data.jpeg import jpeg
 from actionunits.data.ruin import ruined
 from actionunits.errors import RecipeError
 from actionunits.types import Besides, InputSpec
@@ -139,9 +139,9 @@ class Transform:
         """Transform a batch.
 
         Args:
-            faces: (N, 3, align, align) uint8.
-            landmarks: (N, 49, 2) in pixels of the aligned face, or None.
-            u: (N,) each, from `uniforms`.
+            faces: (N, 3, align, align) uint8, on any device.
+            landmarks: (N, 49, 2) in pixels of the aligned face, or None; on the same device.
+            u: (N,) each, from `uniforms`; on the same device.
 
         Returns:
             (N, 3, size, size) float32, normalised, and the landmarks in pixels of the crop.
@@ -165,7 +165,8 @@ class Transform:
             images = _erase(images, u["erase"] < augment.erase, u)
         if augment.ruin:
             images = ruined(images, u["ruin"] < augment.ruin, u)
-        return (images - self._mean) / self._std, landmarks
+        mean, std = self._mean.to(images.device), self._std.to(images.device)
+        return (images - mean) / std, landmarks
 
     def _crop(
         self, faces: Tensor, landmarks: Tensor | None, u: Mapping[str, Tensor]
@@ -175,9 +176,10 @@ class Transform:
         if self._augment.random_crop:
             corner = (torch.stack([u["crop_x"], u["crop_y"]], 1) * (room + 1)).long()  # (N, 2)
         else:
-            corner = torch.full((len(faces), 2), room // 2)
+            corner = torch.full((len(faces), 2), room // 2, device=faces.device)
         windows = faces.unfold(2, size, 1).unfold(3, size, 1)  # (N, 3, room + 1, room + 1, S, S)
-        crops = windows[torch.arange(len(faces)), :, corner[:, 1], corner[:, 0]]
+        each = torch.arange(len(faces), device=faces.device)
+        crops = windows[each, :, corner[:, 1], corner[:, 0]]
         return crops, None if landmarks is None else landmarks - corner[:, None]
 
 
@@ -195,7 +197,7 @@ def flip(images: Tensor, landmarks: Tensor | None, which: Tensor) -> tuple[Tenso
     images = torch.where(which[:, None, None, None], images.flip(-1), images)
     if landmarks is None:
         return images, None
-    mirrored = landmarks[:, FLIP49]
+    mirrored = landmarks[:, FLIP49.to(landmarks.device)]
     mirrored = torch.stack([images.shape[-1] - mirrored[..., 0], mirrored[..., 1]], -1)
     return images, torch.where(which[:, None, None], mirrored, landmarks)
 
@@ -218,8 +220,8 @@ def move_besides(besides: Besides, augment: Augment, u: Mapping[str, Tensor]) ->
     mirrored = (u["flip"] < augment.flip)[:, None]
     return Besides(
         sides=torch.where(mirrored[..., None], besides.sides[..., _SWAP], besides.sides),
-        pose=torch.where(mirrored, pose * _MIRRORED_POSE, pose),
-        gaze=torch.where(mirrored, besides.gaze * _MIRRORED_GAZE, besides.gaze),
+        pose=torch.where(mirrored, pose * _MIRRORED_POSE.to(pose.device), pose),
+        gaze=torch.where(mirrored, besides.gaze * _MIRRORED_GAZE.to(pose.device), besides.gaze),
         hidden=torch.where(mirrored, besides.hidden[:, _SWAP_REGIONS], besides.hidden),
     )
 
@@ -255,17 +257,18 @@ def _move(
 
 def _recolour(images: Tensor, augment: Augment, u: Mapping[str, Tensor]) -> Tensor:
     """Change brightness, tint, contrast and saturation by one colour matrix a picture."""
-    count = len(images)
+    device = images.device
+    luma = _LUMA.to(device)
     gain = 1 + _around(augment.brightness, u["brightness"])[:, None]
-    tint = torch.stack([u["red"], torch.full((count,), 0.5), u["blue"]], 1)
+    tint = torch.stack([u["red"], torch.full_like(u["red"], 0.5), u["blue"]], 1)
     gain = gain * (1 + _around(augment.tint, tint))  # (N, 3)
     contrast = 1 + _around(augment.contrast, u["contrast"])[:, None]
     saturation = 1 + _around(augment.saturation, u["saturation"])
     saturation = torch.where(u["grayscale"] < augment.grayscale, 0.0, saturation)[:, None, None]
 
-    mean = (images.mean((2, 3)) * gain) @ _LUMA  # (N,) about which contrast spreads
+    mean = (images.mean((2, 3)) * gain) @ luma  # (N,) about which contrast spreads
     offset = (1 - contrast) * mean[:, None]  # gray, so that saturation leaves it alone
-    mix = saturation * torch.eye(3) + (1 - saturation) * _LUMA
+    mix = saturation * torch.eye(3, device=device) + (1 - saturation) * luma
     matrix = mix * (contrast * gain)[:, None]
     coloured = torch.baddbmm(offset.expand(-1, 3)[:, :, None], matrix, images.flatten(2))
     return coloured.clamp(0, 1).view(images.shape)
@@ -275,7 +278,7 @@ def _blur(images: Tensor, sigma: Tensor, most: float) -> Tensor:
     """Blur each picture by its own Gaussian; `most` bounds the standard deviations."""
     count, _, height, width = images.shape
     radius = int(np.ceil(2 * most))
-    taps = torch.arange(-radius, radius + 1)
+    taps = torch.arange(-radius, radius + 1, device=images.device)
     kernel = torch.exp(-0.5 * (taps / sigma.clamp(min=1e-3)[:, None]) ** 2)
     kernel = (kernel / kernel.sum(1, keepdim=True)).repeat_interleave(3, 0)[:, None]  # (3N, 1, K)
     padded = functional.pad(images, (radius,) * 4, mode="replicate")
@@ -285,30 +288,23 @@ def _blur(images: Tensor, sigma: Tensor, most: float) -> Tensor:
     return folded.reshape(images.shape)
 
 
-# Normal numbers drawn once; a picture takes its noise from a place of its own.
-_NOISE = torch.randn(1 << 20, generator=torch.Generator().manual_seed(0))
+@cache
+def _noise(device: torch.device) -> Tensor:
+    """Normal numbers drawn once; a picture takes its noise from a place of its own."""
+    return torch.randn(1 << 20, generator=torch.Generator().manual_seed(0)).to(device)
 
 
 def _add_noise(images: Tensor, sigma: Tensor, place: Tensor) -> Tensor:
-    size = images[0].numel()
-    noise = _NOISE.unfold(0, size, 1)[(place * (len(_NOISE) - size)).long()].view(images.shape)
+    size, drawn = images[0].numel(), _noise(images.device)
+    noise = drawn.unfold(0, size, 1)[(place * (len(drawn) - size)).long()].view(images.shape)
     return torch.addcmul(images, noise, sigma[:, None, None, None]).clamp(0, 1)
 
 
 def _compress(images: Tensor, which: Tensor, quality: Tensor) -> Tensor:
-    chosen = which.nonzero().flatten().tolist()
-    if not chosen:
+    chosen = which.nonzero().flatten()
+    if not len(chosen):
         return images
-    pixels = (images[chosen] * 255).round().byte().permute(0, 2, 3, 1).numpy()
-    trips = [_round_trip(p, int(q)) for p, q in zip(pixels, quality[chosen], strict=True)]
-    compressed = torch.from_numpy(np.stack(trips)).permute(0, 3, 1, 2).float() / 255
-    return images.index_copy(0, torch.tensor(chosen), compressed)
-
-
-def _round_trip(pixels: np.ndarray, quality: int) -> np.ndarray:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "JPEG", quality=quality)
-    return np.asarray(Image.open(buffer))
+    return images.index_copy(0, chosen, jpeg(images[chosen], quality[chosen].floor()))
 
 
 def _erase(images: Tensor, which: Tensor, u: Mapping[str, Tensor]) -> Tensor:
@@ -318,7 +314,7 @@ def _erase(images: Tensor, which: Tensor, u: Mapping[str, Tensor]) -> Tensor:
         side = images.shape[axis + 1]
         extent = (0.1 + 0.3 * u[length]) * side
         first = u[place] * (side - extent)
-        at = torch.arange(side) + 0.5
+        at = torch.arange(side, device=images.device) + 0.5
         band = (at >= first[:, None]) & (at < (first + extent)[:, None])  # (N, side)
         inside = inside & band.unsqueeze(3 - axis)
     return torch.where(inside[:, None], u["erase_shade"][:, None, None, None], images)

@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple, Protocol
 
+import torch
 from torch import Tensor, nn
 
 from actionunits.data.table import FrameTable
@@ -39,6 +40,10 @@ class Samples(Protocol):
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch, from 0."""
+        ...
+
+    def to(self, device: torch.device) -> bool:
+        """Keep and change the samples on a device, where they can be; else False."""
         ...
 
 

@@ -310,6 +310,8 @@ class _Feed:
     def __init__(self, recipe: Recipe, samples: Samples, accelerator: Accelerator) -> None:
         self._dataset = samples
         self._recipe, self._accelerator = recipe, accelerator
+        device = accelerator.device
+        self._on_device = device.type != "cpu" and samples.to(device)
         step = recipe.batch * recipe.accumulate
         if recipe.batch % accelerator.num_processes:
             raise RecipeError(
@@ -340,8 +342,8 @@ class _Feed:
             cast(Dataset[Any], self._dataset),
             batch_sampler=shares.tolist(),
             collate_fn=collate,
-            num_workers=recipe.data.workers,
-            pin_memory=self._accelerator.device.type == "cuda",
+            num_workers=0 if self._on_device else recipe.data.workers,
+            pin_memory=self._accelerator.device.type == "cuda" and not self._on_device,
             worker_init_fn=follow_parent,
         )
         with _told_by_workers():

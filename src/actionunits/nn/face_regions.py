@@ -19,7 +19,10 @@ Groups = Literal["split", "whole"]
 REGIONS = {"upper": (0, 3), "middle": (2, 5), "lower": (4, 7)}  # sevenths of the height, Eq. (7)
 # AUs that share muscles or place, region by region: where a region's head is split, these stay
 # together. On BP4D they give the heads of the authors' release, {12, 14, 15} and {10, 17, 23, 24}.
-_PARTS = ((1, 2, 4), (5, 7, 43), (6, 9), (12, 14, 15, 20), (10, 17, 23, 24), (25, 26))
+_PARTS = (
+    *((1, 2, 4), (5, 7, 43, 45), (6, 9)),
+    *((12, 14, 15, 20), (10, 17, 23, 24), (18, 22, 28), (16, 25, 26, 27)),
+)
 _LARGEST_HEAD = 4  # AUs of a split head
 
 

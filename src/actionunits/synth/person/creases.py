@@ -25,7 +25,11 @@ class Crease(NamedTuple):
 
 
 def _forehead(name: str, y: float, sag: float, reach: float, gain: float, age: float) -> Crease:
-    """A line across the forehead, as a brow that goes up as a whole folds it."""
+    """A line across the forehead, as a brow that goes up as a whole folds it.
+
+    Age alone draws it faintly: on photographs such lines are what tells a raised brow from a high
+    one.
+    """
     points = ((-reach, y - sag), (0.0, y + sag), (reach, y - sag))
     return Crease(f"across {name}", points, 0.028, {(1, 2): gain}, age, False)
 
@@ -55,11 +59,11 @@ CREASES = (
         0.1,
         False,
     ),
-    _forehead("first", 7.5, 0.020, 0.46, 1.4, 0.6),
-    _forehead("second", 7.585, 0.012, 0.50, 1.9, 0.9),
-    _forehead("third", 7.67, 0.004, 0.52, 1.9, 1.0),
-    _forehead("fourth", 7.76, -0.004, 0.50, 1.5, 0.9),
-    _forehead("fifth", 7.86, -0.010, 0.44, 0.9, 0.5),
+    _forehead("first", 7.5, 0.020, 0.46, 1.8, 0.2),
+    _forehead("second", 7.585, 0.012, 0.50, 2.4, 0.3),
+    _forehead("third", 7.67, 0.004, 0.52, 2.4, 0.35),
+    _forehead("fourth", 7.76, -0.004, 0.50, 2.0, 0.3),
+    _forehead("fifth", 7.86, -0.010, 0.44, 1.3, 0.15),
     Crease(
         "lateral low",
         ((0.18, 7.69), (0.36, 7.73), (0.54, 7.68)),
@@ -178,11 +182,11 @@ def draw_traits(rng: np.random.Generator, age: float) -> CreaseTraits:
     aged = age * np.array(share) * (0.4 + 0.6 * rng.random(lines)) * _AGE
     strange = (rng.random(lines) < _STRANGE_SHARE) * rng.uniform(0.1, 0.6, lines)
     return CreaseTraits(
-        severity=float(0.25 + 0.75 * rng.random() + 0.5 * age * rng.random()),
+        severity=float(0.35 + 0.75 * rng.random() + 0.6 * age * rng.random()),
         resting=np.maximum(aged, strange).astype(np.float32),
         shift=rng.normal(0, 0.010, (2, lines, 3, 2)).astype(np.float32),
         gain=(0.6 + 0.6 * rng.random((2, lines))).astype(np.float32),
-        width=(0.8 + 0.5 * rng.random(lines)).astype(np.float32),
+        width=(0.5 + 0.7 * rng.random(lines)).astype(np.float32),
         phase=rng.random((2, lines)).astype(np.float32),
     )
 

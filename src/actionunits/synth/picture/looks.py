@@ -110,8 +110,7 @@ def draw_appearance(rng: np.random.Generator, identity: Identity, assets: Assets
     tone = np.exp(identity.ancestry @ ((1 - melanin) * np.log(_FAIR) + melanin * np.log(_DEEP)))
     tone = tone * (1 + 0.02 * rng.normal(size=3))
     hair = _hair_colour(rng, identity)
-    sparse = rng.random() < 0.2
-    covers = rng.uniform(0.15, 0.5) if sparse else rng.uniform(0.5, 1.2)
+    brow = _brow(rng, hair, woman, old)
     density, whiskers = _whiskers(rng) if identity.male > 0.6 else (0.0, np.zeros(3))
     lipstick = woman and rng.random() < 0.28
     natural = tone * np.array([0.92, 0.62, 0.66])
@@ -121,7 +120,6 @@ def draw_appearance(rng: np.random.Generator, identity: Identity, assets: Assets
     lip = np.clip(painted, 0.03, 0.7) if lipstick else natural * rng.uniform(0.85, 1.05)
     shaded = woman and rng.random() < 0.3
     powder = tone * np.clip(np.array([0.6, 0.45, 0.5]) + 0.15 * rng.normal(size=3), 0.2, 1.0)
-    brow = np.clip(hair * rng.uniform(0.5, 0.9), 0.006, 0.25)
     light_eyes = identity.ancestry[2] > rng.uniform(0.35, 0.8)
     names = list(_IRIS) if light_eyes else list(_IRIS)[:2]
     iris = np.array(_IRIS[names[rng.integers(len(names))]]) * rng.uniform(0.75, 1.35)
@@ -149,7 +147,7 @@ def draw_appearance(rng: np.random.Generator, identity: Identity, assets: Assets
         hair=hair,
         fringe=rng.uniform(0.06, 0.3) if rng.random() < 0.15 else rng.uniform(0.3, 0.62),
         brow_style=_pick(rng, assets, "brow"),
-        brow=np.array([*brow, min(covers, 1.0)]),
+        brow=brow,
         lash_style=_pick(rng, assets, "lash"),
         lash=np.array(
             [0.008, 0.006, 0.005, rng.uniform(0.35, 0.8) if woman else rng.uniform(0.25, 0.5)]
@@ -277,6 +275,15 @@ def _hair_colour(rng: np.random.Generator, identity: Identity) -> np.ndarray:
     else:
         name = rng.choice(list(_HAIR)[:3], p=[0.6, 0.3, 0.1])
     return np.array(_HAIR[name]) * rng.uniform(0.7, 1.35) * (1 + 0.04 * rng.normal(size=3))
+
+
+def _brow(rng: np.random.Generator, hair: np.ndarray, woman: bool, old: float) -> np.ndarray:
+    """(4,) colour and density: drawn with a pencil, hardly there at all, or like the hair."""
+    if woman and rng.random() < 0.25:
+        return np.array([*np.clip(hair * rng.uniform(0.25, 0.5), 0.006, 0.12), 1.0])
+    sparse = rng.random() < 0.25 + 0.25 * old
+    covers = rng.uniform(0.05, 0.45) if sparse else rng.uniform(0.5, 1.2)
+    return np.array([*np.clip(hair * rng.uniform(0.5, 1.0), 0.006, 0.4), min(covers, 1.0)])
 
 
 def _hair_style(rng: np.random.Generator, woman: bool, old: float, assets: Assets) -> str | None:
