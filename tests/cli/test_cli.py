@@ -182,5 +182,5 @@ def test_card_of_the_embedded_corpus(au: Au) -> None:
 
 def test_recipes_are_listed(au: Au) -> None:
     listed = json.loads(au("recipes", "--json").out)
-    assert {"renet_synfacs", "resnet18_synfacs", "default"} <= listed.keys()
+    assert {"renet_synfacs", "resnet18_synfacs", "wholeface_people"} <= listed.keys()
     assert "relation=identity" in listed["renet_synfacs"]["ablations"]

@@ -143,9 +143,9 @@ PEOPLE = CorpusSettings(
 CLIPS = replace(
     PEOPLE,
     name="synfacs-clips",
-    subjects=1_000,  # 240,000 pictures
+    subjects=4_000,  # 256,000 pictures: short clips of many people
     tasks=4,
-    frames=60,
+    frames=16,
     span=None,
     fps=15.0,
     seed=2033,
