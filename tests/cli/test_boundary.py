@@ -100,7 +100,8 @@ def test_what_a_terminal_cannot_show_is_escaped_as_json_does(
 
 
 @pytest.mark.parametrize(
-    "command", [["--help"], ["recipes"], ["recipes", "wholeface_people"], ["data", "folds", "synfacs"]]
+    "command",
+    [["--help"], ["recipes"], ["recipes", "wholeface_people"], ["data", "folds", "synfacs"]],
 )
 @pytest.mark.parametrize(
     "terminal",

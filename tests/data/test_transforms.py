@@ -22,7 +22,7 @@ from builders import landmarks49
 SPEC = InputSpec(48, 64, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 ALONE = [
     *("flip", "rotate", "scale", "translate", "brightness", "contrast", "saturation", "tint"),
-    *("grayscale", "blur", "noise", "jpeg", "erase", "ruin"),
+    *("grayscale", "blur", "noise", "jpeg", "erase", "ruin", "spectrum"),
 ]
 
 

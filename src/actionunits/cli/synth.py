@@ -23,6 +23,8 @@ Corpus = Annotated[
     Path | None, typer.Argument(help="Parquet file or folder; the embedded corpus without it.")
 ]
 _LARGEST = 1_000_000  # megabytes
+_SMOKE_PEOPLE = 60
+_SMOKE = ("epochs=1", "batch=8")
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 
 
@@ -33,8 +35,8 @@ def render(
     preset: Annotated[
         str,
         typer.Option(
-            help="Settings to start from: mini (small), train, motion (clips) or people (few "
-            "frames each, a quarter at rest, a quarter talking)."
+            help="Settings to start from: mini (small), train, motion (long clips), people (few "
+            "frames each, a quarter at rest, a quarter talking) or clips (short, of such people)."
         ),
     ] = "train",
     subjects: Annotated[int | None, typer.Option(help="Number of people.")] = None,
@@ -62,6 +64,49 @@ def render(
     )
     rendered = render_corpus(assets, out, settings, workers)
     typer.echo(f"{counted(rendered, 'frame')} rendered; {settings.total} in {out}", err=True)
+
+
+@app.command()
+def reproduce(
+    name: Annotated[str, typer.Argument(help="Weights: default, default-fast, renet, ...")],
+    assets: Assets,
+    out: Annotated[Path, typer.Option(help="Folder of the corpora and of the runs.")],
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the recipes."),
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that render.")] = 2,
+    smoke: Annotated[
+        bool, typer.Option(help="A few people and one epoch, to see that all of it runs.")
+    ] = False,
+) -> None:
+    """Make weights of the package anew: render their corpus, train on it.
+
+    Interrupted, the same command goes on where it stopped.
+    """
+    from actionunits.errors import UserError
+    from actionunits.learn.recipe import load_recipe
+    from actionunits.learn.train import train
+    from actionunits.synth.corpus import render_corpus
+    from actionunits.synth.published import PUBLISHED
+    from actionunits.synth.script import PRESETS
+
+    if name not in PUBLISHED:
+        raise UserError(f"{name}: expected weights of the package, {', '.join(PUBLISHED)}")
+    making = PUBLISHED[name]
+    people = _SMOKE_PEOPLE if smoke else making.people
+    corpus = replace(PRESETS[making.preset], subjects=people)
+    chosen, runs = [*making.settings, *(_SMOKE if smoke else ()), *(settings or ())], out / "runs"
+    for recipe in making.recipes:  # before anything is rendered
+        load_recipe(recipe, chosen)
+    render_corpus(assets, out / corpus.name, corpus, workers)
+    for recipe in making.recipes:
+        values = [f"data.root={out / corpus.name}", *chosen]
+        start = load_recipe(recipe).init
+        if start is not None:
+            values.append(f"init={out / start}")
+        result = train(load_recipe(recipe, values), None, runs / recipe)
+    typer.echo(f"checkpoint: {result.checkpoint}", err=True)
 
 
 @app.command()
@@ -138,6 +183,37 @@ def looks(
     with _renderer(assets) as renderer:
         looks_sheet(renderer, out, subjects, seed, landmarks)
     typer.echo(f"written: {out}", err=True)
+
+
+@app.command()
+def spectra(
+    pictures: Annotated[
+        list[Path], typer.Argument(help="Photographs of faces, or folders of them.")
+    ],
+    out: Annotated[Path, typer.Option(help="File .npz to write.")],
+) -> None:
+    """Measure how coarse and fine photographs of faces are, for `data.augment.spectrum`."""
+    import torch
+
+    from actionunits.cli.outputs import check_output
+    from actionunits.cli.terminal import terminal
+    from actionunits.data.spectrum import measure, write
+    from actionunits.detect.predict import load
+    from actionunits.errors import DataError, UserError, counted
+    from actionunits.files import atomic, writing
+
+    check_output(out, pictures, (".npz",))
+    problems: list[UserError] = []
+    with terminal(error=True).status("reading faces"):
+        crops = [part.crops for part in load("default").faces(pictures, problems.append)]
+    if not sum(map(len, crops)):
+        raise problems[0] if problems else DataError("no face found in these pictures")
+    faces = torch.cat(crops).float() / 255
+    with writing(out), atomic(out) as file:
+        write(measure(faces), file)
+    typer.echo(f"{out}: the spectra of {counted(len(faces), 'face')}", err=True)
+    if problems:
+        raise problems[0]
 
 
 def _renderer(assets: Path) -> "Renderer":

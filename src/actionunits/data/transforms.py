@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from actionunits.data.jpeg import jpeg
 from actionunits.data.ruin import ruined
+from actionunits.data.spectrum import as_photographed
 from actionunits.errors import RecipeError
 from actionunits.types import Besides, InputSpec
 
@@ -35,6 +36,7 @@ _DRAWS = (
     *("blur", "noise", "noise_at", "jpeg", "quality"),
     *("erase", "erase_x", "erase_y", "erase_width", "erase_height", "erase_shade"),
     *("clip", "ruin", "ruin_kind", "ruin_by", "ruin_side"),
+    *("spectrum", "spectrum_of", "spectrum_by"),
 )
 
 
@@ -58,6 +60,7 @@ class Augment:
         jpeg: probability of a JPEG round trip of quality 20 to 90.
         erase: probability of one erased rectangle, a tenth to four tenths of the side each way.
         ruin: probability of a picture that hardly shows the face, see `actionunits.data.ruin`.
+        spectrum: probability of a photograph's spectrum, see `actionunits.data.spectrum`.
     """
 
     random_crop: bool = False
@@ -75,6 +78,7 @@ class Augment:
     jpeg: float = 0.0
     erase: float = 0.0
     ruin: float = 0.0
+    spectrum: float = 0.0
 
     def __post_init__(self) -> None:
         """Check the ranges.
@@ -155,6 +159,9 @@ class Transform:
         images = faces.float() / 255
         if self._colours:
             images = _recolour(images, augment, u)
+        if augment.spectrum:
+            photograph, share = u["spectrum_of"], u["spectrum_by"]
+            images = as_photographed(images, u["spectrum"] < augment.spectrum, photograph, share)
         if augment.blur:
             images = _blur(images, augment.blur * u["blur"], augment.blur)
         if augment.noise:

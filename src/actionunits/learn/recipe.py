@@ -60,6 +60,7 @@ class Augmentation(_Section):
     jpeg: Chance = 0.0
     erase: Chance = 0.0
     ruin: Chance = 0.0
+    spectrum: Chance = 0.0
 
 
 class DataSpec(_Section):

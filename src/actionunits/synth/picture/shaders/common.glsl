@@ -32,6 +32,10 @@ uniform sampler2D positions;
 
 const float PI = 3.14159265;
 
+// pow() of a number below 0, and smoothstep() from a higher edge to a lower, are undefined.
+float square(float x) { return x * x; }
+float fall(float low, float high, float x) { return 1. - smoothstep(low, high, x); }
+
 ivec2 place_of(int i) { return ivec2(i & 127, int(place.x) + (i >> 7)); }
 vec3 vertex(int i) { return texelFetch(positions, place_of(i), 0).xyz; }
 vec3 to_camera(vec3 p) {
@@ -66,7 +70,7 @@ vec3 surroundings(vec3 n) {
 }
 // Hair that would hang over the eyes is cut, unevenly: 0 where cut.
 float fringe(vec3 p, float strand) {
-  float over_face = smoothstep(.66, .48, abs(p.x)) * smoothstep(.60, .78, p.z);
+  float over_face = fall(.48, .66, abs(p.x)) * smoothstep(.60, .78, p.z);
   float ragged = .32 * (strand - .3) + .05 * sin(p.x * 7. + hair.w * 40.);
   return mix(1., smoothstep(-.06, .20, p.y - hair.w - ragged), over_face);
 }

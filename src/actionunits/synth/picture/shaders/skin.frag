@@ -12,10 +12,10 @@ out vec4 colour;
 // Where hair grows, over the rest face: a moustache; a beard on chin, jaw and up to the ears.
 vec2 beard_area(vec3 p) {
   float x = abs(p.x), low = mix(6.70, 6.625, whiskers.y);
-  float moustache = smoothstep(.42, .20, x) * smoothstep(6.87, 6.78, p.y) * smoothstep(low - .06, low, p.y);
+  float moustache = fall(.20, .42, x) * fall(6.78, 6.87, p.y) * smoothstep(low - .06, low, p.y);
   float edge = mix(6.60, 7.02, smoothstep(.30, .78, x));
-  float jaw = smoothstep(edge + .05, edge - .07, p.y) * smoothstep(5.85, 6.05, p.y);
-  jaw *= mix(1., smoothstep(.36, .22, x), whiskers.z);
+  float jaw = fall(edge - .07, edge + .05, p.y) * smoothstep(5.85, 6.05, p.y);
+  jaw *= mix(1., fall(.22, .36, x), whiskers.z);
   return vec2(moustache, jaw) * smoothstep(.25, .5, p.z + .3 * x);
 }
 void main() {
@@ -30,10 +30,10 @@ void main() {
   float flush = exp(-18. * ((x - .40) * (x - .40) + (q.y - 6.95) * (q.y - 6.95)))
               + .8 * exp(-40. * (x * x + (q.y - 6.93) * (q.y - 6.93)));
   a *= 1. + flush * vec3(.06, -.07, -.06);
-  float orbit = exp(-pow((x - .30) / .17, 2.) - pow((q.y - 7.34) / .075, 2.)) * socket.x;
-  float below = exp(-pow((x - .29) / .12, 2.) - pow((q.y - 7.185) / .035, 2.)) * socket.y;
+  float orbit = exp(-square((x - .30) / .17) - square((q.y - 7.34) / .075)) * socket.x;
+  float below = exp(-square((x - .29) / .12) - square((q.y - 7.185) / .035)) * socket.y;
   a *= 1. - (.55 * orbit + .5 * below) * vec3(.75, 1., .95);
-  float lid = exp(-pow((x - .32) / .15, 4.) - pow((q.y - 7.375) / .05, 2.));
+  float lid = exp(-square(square((x - .32) / .15)) - square((q.y - 7.375) / .05));
   a = mix(a, eyeshadow.rgb * (.6 + .4 * a / (a.g + .02)), lid * eyeshadow.w * (1. - inside));
   a = mix(a, lip.rgb * (.8 + .4 * a / (a.g + a.r + .02)), red * lip.w);
   float stubble = 0.;
