@@ -19,6 +19,7 @@ OPTIONS = {
     "sacl_blocks.py": "--repeats 1 --batch 1 --size 64",
     "small_maps.py": "--repeats 1 --batch 2",
     "training.py": "--repeats 1 --batch 4",
+    "weights.py": "default",
 }
 
 

@@ -66,14 +66,14 @@ class Gray(nn.Module):
 
     def forward(self, images: torch.Tensor) -> Output:
         shade = images.mean((1, 2, 3)).clamp(0.01, 0.99)
-        return Output(shade.logit()[:, None].expand(-1, len(aus.ALL)))
+        return Output(shade.logit()[:, None].expand(-1, len(aus.RENDERED)))
 
 
 def test_the_command_writes_the_same_weights_with_other_thresholds(
     tmp_path: Path, au: Au, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = checkpoint.read_card(weights.locate("default"))
-    read = Predictor(Gray(), aus.ALL, given.thresholds, detector=Aligned())
+    read = Predictor(Gray(), aus.RENDERED, given.thresholds, detector=Aligned())
     monkeypatch.setattr(predict, "load", lambda *_: read)
     faces, out = tmp_path / "faces", tmp_path / "quiet"
     faces.mkdir()

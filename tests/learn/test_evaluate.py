@@ -70,7 +70,7 @@ def test_frames_that_are_not_here_are_sought_elsewhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(DataError, match="synfacs-train: there is no .*--data NAME, or .*--root"):
+    with pytest.raises(DataError, match="synfacs-people: there is no .*--data NAME, or .*--root"):
         evaluate(weights.locate("default"))
 
 
