@@ -5,10 +5,14 @@ Everything that a model needs to know about a single AU is data here, never code
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, NamedTuple
 
 from pydantic import AfterValidator
+
+STAR = "*"
+STARRED = f"{STAR} experimental: read too badly to be relied on, see the model card"
+"""What the star means, for below tables."""
 
 
 class Centres(NamedTuple):
@@ -87,6 +91,8 @@ class AUSet:
     """
 
     aus: tuple[AU, ...]
+    experimental: tuple[int, ...] = field(default=(), compare=False)
+    """FACS numbers of those that a model reads too badly to be relied on; of data, none."""
 
     def __post_init__(self) -> None:
         """Reject an empty vocabulary and one that names an AU twice."""
@@ -128,6 +134,10 @@ class AUSet:
         if number not in self.numbers:
             raise KeyError(f"AU{number} is not in this vocabulary; it has {self.numbers}")
         return self.numbers.index(number)
+
+    def label(self, au: AU) -> str:
+        """FACS number for people to read, with a star where the AU is experimental."""
+        return f"{au.number}{STAR * (au.number in self.experimental)}"
 
     def columns(self) -> list[str]:
         """Column names in order: ``AU01``, ``AU02``, ..."""

@@ -5,9 +5,11 @@ import io
 import numpy as np
 import pytest
 from rich.console import Console
+from rich.table import Table
 
 from actionunits.aus import AUSet
 from actionunits.detect.summary import Summary
+from actionunits.detect.tables import bars
 from actionunits.types import Face, Frame, Reading
 
 
@@ -47,3 +49,22 @@ def test_sources_are_kept_apart(summary: Summary) -> None:
     assert "b.jpg" not in text(summary, ["a.mp4"])
     assert len(summary.tables(["a.mp4", "b.jpg"])) == 3
     assert summary.line() == "frames: 6, without a face: 1; faces: 3"
+
+
+def test_what_is_experimental_is_starred_and_said_so() -> None:
+    sure, doubtful = AUSet.of([12]), AUSet(AUSet.of([12]).aus, experimental=(12,))
+    assert sure == doubtful  # the label axis is the same
+    tables = []
+    for aus in (sure, doubtful):
+        found = Summary(aus)
+        found.add(reading(0, [0], 1.0))
+        tables.append(text(found, ["a.mp4"]) + shown(bars(reading(0, [0], 1.0), aus, 0)))
+    assert "*" not in tables[0]
+    assert tables[1].count("12*") == 2
+    assert tables[1].count("* experimental") == 2
+
+
+def shown(table: Table) -> str:
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(table)
+    return console.export_text()

@@ -46,6 +46,13 @@ def test_a_card_without_template_is_canonical(recipe: Recipe, tmp_path: Path) ->
     assert checkpoint.read_card(tmp_path).template == "canonical"
 
 
+def test_experimental_aus_go_with_the_label_axis(recipe: Recipe, tmp_path: Path) -> None:
+    model, card = make(recipe)
+    checkpoint.save(model, card.model_copy(update={"experimental": (6,)}), tmp_path)
+    aus = checkpoint.read_card(tmp_path).au_set()
+    assert [aus.label(au) for au in aus] == ["1", "2", "6*", "12"]
+
+
 def test_run_folder_is_as_good_as_its_checkpoint(recipe: Recipe, tmp_path: Path) -> None:
     model, card = make(recipe)
     checkpoint.save(model, card, tmp_path / "run" / "checkpoint")

@@ -106,7 +106,7 @@ def _draw_panel(
         middle = row * (i + 1.5)
         occurs = bool(reading.present[:, i].any())
         colour = _TEXT if occurs else _FAINT
-        draw.text((names, middle), f"{au.number}", colour, font, anchor="lm")
+        draw.text((names, middle), aus.label(au), colour, font, anchor="lm")
         draw.text((names + 1.3 * row, middle), au.name, colour, small, anchor="lm")
         for column, face in enumerate(faces):
             start = first + step * column
@@ -271,12 +271,16 @@ def timeline(table: pd.DataFrame, aus: AUSet, path: Path | str, face: int = 0) -
         lane.fill_between(times, 0, values, where=occurs, color="#1f77b4", alpha=0.35, lw=0)
         lane.plot(times, values, color="#1f77b4", lw=1)
         lane.set(ylim=(0, 5 if intensity else 1), yticks=[])
-        lane.set_ylabel(f"{au.number} {au.name}", rotation=0, ha="right", va="center", fontsize=8)
+        lane.set_ylabel(
+            f"{aus.label(au)} {au.name}", rotation=0, ha="right", va="center", fontsize=8
+        )
         lane.spines[["top", "right", "left"]].set_visible(False)
         lane.tick_params(bottom=au == aus.aus[-1])
     lanes[0].set_xlim(table["timestamp"].min(), max(table["timestamp"].max(), 1e-3))
     scale = "intensity, 0 to 5" if intensity else "probability, 0 to 1"
-    lanes[0].set_title(f"face {face}: {scale}; shaded where the AU occurs", fontsize=9, loc="left")
+    starred = "; * experimental" if aus.experimental else ""
+    title = f"face {face}: {scale}; shaded where the AU occurs{starred}"
+    lanes[0].set_title(title, fontsize=9, loc="left")
     lanes[-1].set_xlabel("seconds")
     with writing(path), atomic(path) as temporary:
         figure.savefig(temporary, dpi=150)

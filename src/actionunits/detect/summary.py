@@ -7,7 +7,7 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
-from actionunits.aus import AUSet
+from actionunits.aus import STARRED, AUSet
 from actionunits.detect.tables import Bar
 from actionunits.errors import counted, printable
 from actionunits.types import Reading
@@ -63,10 +63,11 @@ class Summary:
         for heading in ("present", "peak", "at"):
             table.add_column(heading, justify="right")
         table.add_column("")
+        table.caption = STARRED if self._aus.experimental else None
         share = counts.present / counts.frames
         for i, au in enumerate(self._aus):
             table.add_row(
-                str(au.number),
+                self._aus.label(au),
                 au.name,
                 f"{share[i]:.0%}",
                 f"{counts.peak[i]:.1f}",

@@ -25,7 +25,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from actionunits.aus import AUSet
+from actionunits.aus import STARRED, AUSet
 from actionunits.errors import printable
 from actionunits.files.names import escaped
 from actionunits.types import Reading
@@ -162,12 +162,13 @@ def bars(reading: Reading, aus: AUSet, face: int) -> Table:
     table.add_column("probability", justify="right")
     table.add_column("intensity", justify="right")
     table.add_column("")
+    table.caption = STARRED if aus.experimental else None
     for i, au in enumerate(aus):
         probability, present = reading.probability[face, i], bool(reading.present[face, i])
         known = reading.intensity is not None
         share = reading.intensity[face, i] / 5 if reading.intensity is not None else probability
         table.add_row(
-            str(au.number),
+            aus.label(au),
             au.name,
             f"{probability:.2f}",
             f"{5 * share:.1f}" if known else "",

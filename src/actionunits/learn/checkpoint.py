@@ -62,6 +62,8 @@ class Card(BaseModel):
     """Intensity from which an AU occurred in training; None where occurrence was coded."""
     scores: dict[str, float | None] = {}
     """Averages over the AUs on the test fold; None where the labels do not allow the score."""
+    experimental: Numbers = ()
+    """FACS numbers of the AUs that it reads too badly to be relied on: they are starred."""
     notes: str = ""
     dtype: Storage = "float32"
     sha256: str = ""
@@ -89,7 +91,7 @@ class Card(BaseModel):
                 f"a checkpoint of {self.recipe.model.name} reads no AUs: take one of a model that "
                 "does; it may be a start for such a model, see init in recipes"
             )
-        return AUSet.of(self.aus)
+        return AUSet(AUSet.of(self.aus).aus, self.experimental)
 
 
 def save(model: nn.Module, card: Card, folder: Path | str, dtype: Storage = "float32") -> Card:
