@@ -31,7 +31,8 @@ def reads(probability: np.ndarray, thresholds: list[float]) -> SimpleNamespace:
         for row in probability:
             yield SimpleNamespace(probability=np.stack([row, np.ones_like(row)]), faces=(1, 2))
 
-    return SimpleNamespace(readings=readings, thresholds=np.array(thresholds))
+    read = aus.AUSet.of((1, 2, 4)[: len(thresholds)])
+    return SimpleNamespace(readings=readings, thresholds=np.array(thresholds), aus=read)
 
 
 @given(seed=st.integers(0, 10_000), count=st.integers(20, 80), alarms=st.sampled_from([0.05, 0.2]))
@@ -93,3 +94,21 @@ def test_the_command_writes_the_same_weights_with_other_thresholds(
     assert all(torch.equal(before[name], after[name]) for name in before)
     assert au("calibrate", out, faces, "--out", out).code == 2
     assert au("calibrate", "nowhere", faces, "--out", out).code == 2
+
+
+def test_some_aus_alone_and_down_as_well_as_up(tmp_path: Path, au: Au) -> None:
+    read = Predictor(Gray(), aus.RENDERED, [0.9] * len(aus.RENDERED), detector=Aligned())
+    for shade in range(20):
+        Image.new("RGB", (8, 8), (12 * shade,) * 3).save(tmp_path / f"{shade:02d}.png")
+    some = (4, 12)
+    up = quieted(read, tmp_path, 0.1, print, aus=some)
+    assert (up.thresholds == 0.9).all()  # high enough
+    down = quieted(read, tmp_path, 0.1, print, aus=some, lower=True)
+    places = [aus.RENDERED.index(number) for number in some]
+    assert (down.thresholds[places] < 0.9).all()
+    assert (down.after[places] <= 0.1).all()
+    assert (down.after[places] > 0).all()
+    assert (np.delete(down.thresholds, places) == 0.9).all()
+    with pytest.raises(UserError, match="99"):
+        quieted(read, tmp_path, 0.1, print, aus=(99,))
+    assert au("calibrate", "default", tmp_path, "--out", tmp_path / "o", "--aus", "x").code == 2

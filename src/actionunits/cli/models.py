@@ -82,6 +82,13 @@ def calibrate(
     alarms: Annotated[
         float, typer.Option(help="Largest share of the faces on which an AU may be said.")
     ] = 0.05,
+    aus: Annotated[
+        str | None,
+        typer.Option(metavar="1,2,...", help="AUs that the faces do not show; all without it."),
+    ] = None,
+    lower: Annotated[
+        bool, typer.Option(help="Lower thresholds too, to where they are just high enough.")
+    ] = False,
 ) -> None:
     """Raise thresholds until AUs are seldom said of faces at rest: those of your own camera, say.
 
@@ -98,16 +105,20 @@ def calibrate(
     from actionunits.detect.quiet import quieted
     from actionunits.errors import UserError, counted, printable
     from actionunits.learn import checkpoint
+    from actionunits.papers.figures import faces
 
     source = weights.locate(model)
     for read in (source, *pictures):
         check_folder(out, Path(read))
     problems: list[UserError] = []
     with terminal(error=True).status("reading faces at rest"):
-        found = quieted(load(model), pictures, alarms, problems.append)
+        shown = None if aus is None else faces.numbers(aus)
+        predictor, report = load(model), problems.append
+        found = quieted(predictor, pictures, alarms, report, aus=shown, lower=lower)
     network, card = checkpoint.load(source)
-    said = f"thresholds raised until an AU is said on at most {alarms:.1%} of "
-    said += f"{counted(found.faces, 'face')} at rest"
+    which = "an AU is" if shown is None else f"AUs {', '.join(map(str, shown))} are each"
+    said = f"thresholds {'set so' if lower else 'raised'} that {which} said on at most "
+    said += f"{alarms:.1%} of {counted(found.faces, 'face')} at rest"
     changed = card.model_copy(
         update={
             "thresholds": tuple(found.thresholds.tolist()),
