@@ -103,6 +103,8 @@ def _animation(name: str, image: Image.Image) -> Iterator[tuple[NDArray[np.uint8
         yield shown, seconds
         milliseconds = page.info.get("duration") or 0
         seconds += milliseconds / 1000 if milliseconds > 10 else _UNSAID
+    if structure.is_torn(name, image.format or ""):
+        raise EOFError("it does not go on to its end")
     if image.tell() + 1 < expected:
         raise EOFError(f"{image.tell() + 1} of {expected} pictures")
 

@@ -46,6 +46,7 @@ _PACK, _END = 0xBA, 0xB9  # of a program stream
 _LEAST_STREAM = 0xBB
 _VIDEO_CD = b"RIFF"
 
+_GIF_PICTURE, _GIF_EXTENSION, _GIF_TRAILER = 0x2C, 0x21, 0x3B
 _CODESTREAM, _TILE_PART, _END_OF_CODESTREAM = b"\xff\x4f", b"\xff\x90", b"\xff\xd9"
 
 
@@ -84,6 +85,31 @@ def _is_whole_flv(data: Bytes) -> bool:
             return False
         place += 4
     return place == len(data)
+
+
+def _is_whole_gif(data: Bytes) -> bool:
+    """*GIF89a Specification*: blocks, each a chain of its own, up to the trailer."""
+
+    def after_chain(place: int) -> int:
+        while data[place]:  # lengths, each followed by so many bytes, up to a 0
+            place += 1 + data[place]
+        return place + 1
+
+    def after_colours(place: int, flags: int) -> int:
+        return place + (3 << (flags & 7) + 1 if flags & 0x80 else 0)
+
+    try:
+        place = after_colours(13, data[10])
+        while data[place] != _GIF_TRAILER:
+            if data[place] == _GIF_PICTURE:
+                place = after_chain(after_colours(place + 10, data[place + 9]) + 1)
+            elif data[place] == _GIF_EXTENSION:
+                place = after_chain(place + 2)
+            else:
+                return False
+    except IndexError:
+        return False
+    return True
 
 
 def _is_picture(data: Bytes, place: int, size: int) -> bool:
@@ -313,4 +339,5 @@ _CHAINS: dict[str, Callable[[Bytes], bool]] = {
     "mpeg": _is_whole_program_stream,
     MP4: _is_whole_mp4,
     "JPEG2000": _is_whole_jpeg_2000,
+    "GIF": _is_whole_gif,
 }
