@@ -118,7 +118,8 @@ def calibrate(
     network, card = checkpoint.load(source)
     which = "an AU is" if shown is None else f"AUs {', '.join(map(str, shown))} are each"
     said = f"thresholds {'set so' if lower else 'raised'} that {which} said on at most "
-    said += f"{alarms:.1%} of {counted(found.faces, 'face')} at rest"
+    whose = "at rest" if shown is None else "that do not show them"
+    said += f"{alarms:.1%} of {counted(found.faces, 'face')} {whose}"
     changed = card.model_copy(
         update={
             "thresholds": tuple(found.thresholds.tolist()),

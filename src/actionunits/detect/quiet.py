@@ -12,6 +12,10 @@ from actionunits.detect.faults import Report
 from actionunits.detect.predict import Predictor
 from actionunits.errors import DataError, UserError, counted
 
+_LOWEST = (
+    0.25  # of a threshold, below which none falls: what no face here shows at all tells little
+)
+
 
 class Quieted(NamedTuple):
     """What `quieted` found."""
@@ -34,8 +38,8 @@ def quieted(
     """Raise thresholds until an AU is said on few faces that do not show it.
 
     A threshold that is high enough stays, or, with `lower`, comes down to where it is just high
-    enough. What this costs in AUs that are missed or said wrongly only labelled faces tell: score
-    the new weights on some.
+    enough, to a quarter of what it was at least. What this costs in AUs that are missed or said
+    wrongly only labelled faces tell: score the new weights on some.
 
     Args:
         predictor: reads the faces.
@@ -65,8 +69,9 @@ def quieted(
     allowed = math.floor(alarms * len(read))
     just_over = np.nextafter(probability[allowed], 2).clip(max=1)
     before = (probability >= predictor.thresholds).mean(0)
-    wanted = np.isin(predictor.aus.numbers, predictor.aus.numbers if aus is None else aus)
-    changed = wanted & ((before > alarms) | lower)
-    thresholds = np.where(changed, just_over, predictor.thresholds)
+    chosen = np.isin(predictor.aus.numbers, predictor.aus.numbers if aus is None else aus)
+    changed = chosen & ((before > alarms) | lower)
+    just_enough = np.maximum(just_over, _LOWEST * predictor.thresholds)
+    thresholds = np.where(changed, just_enough, predictor.thresholds)
     after = (probability >= thresholds).mean(0)
     return Quieted(thresholds, before, after, len(read))
