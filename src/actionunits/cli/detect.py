@@ -22,7 +22,9 @@ def detect(
     overlay: Annotated[
         str | None, typer.Option(help="Annotated picture or video, or a folder for them.")
     ] = None,
-    model: Annotated[str, typer.Option(help="`default`, or the folder of a run.")] = "default",
+    model: Annotated[
+        str, typer.Option(help="`default`, `default-fast`, or the folder of a run.")
+    ] = "default",
     detector: Annotated[
         str, typer.Option(help="Face detector: centerface, or aligned (all are face crops).")
     ] = "centerface",
