@@ -117,6 +117,14 @@ def test_times_of_other_samples_than_there_are_are_damage(
     assert "is damaged or breaks off" in str(collect(path)[1])
 
 
+@pytest.mark.parametrize("name", [b"mdhd", b"tkhd"])
+def test_a_header_under_another_name_is_missed(tmp_path: Path, name: bytes) -> None:
+    path = write(tmp_path / "clip.mp4", "libx264")
+    assert not is_torn(str(path), MP4)
+    path.write_bytes(path.read_bytes().replace(name, b"free"))
+    assert is_torn(str(path), MP4)
+
+
 def test_mp4_in_fragments_has_no_such_lists(tmp_path: Path) -> None:
     options = {"movflags": "frag_keyframe+empty_moov"}
     assert not is_torn(str(write(tmp_path / "live.mp4", "libx264", **options)), MP4)

@@ -40,6 +40,7 @@ _OF_GROUP = _ANYWHERE | {
 }
 
 _HOLDING = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl"})
+_HEADERS = {b"trak": b"tkhd", b"mdia": b"mdhd"}
 _OF_SAMPLES = frozenset({b"stsz", b"stts", b"ctts"})
 
 _PACK, _END = 0xBA, 0xB9  # of a program stream
@@ -295,18 +296,18 @@ def _is_whole_codestream(data: Bytes, place: int, end: int) -> bool:
 def _is_whole_mp4(data: Bytes) -> bool:
     """ISO/IEC 14496-12, section 8.6: every list of a track's times is of as many samples as it has.
 
-    Frames whose times are wrong may be taken for such as are not to be shown.
+    Frames whose times are wrong may be taken for such as are not to be shown. Sections 8.3 and 8.4:
+    a track and its media each have a header, without which its times mean nothing.
     """
     for lists in _sample_lists(data, 0, len(data)):
         counts = {name: _samples(name, body) for name, body in lists.items()}
         if len(set(counts.values())) > 1:
             return False
-    return True
+    return _has_headers(data, 0, len(data), b"")
 
 
-def _sample_lists(data: Bytes, place: int, end: int) -> Iterator[dict[bytes, bytes]]:
-    """Of each track the boxes that say something of every sample."""
-    found: dict[bytes, bytes] = {}
+def _boxes(data: Bytes, place: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """Kind of each box, and where its body starts and ends; none that goes beyond the end."""
     while place + 8 <= end:
         size, kind = int.from_bytes(data[place : place + 4]), data[place + 4 : place + 8]
         head = 16 if size == 1 else 8
@@ -314,12 +315,29 @@ def _sample_lists(data: Bytes, place: int, end: int) -> Iterator[dict[bytes, byt
             size = int.from_bytes(data[place + 8 : place + 16])
         stop = place + size if size else end
         if stop > end or stop < place + head:
-            return  # which the lists themselves tell
-        if kind in _HOLDING:
-            yield from _sample_lists(data, place + head, stop)
-        elif kind in _OF_SAMPLES:
-            found[kind] = data[place + head : stop]
+            return  # which the lists of the samples tell
+        yield kind, place + head, stop
         place = stop
+
+
+def _has_headers(data: Bytes, place: int, end: int, inside: bytes) -> bool:
+    boxes = list(_boxes(data, place, end))
+    header = _HEADERS.get(inside)
+    if header and header not in {kind for kind, *_ in boxes}:
+        return False
+    return all(
+        _has_headers(data, start, stop, kind) for kind, start, stop in boxes if kind in _HOLDING
+    )
+
+
+def _sample_lists(data: Bytes, place: int, end: int) -> Iterator[dict[bytes, bytes]]:
+    """Of each track the boxes that say something of every sample."""
+    found: dict[bytes, bytes] = {}
+    for kind, start, stop in _boxes(data, place, end):
+        if kind in _HOLDING:
+            yield from _sample_lists(data, start, stop)
+        elif kind in _OF_SAMPLES:
+            found[kind] = data[start:stop]
     if b"stsz" in found:
         yield found
 
