@@ -68,7 +68,7 @@ def render(
 
 @app.command()
 def reproduce(
-    name: Annotated[str, typer.Argument(help="Weights: default, default-fast, renet, ...")],
+    name: Annotated[str, typer.Argument(help="Weights: default or default-fast.")],
     assets: Assets,
     out: Annotated[Path, typer.Option(help="Folder of the corpora and of the runs.")],
     settings: Annotated[
