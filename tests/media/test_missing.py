@@ -38,7 +38,9 @@ SILENT = {
 SOUND = {"mkv": "aac", "flv": "aac", "avi": "ac3", "ts": "aac", "mpg": "mp2", "mp4": "aac"}
 
 
-def write(path, codec, *, sound=None, seconds=0.0, hold=None, start=0.0, times=None, **options):
+def write(
+    path, codec, *, sound=None, seconds=0.0, hold=None, start=0.0, times=None, keys=12, **options
+):
     """A video of 72 frames at 30 a second of which each differs, with sound or without."""
     times = np.arange(COUNT) / 30 if times is None else times
     rate = 30 if hold is None and start == 0 and len(times) == COUNT else 1000
@@ -48,6 +50,7 @@ def write(path, codec, *, sound=None, seconds=0.0, hold=None, start=0.0, times=N
         video = container.add_stream(codec, rate=30)
         video.height, video.width = NOISE.shape[:2]
         video.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+        video.gop_size = keys
         if rate == 1000:
             video.codec_context.time_base = Fraction(1, 1000)
         streams = [video]
@@ -282,6 +285,37 @@ def test_transport_stream_that_lacks_a_packet_is_not_whole(tmp_path, damage):
     seen, error = collect(path)
     assert seen
     assert "clip.ts" in str(error)
+
+
+def test_a_beginning_that_a_transport_stream_announced_and_lost_is_missed(tmp_path):
+    """Its first picture says that it needs none before it, and calls itself something else."""
+    path = write(tmp_path / "clip.ts", "libx264", keys=8)
+    assert collect(path)[1] is None
+    data = bytearray(path.read_bytes())
+    place = data.index(b"\0\0\1\x65") + 3  # a picture that begins anew
+    data[place] ^= 2
+    path.write_bytes(data)
+    seen, error = collect(path)
+    assert 0 < len(seen) < COUNT
+    assert seen[0].number > 0  # by its time
+    assert "is damaged or breaks off" in str(error)
+
+
+def test_a_recording_that_begins_amid_pictures_is_whole(tmp_path):
+    """As from a broadcast: its first picture does not say that it needs none before it."""
+    path = write(tmp_path / "clip.ts", "mpeg2video")
+    data = path.read_bytes()
+    starts = [
+        at
+        for at in range(0, len(data), 188)
+        if data[at + 1] == 0x41 and data[at + 2] == 0 and data[at + 3] & 0x20
+    ]
+    announced = [at for at in starts if data[at + 4] and data[at + 5] & 0x40]
+    amid = next(at for at in starts if announced[0] < at < announced[1])
+    path.write_bytes(data[: announced[0]] + data[amid:])
+    seen, error = collect(path)
+    assert 0 < len(seen) < COUNT
+    assert error is None
 
 
 @pytest.mark.parametrize(("length", "before"), [(188, 0), (192, 4), (204, 0)])

@@ -6,7 +6,8 @@ import av
 import numpy as np
 import pytest
 
-from actionunits.media.structure import MP4, is_torn
+from actionunits.media.mp4 import KIND as MP4
+from actionunits.media.structure import is_torn
 from clips import collect
 from media.test_missing import write
 
@@ -153,6 +154,20 @@ def test_a_picture_that_calls_itself_settings_is_missed(tmp_path: Path) -> None:
         last = place if data[place] == 9 and data[place + 12] == 1 else last
         place += 15 + int.from_bytes(data[place + 1 : place + 4])
     data[last + 12 : last + 28] = bytes(16)
+    path.write_bytes(data)
+    assert is_torn(str(path), "flv")
+    assert "is damaged or breaks off" in str(collect(path)[1])
+
+
+@pytest.mark.parametrize("head", [0xFF, 0x22, 0x07, 0x91])
+def test_a_picture_of_another_codec_is_missed(tmp_path: Path, head: int) -> None:
+    path = write(tmp_path / "clip.flv", "libx264", sound="aac")
+    data = bytearray(path.read_bytes())
+    place, last = 13, 0
+    while place < len(data):
+        last = place if data[place] == 9 and data[place + 12] == 1 else last
+        place += 15 + int.from_bytes(data[place + 1 : place + 4])
+    data[last + 11] = head
     path.write_bytes(data)
     assert is_torn(str(path), "flv")
     assert "is damaged or breaks off" in str(collect(path)[1])

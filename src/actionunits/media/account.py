@@ -15,10 +15,9 @@ from typing import Any, BinaryIO
 import av
 from av.packet import Packet
 
-from actionunits.media import structure, transport
+from actionunits.media import mp4, structure, transport
 from actionunits.media.opening import Line, Opened
 from actionunits.media.sources import is_camera
-from actionunits.media.structure import MP4
 
 _AT_LEAST = 0.5  # seconds, by which containers are wrong about their length,
 _OF_SHORT = 0.2  # or so much of it, if less
@@ -34,7 +33,7 @@ _SIZE_AT = 40  # bytes into them
 _HEADER = 1 << 16
 _FLV_HEADER = 11  # bytes of a tag
 _NEAR = 2  # packets
-_OF_LISTS = {MP4: re.compile(r"st[cst]\w|sample", re.IGNORECASE), "avi": re.compile(r"(?!)")}
+_OF_LISTS = {mp4.KIND: re.compile(r"st[cst]\w|sample", re.IGNORECASE), "avi": re.compile(r"(?!)")}
 """Containers whose lists tell more than what FFmpeg complains of when it opens them; but what it
 says of the lists themselves counts."""
 _BY_STEPS = {"asf", "mpeg", "mxf", "nut", "rm"}
@@ -109,7 +108,7 @@ class Account:
     def frames(self) -> int:
         """Frames that the file says it holds, 0 where it does not tell."""
         listed = max(self._listed, len(self._stream.index_entries))
-        if self._format == MP4:
+        if self._format == mp4.KIND:
             return listed
         if self._format == "avi" and listed >= self._stream.frames:
             return sum(1 for entry in self._stream.index_entries if entry.size)
@@ -137,6 +136,7 @@ class Account:
             or structure.is_torn(self._name, self._format)
             or self._has_holes()
             or self._leaves_out()
+            or self._cuts_wrongly()
             or self._is_astray()
             or self._ends_early()
         )
@@ -144,6 +144,11 @@ class Account:
     def _leaves_out(self) -> bool:
         """Whether pictures and sound skip the same time, which no device does by itself."""
         return not self._joints and self._gaps[True].meet(self._gaps[False])
+
+    def _cuts_wrongly(self) -> bool:
+        """Whether a list of edits that cannot be right leaves out frames."""
+        is_cut = self._format == mp4.KIND and self._shown < self._stream.frames
+        return is_cut and mp4.is_cut_wrongly(self._name)
 
     def _is_torn(self) -> bool:
         """Whether packets are, other than by where two videos were joined."""
@@ -168,12 +173,12 @@ class Account:
         In MP4 also those that are not shown, being outside of what the file says is its length.
         """
         seconds = 0 if self._joints else self.seconds()
-        latest = max(self._last or 0, self._farthest if self._format == MP4 else 0)
+        latest = max(self._last or 0, self._farthest if self._format == mp4.KIND else 0)
         return seconds > 0 and latest > _ASTRAY * (seconds + 1)
 
     def _ends_early(self) -> bool:
         # The list of an MP4 is exact, and a transport stream is as long as its file.
-        if self._format in {MP4, "mpegts", "mpeg"} and not self._is_fragmented():
+        if self._format in {mp4.KIND, "mpegts", "mpeg"} and not self._is_fragmented():
             return False
         duration, start = self._container.duration, self._container.start_time or 0
         if duration is None:
@@ -185,7 +190,7 @@ class Account:
         return self._reached + slack < (min(start, 0) + duration) / av.time_base
 
     def _is_fragmented(self) -> bool:
-        return self._format == MP4 and not self._stream.frames
+        return self._format == mp4.KIND and not self._stream.frames
 
 
 class _Gaps:
@@ -264,7 +269,7 @@ def _is_cut(name: str, kind: str) -> bool:
             tag = int.from_bytes(file.read(4))
             file.seek(max(size - 4 - tag, 0))
             return tag != _FLV_HEADER + int.from_bytes(file.read(4)[1:])
-        if kind == MP4:
+        if kind == mp4.KIND:
             return _has_torn_boxes(file, size)
         if kind == "asf":
             file.seek(0)

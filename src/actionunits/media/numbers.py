@@ -8,15 +8,15 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from actionunits.media import mp4
 from actionunits.media.opening import Opened
-from actionunits.media.structure import MP4
 
 _PLAIN = {
     *("av1", "dvvideo", "ffv1", "flv1", "h264", "hevc", "huffyuv", "libdav1d", "mjpeg", "png"),
     *("prores", "rv10", "rv20", "rv30", "rv40", "vp9", "wmv1", "wmv2"),
 }
 _ONE_EACH = {
-    **dict.fromkeys((MP4, "asf", "avi", "flv", "matroska,webm", "rm"), _PLAIN),
+    **dict.fromkeys((mp4.KIND, "asf", "avi", "flv", "matroska,webm", "rm"), _PLAIN),
     "mxf": _PLAIN | {"mpeg2video"},
     "mpeg": {"mpeg1video"},
 }
@@ -38,7 +38,13 @@ class Numbers:
     order in which frames are stored, and a list of where that is.
     """
 
-    def __init__(self, video: Opened) -> None:
+    def __init__(self, video: Opened, *, begins_whole: bool = False) -> None:
+        """Begin.
+
+        Args:
+            video: whose frames are numbered.
+            begins_whole: its container says that its first picture needs none before it.
+        """
         container, stream, _ = video
         is_avi = container.format.name == "avi"
         filled = [entry.pos for entry in stream.index_entries if entry.size] if is_avi else []
@@ -56,6 +62,7 @@ class Numbers:
         self._is_one_each = self._codec in plain
         self._key: Stamp | None = None  # when the first frame is shown that needs no other
         self._leading: int | None = None  # packets before that, which need what was cut off
+        self._begins_whole, self._lacks_beginning = begins_whole, False
         self._timed, self._damaged = True, False
         self._uncounted = False  # nobody knows how many frames are lost
         self._broken: Stamp | None = None  # time of damage that later frames may build on
@@ -96,9 +103,12 @@ class Numbers:
         stamp = self._stamp(picture)
         # of MPEG-1, the first that comes out needs no other, if its head is whole
         may_be_cut = picture.key_frame or self._codec != "mpeg1video"
+        may_be_cut &= not self._begins_whole
         rank, number = self._rank(stamp, may_be_cut=may_be_cut), self._next
+        is_late = rank is not None and rank > number
+        self._lacks_beginning |= is_late and self._begins_whole and not self._shown
         self._shown += 1
-        if self._is_one_each and not self._unsure and rank is not None and rank > number:
+        if self._lacks_beginning or is_late and self._is_one_each and not self._unsure:
             self._swallow(stamp)
         if not self._damaged:
             self._timed &= rank == number
@@ -113,7 +123,7 @@ class Numbers:
         0 where that is no sign of damage.
         """
         lost = self._going_in - (self._leading or 0) - self._shown
-        return max(lost, 0) if self._is_one_each else 0
+        return max(lost, 0) if self._is_one_each or self._lacks_beginning else 0
 
     def ticks(self, picture: VideoFrame, number: int) -> int | None:
         """When a frame is shown by the clock of its stream, None where nothing tells."""

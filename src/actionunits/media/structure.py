@@ -3,24 +3,22 @@
 Flash video, Matroska and MPEG program streams are chains, each part of which says how long it is.
 Where bytes are missing, or a length or a mark has changed, the chain does not go on; what lies
 between is lost without a word, as a demuxer looks for the next part that it can read. JPEG 2000 is
-one too, and is decoded however little of it there is. MP4 is none, but has lists of its samples,
-which must agree.
+one too, and is decoded however little of it there is. MP4 is none, but has lists (`mp4`).
 """
 
 import mmap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-
-MP4 = "mov,mp4,m4a,3gp,3g2,mj2"
-"""FFmpeg's name for it and its like."""
+from actionunits.media import mp4
 
 Bytes = mmap.mmap | bytes
 
 _FLV_TAG = 11  # bytes before what a tag holds
 _FLV_PICTURES = 9
 _FLV_KINDS = frozenset({8, _FLV_PICTURES, 18})  # sound, pictures, script
+_FLV_FRAMES = range(1, 6)  # that need others, that do not, and what is no frame
+_ENHANCED = range(8)  # kinds of packets
 _AVC = 7
 
 _SEGMENT, _CLUSTER, _TRACKS = 0x18538067, 0x1F43B675, 0x1654AE6B
@@ -38,10 +36,6 @@ _OF_GROUP = _ANYWHERE | {
     *(_BLOCK, 0xFB, 0x9B, 0xA4, 0xA2),  # and references, duration, state of the codec, virtual,
     *(0x75A1, 0x75A2, 0xFA, 0xFD, 0x8E, 0xC8),  # additions, padding, priority, slices, frames
 }
-
-_HOLDING = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl"})
-_HEADERS = {b"trak": b"tkhd", b"mdia": b"mdhd"}
-_OF_SAMPLES = frozenset({b"stsz", b"stts", b"ctts"})
 
 _PACK, _END = 0xBA, 0xB9  # of a program stream
 _LEAST_STREAM = 0xBB
@@ -73,19 +67,22 @@ def _is_whole_flv(data: Bytes) -> bool:
     """*Video File Format Specification*, version 10: tags, each followed by its own length."""
     place = int.from_bytes(data[5:9]) + 4
     tells = None  # some programs write other lengths behind all tags
+    codecs: set[int | None] = set()
     while place < len(data):
         size = int.from_bytes(data[place + 1 : place + 4])
         if data[place] & 0x1F not in _FLV_KINDS or any(data[place + 8 : place + _FLV_TAG]):
             return False
-        if data[place] & 0x1F == _FLV_PICTURES and not _is_picture(data, place + _FLV_TAG, size):
-            return False
+        if data[place] & 0x1F == _FLV_PICTURES and size:
+            codecs.add(_flv_codec(data[place + _FLV_TAG : place + _FLV_TAG + 1]))
+            if not _is_picture(data, place + _FLV_TAG, size):
+                return False
         place += _FLV_TAG + size
         is_right = int.from_bytes(data[place : place + 4]) == _FLV_TAG + size
         tells = is_right if tells is None else tells
         if tells and not is_right:
             return False
         place += 4
-    return place == len(data)
+    return place == len(data) and None not in codecs and len(codecs) <= 1
 
 
 def _is_whole_gif(data: Bytes) -> bool:
@@ -111,6 +108,19 @@ def _is_whole_gif(data: Bytes) -> bool:
     except IndexError:
         return False
     return True
+
+
+def _flv_codec(head: bytes) -> int | None:
+    """Number of the codec of a tag of pictures, by its first byte; None where there is no such tag.
+
+    One of the *Enhanced RTMP* specification has a name instead, further on: all those are one here.
+    """
+    if not head:
+        return None
+    is_enhanced, kind, codec = head[0] & 0x80, head[0] >> 4 & 7, head[0] & 0x0F
+    if kind not in _FLV_FRAMES or is_enhanced and codec not in _ENHANCED:
+        return None
+    return -1 if is_enhanced else codec
 
 
 def _is_picture(data: Bytes, place: int, size: int) -> bool:
@@ -293,69 +303,11 @@ def _is_whole_codestream(data: Bytes, place: int, end: int) -> bool:
     return data[end - 2 : end] == _END_OF_CODESTREAM and place <= end - 2
 
 
-def _is_whole_mp4(data: Bytes) -> bool:
-    """ISO/IEC 14496-12, section 8.6: every list of a track's times is of as many samples as it has.
-
-    Frames whose times are wrong may be taken for such as are not to be shown. Sections 8.3 and 8.4:
-    a track and its media each have a header, without which its times mean nothing.
-    """
-    for lists in _sample_lists(data, 0, len(data)):
-        counts = {name: _samples(name, body) for name, body in lists.items()}
-        if len(set(counts.values())) > 1:
-            return False
-    return _has_headers(data, 0, len(data), b"")
-
-
-def _boxes(data: Bytes, place: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """Kind of each box, and where its body starts and ends; none that goes beyond the end."""
-    while place + 8 <= end:
-        size, kind = int.from_bytes(data[place : place + 4]), data[place + 4 : place + 8]
-        head = 16 if size == 1 else 8
-        if size == 1:
-            size = int.from_bytes(data[place + 8 : place + 16])
-        stop = place + size if size else end
-        if stop > end or stop < place + head:
-            return  # which the lists of the samples tell
-        yield kind, place + head, stop
-        place = stop
-
-
-def _has_headers(data: Bytes, place: int, end: int, inside: bytes) -> bool:
-    boxes = list(_boxes(data, place, end))
-    header = _HEADERS.get(inside)
-    if header and header not in {kind for kind, *_ in boxes}:
-        return False
-    return all(
-        _has_headers(data, start, stop, kind) for kind, start, stop in boxes if kind in _HOLDING
-    )
-
-
-def _sample_lists(data: Bytes, place: int, end: int) -> Iterator[dict[bytes, bytes]]:
-    """Of each track the boxes that say something of every sample."""
-    found: dict[bytes, bytes] = {}
-    for kind, start, stop in _boxes(data, place, end):
-        if kind in _HOLDING:
-            yield from _sample_lists(data, start, stop)
-        elif kind in _OF_SAMPLES:
-            found[kind] = data[start:stop]
-    if b"stsz" in found:
-        yield found
-
-
-def _samples(kind: bytes, body: bytes) -> int:
-    """Samples that a list is of: ``stsz`` says so, the others count runs of them."""
-    if kind == b"stsz":
-        return int.from_bytes(body[8:12])
-    runs = min(int.from_bytes(body[4:8]), (len(body) - 8) // 8)
-    counts = np.frombuffer(body, ">u4", 2 * max(runs, 0), offset=8) if runs > 0 else np.zeros(0)
-    return int(counts[::2].sum(dtype=np.int64))
-
-
 _CHAINS: dict[str, Callable[[Bytes], bool]] = {
     "flv": _is_whole_flv,
     "matroska,webm": _is_whole_matroska,
     "mpeg": _is_whole_program_stream,
-    MP4: _is_whole_mp4,
+    mp4.KIND: mp4.is_whole,
     "JPEG2000": _is_whole_jpeg_2000,
     "GIF": _is_whole_gif,
 }

@@ -11,7 +11,11 @@ from numpy.typing import NDArray
 
 _FORMS = ((188, 0), (192, 4), (204, 0))
 """Bytes of a packet, and of the time before its mark: bare, with a time, with a checksum."""
-_MARK, _TORN = 0x47, 0x80
+_MARK, _TORN, _START = 0x47, 0x80, 0x40
+_EXTENDED, _RANDOM_ACCESS = (
+    0x20,
+    0x40,
+)  # has an adaptation field, which says that one may begin here
 _PROBED = 5  # packets by which a form is known
 _READ = 1 << 15  # packets at once
 
@@ -45,10 +49,32 @@ def breaks(name: str, stream: int) -> int:
     return found
 
 
+def begins_whole(name: str, stream: int) -> bool:
+    """Whether the first picture of a transport stream says that it needs none before it.
+
+    Args:
+        name: of the file, of which the first packets are read.
+        stream: number of the stream ("PID").
+    """
+    with Path(name).open("rb") as file:
+        start, length, mark = _form(file.read((_PROBED + 1) * _FORMS[-1][0]))
+        file.seek(start)
+        data = file.read(length * _READ)
+    packets = np.frombuffer(data, np.uint8, len(data) // length * length).reshape(-1, length)
+    head = packets[:, mark : mark + 6].astype(np.int64)
+    mine = head[((head[:, 1] & 0x1F) << 8 | head[:, 2]) == stream]
+    first = mine[mine[:, 1] & _START > 0][:1]
+    return bool(
+        (
+            (first[:, 3] & _EXTENDED > 0) & (first[:, 4] > 0) & (first[:, 5] & _RANDOM_ACCESS > 0)
+        ).any()
+    )
+
+
 def _counts(packets: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Counters of those that carry something, and which of them announce that they jump."""
     control, room, flags = packets[:, 3], packets[:, 4], packets[:, 5]
-    announced = (control & 0x20 > 0) & (room > 0) & (flags & 0x80 > 0)
+    announced = (control & _EXTENDED > 0) & (room > 0) & (flags & 0x80 > 0)
     carries = control & 0x10 > 0
     return control[carries] & 15, announced[carries]
 

@@ -19,6 +19,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from actionunits.errors import MediaError, counted
+from actionunits.media import transport
 from actionunits.media.account import Account, promised
 from actionunits.media.numbers import Numbers
 from actionunits.media.opening import BROKEN, Opened, listening, opened
@@ -90,7 +91,11 @@ class _Reading:
 
     def __init__(self, name: str, video: Opened) -> None:
         self._name, self._container, self._stream = name, video.container, video.stream
-        self._numbers, self._account = Numbers(video), Account(name, video)
+        begins_whole = video.container.format.name == "mpegts" and transport.begins_whole(
+            name, video.stream.id
+        )
+        self._numbers = Numbers(video, begins_whole=begins_whole)
+        self._account = Account(name, video)
         start = video.container.start_time
         self._origin = None if start is None else start / av.time_base
         self._count, self._seconds, self._step = 0, 0.0, 0.0
@@ -141,6 +146,10 @@ class _Reading:
             with listening() as said:
                 try:
                     packet = next(packets, None)
+                except IndexError:  # of a stream that FFmpeg found late, and PyAV does not know
+                    self._account.damage()
+                    packets = self._container.demux()
+                    continue
                 except BROKEN:  # nothing more comes, but what the decoder holds is whole
                     self._account.damage()
                     packet = Packet()

@@ -1,0 +1,143 @@
+"""What the lists of an MP4 or QuickTime file say of each other, in which they must agree."""
+
+import math
+import mmap
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+KIND = "mov,mp4,m4a,3gp,3g2,mj2"
+"""FFmpeg's name for it and its like."""
+
+Bytes = mmap.mmap | bytes
+
+_HOLDING = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts"})
+_HEADERS = {b"trak": b"tkhd", b"mdia": b"mdhd"}
+_OF_SAMPLES = frozenset({b"stsz", b"stts", b"ctts"})
+
+
+def is_whole(data: Bytes) -> bool:
+    """ISO/IEC 14496-12, section 8.6: every list of a track's times is of as many samples as it has.
+
+    Frames whose times are wrong may be taken for such as are not to be shown. Sections 8.3 and 8.4:
+    a track and its media each have a header, without which its times mean nothing.
+    """
+    for track in _tracks(data):
+        lists = _OF_SAMPLES & track.keys()
+        if b"stsz" in lists and len({_samples(name, track[name]) for name in lists}) > 1:
+            return False
+    return _has_headers(data, 0, len(data), b"")
+
+
+def is_cut_wrongly(name: str) -> bool:
+    """Whether the list of edits of a film's pictures (section 8.6.6) cannot be meant.
+
+    It may leave out pictures as somebody wished. One that begins later than the first picture, and
+    yet lasts as long as all of them, or longer than there are any, was changed by damage.
+
+    Args:
+        name: of the file.
+    """
+    with (
+        Path(name).open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
+    ):
+        return any(_lasts_too_long(track, len(data)) for track in _tracks(data))
+
+
+def _lasts_too_long(track: dict[bytes, bytes], most: int) -> bool:
+    steps, late = _runs(track.get(b"stts", b"")), _runs(track.get(b"ctts", b""))
+    ticks, film_ticks = _rate(track.get(b"mdhd", b"")), _rate(track[b"mvhd"])
+    samples = int(steps[:, 0].sum())
+    if track.get(b"hdlr", b"")[8:12] != b"vide" or not ticks * film_ticks * samples:
+        return False
+    if samples > most or len(late) and late[:, 0].sum() != samples:
+        return False  # which the lists tell, and that no sample is smaller than a byte
+    durations = np.repeat(steps[:, 1], steps[:, 0])
+    begin = np.cumsum(durations) - durations
+    if len(late):  # stored before they are shown, or after, as a whole number that may be negative
+        begin += np.repeat(late[:, 1].astype(np.int32), late[:, 0])
+    first, end = int(begin.min()), int((begin + durations).max())
+    tick = math.ceil(ticks / film_ticks)
+    return any(
+        start > first
+        and (
+            length * ticks / film_ticks + tick >= end - first
+            or start + length * ticks / film_ticks > end + tick + durations.max()
+        )
+        for length, start in _edits(track.get(b"elst", b""))
+    )
+
+
+def _runs(body: bytes) -> NDArray[np.int64]:
+    """Numbers and values of a list of runs of samples."""
+    runs = max(min(int.from_bytes(body[4:8]), (len(body) - 8) // 8), 0)
+    return np.frombuffer(body, ">u4", 2 * runs, offset=8 if runs else 0).reshape(-1, 2).astype(int)
+
+
+def _rate(header: bytes) -> int:
+    """Ticks of a second, by the header of a film or of its media."""
+    place = 20 if header[:1] == b"\1" else 12
+    return int.from_bytes(header[place : place + 4])
+
+
+def _edits(body: bytes) -> list[tuple[int, int]]:
+    """How long each edit is, by the clock of the film, and where it begins by that of its media."""
+    wide = 8 if body[:1] == b"\1" else 4
+    size = 2 * wide + 4
+    edits = [
+        (int.from_bytes(body[i : i + wide]), int.from_bytes(body[i + wide : i + 2 * wide]))
+        for i in range(8, len(body) - size + 1, size)
+    ]
+    return [(length, start) for length, start in edits if start < 1 << 8 * wide - 1]  # no pauses
+
+
+def _boxes(data: Bytes, place: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """Kind of each box, and where its body starts and ends; none that goes beyond the end."""
+    while place + 8 <= end:
+        size, kind = int.from_bytes(data[place : place + 4]), data[place + 4 : place + 8]
+        head = 16 if size == 1 else 8
+        if size == 1:
+            size = int.from_bytes(data[place + 8 : place + 16])
+        stop = place + size if size else end
+        if stop > end or stop < place + head:
+            return  # which the lists of the samples tell
+        yield kind, place + head, stop
+        place = stop
+
+
+def _has_headers(data: Bytes, place: int, end: int, inside: bytes) -> bool:
+    boxes = list(_boxes(data, place, end))
+    header = _HEADERS.get(inside)
+    if header and header not in {kind for kind, *_ in boxes}:
+        return False
+    return all(
+        _has_headers(data, start, stop, kind) for kind, start, stop in boxes if kind in _HOLDING
+    )
+
+
+def _tracks(data: Bytes) -> Iterator[dict[bytes, bytes]]:
+    """Boxes of each track that hold no others; beside them ``mvhd``, which is of all."""
+    for kind, start, stop in _boxes(data, 0, len(data)):
+        if kind == b"moov":
+            film = dict(_leaves(data, start, stop))
+            for inner, begin, end in _boxes(data, start, stop):
+                if inner == b"trak":
+                    yield dict(_leaves(data, begin, end)) | {b"mvhd": film.get(b"mvhd", b"")}
+
+
+def _leaves(data: Bytes, place: int, end: int) -> Iterator[tuple[bytes, bytes]]:
+    for kind, start, stop in _boxes(data, place, end):
+        if kind in _HOLDING:
+            yield from _leaves(data, start, stop)
+        else:
+            yield kind, data[start:stop]
+
+
+def _samples(kind: bytes, body: bytes) -> int:
+    """Samples that a list is of: ``stsz`` says so, the others count runs of them."""
+    if kind == b"stsz":
+        return int.from_bytes(body[8:12])
+    return int(_runs(body)[:, 0].sum())
