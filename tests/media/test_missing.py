@@ -301,6 +301,44 @@ def test_a_beginning_that_a_transport_stream_announced_and_lost_is_missed(tmp_pa
     assert "is damaged or breaks off" in str(error)
 
 
+def test_a_first_picture_that_does_not_decode_is_missed(tmp_path):
+    path = write(tmp_path / "clip.mkv", "mpeg4")
+    data = bytearray(path.read_bytes())
+    place = data.index(b"\0\0\1\xb6") + 4
+    data[place] |= 0x80  # says that it is made of two others
+    path.write_bytes(data)
+    seen, error = collect(path)
+    assert len(seen) == COUNT - 1
+    assert seen[0].number == 1
+    assert "is damaged or breaks off" in str(error)
+
+
+def test_a_copy_of_a_part_is_whole_though_it_begins_with_pictures_that_need_others(tmp_path):
+    """Pictures that are stored after the first, and shown before it, need one that was cut off."""
+    if "libx265" not in av.codecs_available:
+        pytest.skip("FFmpeg without libx265")
+    whole, part = tmp_path / "whole.mkv", tmp_path / "part.mkv"
+    options = {"x265-params": "keyint=12:open-gop=1:bframes=3:scenecut=0:log-level=none"}
+    with av.open(str(whole), "w") as container:
+        stream = container.add_stream("libx265", rate=30, options=options)
+        stream.height, stream.width, stream.pix_fmt = *NOISE.shape[:2], "yuv420p"
+        for number in range(40):
+            image = np.roll(NOISE, number, axis=1)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode())
+    with av.open(str(whole)) as source, av.open(str(part), "w") as container:
+        stream = container.add_stream_from_template(source.streams.video[0])
+        packets = [packet for packet in source.demux(video=0) if packet.size]
+        key = [number for number, packet in enumerate(packets) if packet.is_keyframe][1]
+        assert min(packet.pts for packet in packets[key:]) < packets[key].pts
+        for packet in packets[key:]:
+            packet.stream = stream
+            container.mux(packet)
+    seen, error = collect(part)
+    assert 20 < len(seen) < len(packets) - key
+    assert error is None
+
+
 def test_a_recording_that_begins_amid_pictures_is_whole(tmp_path):
     """As from a broadcast: its first picture does not say that it needs none before it."""
     path = write(tmp_path / "clip.ts", "mpeg2video")

@@ -21,6 +21,7 @@ from actionunits.errors import DataError, UserError
 from actionunits.files import writing
 from actionunits.synth.card import read_labels
 from actionunits.synth.corpus import render_corpus
+from actionunits.synth.people import person, typology_angle
 from actionunits.synth.script import SCHEMA, CorpusSettings, corpus_labels
 from actionunits.synth.store import group_file, groups, is_complete, read_description
 
@@ -40,6 +41,7 @@ def test_columns_and_metadata(corpus):
         "S001-S003.parquet",
         "S004-S004.parquet",
         "corpus.json",
+        "people.csv",
     ]
     table = pq.read_table(corpus / "S001-S003.parquet")
     assert table.schema.equals(SCHEMA)
@@ -75,6 +77,24 @@ def test_labels_are_those_of_the_script(corpus):
     labels = corpus_labels(SETTINGS)
     rendered = read_labels(corpus)
     pd.testing.assert_frame_equal(rendered, labels[list(rendered)], check_dtype=False)
+
+
+def test_people_are_told(corpus, head):
+    told = pd.read_csv(corpus / "people.csv")
+    assert list(told["subject"]) == sorted(set(read_labels(corpus)["subject"]))
+    assert np.allclose(told[["african", "asian", "caucasian"]].sum(axis=1), 1, atol=2e-4)
+    assert told[["male", "age"]].stack().between(0, 1).all()
+    identity, looks = person(SETTINGS, 2, head)
+    assert told["age"][2] == pytest.approx(identity.age, abs=1e-4)
+    assert told["ita"][2] == pytest.approx(typology_angle(looks.tone), abs=1e-3)
+
+
+def test_typology_angle_is_that_of_cielab():
+    assert typology_angle(np.full(3, 0.6)) == pytest.approx(90, abs=1)  # grey, light and dark
+    assert typology_angle(np.full(3, 0.05)) == pytest.approx(-90, abs=1)
+    # The web colour burlywood has a lightness of 77, and b* of 30.
+    colour = ((np.array([222, 184, 135]) / 255 + 0.055) / 1.055) ** 2.4
+    assert typology_angle(colour) == pytest.approx(np.degrees(np.arctan2(27.0, 30.0)), abs=0.5)
 
 
 def test_resumes_what_is_missing_or_damaged(corpus, assets_folder, tmp_path):
@@ -126,7 +146,7 @@ def test_interrupted_run_leaves_whole_files_only(assets_folder, renderer, tmp_pa
         group_file(tmp_path, g) for g in groups(settings) if is_complete(tmp_path, settings, g)
     }
     assert 0 < len(whole) < len(groups(settings))
-    assert {*tmp_path.iterdir()} == {*whole, tmp_path / "corpus.json"}
+    assert {*tmp_path.iterdir()} == {*whole, tmp_path / "corpus.json", tmp_path / "people.csv"}
 
 
 def test_full_disk_is_the_users_to_mend():

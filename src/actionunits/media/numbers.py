@@ -43,7 +43,7 @@ class Numbers:
 
         Args:
             video: whose frames are numbered.
-            begins_whole: its container says that its first picture needs none before it.
+            begins_whole: the first picture that is stored needs none before it.
         """
         container, stream, _ = video
         is_avi = container.format.name == "avi"
@@ -63,6 +63,7 @@ class Numbers:
         self._key: Stamp | None = None  # when the first frame is shown that needs no other
         self._leading: int | None = None  # packets before that, which need what was cut off
         self._begins_whole, self._lacks_beginning = begins_whole, False
+        self._first: Stamp | None = None  # time of the first packet
         self._timed, self._damaged = True, False
         self._uncounted = False  # nobody knows how many frames are lost
         self._broken: Stamp | None = None  # time of damage that later frames may build on
@@ -82,6 +83,7 @@ class Numbers:
         if packet.pts is not None and not packet.is_discard:
             stamp = self._clocks[0], packet.pts
             heapq.heappush(self._waiting, stamp)
+            self._first = self._first or stamp
             if self._key is None and packet.is_keyframe:
                 self._key = stamp
         if self._unsure and packet.dts is not None:
@@ -101,12 +103,13 @@ class Numbers:
     def place(self, picture: VideoFrame) -> tuple[int, str]:
         """Number of the next frame that comes out, from 0, and why not to rely on it, if so."""
         stamp = self._stamp(picture)
+        if self._begins_whole and not self._shown and self._first and stamp:
+            self._lacks_beginning = stamp > self._first
         # of MPEG-1, the first that comes out needs no other, if its head is whole
         may_be_cut = picture.key_frame or self._codec != "mpeg1video"
-        may_be_cut &= not self._begins_whole
-        rank, number = self._rank(stamp, may_be_cut=may_be_cut), self._next
+        rank = self._rank(stamp, may_be_cut=may_be_cut and not self._lacks_beginning)
+        number = self._next
         is_late = rank is not None and rank > number
-        self._lacks_beginning |= is_late and self._begins_whole and not self._shown
         self._shown += 1
         if self._lacks_beginning or is_late and self._is_one_each and not self._unsure:
             self._swallow(stamp)

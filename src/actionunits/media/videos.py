@@ -19,7 +19,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from actionunits.errors import MediaError, counted
-from actionunits.media import transport
+from actionunits.media import mp4, transport
 from actionunits.media.account import Account, promised
 from actionunits.media.numbers import Numbers
 from actionunits.media.opening import BROKEN, Opened, listening, opened
@@ -32,6 +32,7 @@ _HOPELESS = 100  # packets in a row, from the first on, that do not decode
 _NOW_AND_THEN = 500  # frames
 _OBLONG = 8  # times as wide as high, or as high as wide, pixels are at most
 _TURNED = 6  # number of the side data that say how a frame is turned
+_WRITTEN = {mp4.KIND, "asf", "avi", "flv", "matroska,webm", "nut", "ogg"}
 _SIDE_DATA = 48  # kinds of side data, more than there are
 
 _log = logging.getLogger(__name__)
@@ -91,10 +92,7 @@ class _Reading:
 
     def __init__(self, name: str, video: Opened) -> None:
         self._name, self._container, self._stream = name, video.container, video.stream
-        begins_whole = video.container.format.name == "mpegts" and transport.begins_whole(
-            name, video.stream.id
-        )
-        self._numbers = Numbers(video, begins_whole=begins_whole)
+        self._numbers = Numbers(video, begins_whole=_begins_whole(name, video))
         self._account = Account(name, video)
         start = video.container.start_time
         self._origin = None if start is None else start / av.time_base
@@ -218,6 +216,18 @@ class _Reading:
         if abs(b) > abs(a):
             image, a, d = image.swapaxes(0, 1), c, b
         return np.ascontiguousarray(image[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])
+
+
+def _begins_whole(name: str, video: Opened) -> bool:
+    """Whether the first picture of a video must need none before it.
+
+    So it is in all that is written as a file. What is received, as a broadcast, may begin amid
+    pictures.
+    """
+    kind = video.container.format.name
+    if kind == "mpegts":
+        return transport.begins_whole(name, video.stream.id)
+    return kind in _WRITTEN
 
 
 def _turn(picture: VideoFrame) -> tuple[int, ...]:

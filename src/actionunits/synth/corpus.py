@@ -27,19 +27,20 @@ from rich.text import Text
 from actionunits.errors import DataError, UserError, counted
 from actionunits.files import alone, atomic, writing
 from actionunits.media import encode_jpeg
+from actionunits.synth.people import people, person
 from actionunits.synth.person.assets import load_assets
-from actionunits.synth.person.face import Head, Identity, draw_identity
-from actionunits.synth.picture.looks import Appearance, draw_appearance, draw_scene
+from actionunits.synth.person.face import Head, Identity
+from actionunits.synth.picture.looks import Appearance, draw_scene
 from actionunits.synth.picture.render import Renderer, Shot
 from actionunits.synth.script import (
     CorpusSettings,
     Take,
     schema_of,
-    subject_rng,
     take_labels,
     takes,
 )
 from actionunits.synth.store import (
+    PEOPLE,
     claim,
     group_file,
     groups,
@@ -59,7 +60,7 @@ def render_corpus(
     workers: int = 1,
     console: Console | None = None,
 ) -> int:
-    """Render every subject of a corpus into a folder.
+    """Render every subject of a corpus into a folder, and say who they are in ``people.csv``.
 
     Files that an earlier run of the same settings completed are kept, so an interrupted run is
     taken up by the same call. Ctrl-C leaves whole files only.
@@ -90,6 +91,9 @@ def _render_missing(
     assets: Path, out: Path, settings: CorpusSettings, workers: int, console: Console | None
 ) -> int:
     claim(out, settings)
+    if not (out / PEOPLE).exists():
+        with writing(out), atomic(out / PEOPLE) as temporary:
+            people(settings, Head(load_assets(assets))).round(4).to_csv(temporary, index=False)
     todo = [group for group in groups(settings) if not is_complete(out, settings, group)]
     frames = settings.tasks * settings.frames
     rendered, failures = 0, list[Exception]()
@@ -190,9 +194,7 @@ def _render_subject(
     head: Head, renderer: Renderer, settings: CorpusSettings, subject: int
 ) -> pa.Table:
     """Render all frames of a subject."""
-    rng = subject_rng(settings, subject)
-    identity = draw_identity(rng, head)
-    appearance = draw_appearance(rng, identity, head.assets)
+    identity, appearance = person(settings, subject, head)
     script = takes(settings, subject)
     shots = [shot for take in script for shot in _shots(identity, appearance, take)]
     batches = []

@@ -19,6 +19,7 @@ from actionunits.synth.script import (
 )
 
 DESCRIPTION = "corpus.json"
+PEOPLE = "people.csv"
 _FRAMES = 512  # of a file, about: some twenty seconds of work that an interruption costs
 _ROW_GROUP = 512  # frames read at a time
 
