@@ -18,7 +18,7 @@ test: $(READY)
 test-slow: $(READY)
 	$(BIN)/python -m pytest -m slow --durations=10
 
-# The tests of learning in 81 settings of processor, threads and seed: about an hour.
+# The tests of learning in 27 settings of processor, threads and seed: about half an hour.
 test-processors: $(READY)
 	$(BIN)/python tests/processors.py
 
