@@ -6,8 +6,8 @@ What PyTorch and oneDNN compute differs in its last digits from one instruction 
 of threads, to the next, and training carries such digits far. So a test that learns must pass in
 all settings and from any seed, with room to spare: `used` is the largest share that a test took of
 what it is allowed (steps, or a loss). Of the 81 settings 27 are run, among which any values of
-three of them meet; with --quick nine, among which any values of two do; or --all. A processor that lacks
-the instructions of a setting uses the best it has.
+three of them meet; with --quick nine, among which any values of two do; or --all. A processor
+that lacks the instructions of a setting uses the best it has.
 """
 
 import argparse
