@@ -7,8 +7,9 @@ import pytest
 
 from actionunits.learn import checkpoint
 from actionunits.learn.recipe import load_recipe
-from actionunits.synth.published import PUBLISHED
-from actionunits.synth.script import PRESETS
+from actionunits.synth.published import PUBLISHED, first_people
+from actionunits.synth.script import PRESETS, CorpusSettings
+from actionunits.synth.store import DESCRIPTION, group_file, groups
 from actionunits.weights import list_weights
 from beside import SHARED
 from command import Au
@@ -18,7 +19,7 @@ from command import Au
 def test_what_is_published_can_be_made(name: str) -> None:
     making = PUBLISHED[name]
     assert making.people <= PRESETS[making.preset].subjects
-    assert [load_recipe(recipe, making.settings) for recipe in making.recipes]
+    assert [load_recipe(stage.recipe, stage.settings) for stage in making.stages]
 
 
 def test_unknown_weights_are_named_before_anything_is_rendered(au: Au, tmp_path: Path) -> None:
@@ -40,13 +41,29 @@ def test_all_of_it_runs_and_goes_on(au: Au, tmp_path: Path, name: str, assets_fo
     command = ("synth", "reproduce", name, "--assets", assets_folder, "--out", tmp_path, "--smoke")
     said = au(*command)
     assert said.code == 0, said.err
-    made = tmp_path / "runs" / PUBLISHED[name].recipes[-1]
+    made = tmp_path / "runs" / f"{name}-{len(PUBLISHED[name].stages)}"
     model, card = checkpoint.load(made)
     assert len(card.aus) == 24
     assert card.recipe.epochs == 1
     before = (made / "last.safetensors").stat().st_mtime_ns
     assert au(*command).code == 0  # finished: nothing is done again
     assert (made / "last.safetensors").stat().st_mtime_ns == before
+
+
+def test_a_stage_takes_the_first_people_of_a_corpus(tmp_path: Path) -> None:
+    settings = CorpusSettings(subjects=8, tasks=1, frames=2, seed=5, size=64)
+    corpus, out = tmp_path / "all", tmp_path / "some"
+    corpus.mkdir()
+    for file in [*(group_file(corpus, group) for group in groups(settings)), corpus / DESCRIPTION]:
+        file.write_bytes(file.name.encode())
+    assert first_people(corpus, settings, 8, out) == corpus
+    assert first_people(corpus, settings, 4, out) == out
+    assert sorted(file.name for file in out.iterdir()) == [
+        *("S001-S003.parquet", "S004-S006.parquet", DESCRIPTION),
+    ]
+    assert all(file.read_bytes() == file.name.encode() for file in out.iterdir())
+    assert (out / DESCRIPTION).samefile(corpus / DESCRIPTION)  # no second copy of gigabytes
+    assert first_people(corpus, settings, 4, out) == out  # again, over what is there
 
 
 def test_spectra_of_photographs(au: Au, tmp_path: Path) -> None:

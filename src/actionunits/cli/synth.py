@@ -88,25 +88,28 @@ def reproduce(
     from actionunits.learn.recipe import load_recipe
     from actionunits.learn.train import train
     from actionunits.synth.corpus import render_corpus
-    from actionunits.synth.published import PUBLISHED
+    from actionunits.synth.published import PUBLISHED, first_people
     from actionunits.synth.script import PRESETS
 
     if name not in PUBLISHED:
         raise UserError(f"{name}: expected weights of the package, {', '.join(PUBLISHED)}")
     making = PUBLISHED[name]
     people = _SMOKE_PEOPLE if smoke else making.people
+    settings = [*(_SMOKE if smoke else ()), *(settings or ())]
     corpus = replace(PRESETS[making.preset], subjects=people)
-    chosen, runs = [*making.settings, *(_SMOKE if smoke else ()), *(settings or ())], out / "runs"
-    for recipe in making.recipes:  # before anything is rendered
-        load_recipe(recipe, chosen)
+    for stage in making.stages:  # before anything is rendered
+        load_recipe(stage.recipe, [*stage.settings, *settings])
     render_corpus(assets, out / corpus.name, corpus, workers)
-    for recipe in making.recipes:
-        values = [f"data.root={out / corpus.name}", *chosen]
-        start = load_recipe(recipe).init
+    start = None
+    for number, stage in enumerate(making.stages, 1):
+        part = out / f"{corpus.name}-{stage.people}"
+        root = first_people(out / corpus.name, corpus, stage.people, part)
+        values = [f"data.root={root}", *stage.settings, *settings]
         if start is not None:
-            values.append(f"init={out / start}")
-        result = train(load_recipe(recipe, values), None, runs / recipe)
-    typer.echo(f"checkpoint: {result.checkpoint}", err=True)
+            values.insert(0, f"init={start}")
+        run = out / "runs" / f"{name}-{number}"
+        start = train(load_recipe(stage.recipe, values), None, run).checkpoint
+    typer.echo(f"checkpoint: {start}", err=True)
 
 
 @app.command()

@@ -1,20 +1,65 @@
-"""What the weights of the package were made of: corpora to render, recipes to train, in order."""
+"""What the weights of the package were made of: a corpus to render, recipes to train, in order."""
 
+import os
+import shutil
 from collections.abc import Mapping
+from pathlib import Path
 from typing import NamedTuple
+
+from actionunits.files import atomic, writing
+from actionunits.synth.script import CorpusSettings
+from actionunits.synth.store import DESCRIPTION, group_file, groups
+
+
+class Stage(NamedTuple):
+    """A training."""
+
+    recipe: str
+    people: int  # the first so many of the corpus
+    settings: tuple[str, ...] = ()  # what is changed in it, as of `au train --set`
 
 
 class Making(NamedTuple):
     """How weights are made."""
 
     preset: str  # of the corpus that is rendered
-    people: int  # the first so many of it
-    recipes: tuple[str, ...]  # that are trained on it, one after the other; the last one's are kept
-    settings: tuple[str, ...] = ()  # what is changed in them, as of `au train --set`
+    stages: tuple[Stage, ...]  # each starts from the one before; the weights are the last one's
+
+    @property
+    def people(self) -> int:
+        """People of the corpus, of whom each stage takes some."""
+        return max(stage.people for stage in self.stages)
 
 
 PUBLISHED: Mapping[str, Making] = {
-    "default": Making("people", 5_040, ("wholeface_people",), ("epochs=10",)),
-    "default-fast": Making("people", 5_040, ("wholeface_fast_people",), ("epochs=10",)),
+    "default": Making("people", (Stage("wholeface_people", 5_040, ("epochs=10",)),)),
+    "default-fast": Making("people", (Stage("wholeface_fast_people", 5_040, ("epochs=10",)),)),
 }
 """By the name of the weights."""
+
+
+def first_people(corpus: Path, settings: CorpusSettings, people: int, out: Path) -> Path:
+    """Folder of the first people of a rendered corpus, as many whole files as hold so many.
+
+    Args:
+        corpus: folder of the corpus.
+        settings: of it.
+        people: at most all that it has.
+        out: the folder that is made, of links to the files, or of copies where there are no links.
+
+    Raises:
+        UserError: the folder cannot be written to.
+    """
+    if people >= settings.subjects:
+        return corpus
+    files = [group_file(corpus, group) for group in groups(settings) if group[0] < people]
+    with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
+        for file in [corpus / DESCRIPTION, *files]:
+            with atomic(out / file.name) as temporary:
+                temporary.unlink()
+                try:
+                    os.link(file, temporary)
+                except OSError:  # another disk, or one without links
+                    shutil.copyfile(file, temporary)
+    return out
