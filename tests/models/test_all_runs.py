@@ -161,6 +161,14 @@ def test_exported_file_computes_the_same_without_the_library(run: Path, tmp_path
     with torch.inference_mode():
         out = model((torch.from_numpy(images) / 255 - mean) / std)
     np.testing.assert_allclose(found, out.logits.sigmoid(), atol=1e-4)
+    beside = {} if out.besides is None else out.besides._asdict()
+    more = {"landmarks": out.landmarks, "quality": out.quality, "intensity": out.intensity} | beside
+    told = {name: value for name, value in more.items() if value is not None}
+    names = [output.name for output in session.get_outputs()]
+    assert {*names} == {"probability", "face_embedding", *told}
+    for name, value in told.items():
+        (read,) = session.run([name], {"images": images})
+        np.testing.assert_allclose(read, value, atol=1e-3 * float(value.abs().max()))
     wanted = registry.embedding(out).numpy()
     np.testing.assert_allclose(vectors, wanted, atol=1e-3 * np.abs(wanted).max())
     assert session.get_modelmeta().custom_metadata_map["aus"] == (

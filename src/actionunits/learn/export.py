@@ -22,7 +22,8 @@ from actionunits.models import registry
 from actionunits.system.privacy import onnx_session
 from actionunits.types import AUModel, InputSpec, Output
 
-_TOLERANCE = 1e-3  # of probabilities, the intensity scale, and the embedding's largest number
+_TOLERANCE = 1e-3  # of probabilities, the scale of intensities, and the largest number of others
+_SCALES = {"probability": 1.0, "hidden": 1.0, "quality": 1.0, "intensity": 5.0, "sides": 5.0}
 
 
 class Deployed(nn.Module):
@@ -50,13 +51,16 @@ class Deployed(nn.Module):
             images: (B, [c + T + c,] 3, size, size) RGB on 0..255.
 
         Returns:
-            ``probability`` (B, [T,] A), where the model tells it ``intensity`` (B, [T,] A) on 0..5,
-            and if it is wanted ``face_embedding`` (B, [T,] E).
+            ``probability`` (B, [T,] A); where the model tells them ``intensity`` (B, [T,] A) on
+            0..5, ``landmarks`` (B, [T,] 49, 2) in pixels of the images, ``sides``, ``pose``,
+            ``gaze`` and ``hidden`` as in `Besides`, and ``quality`` (B, [T,]) on 0..1; if it is
+            wanted ``face_embedding`` (B, [T,] E).
         """
         out: Output = self.model((images - self.mean) / self.std)
         values = {"probability": out.logits.sigmoid()}
-        if out.intensity is not None:
-            values["intensity"] = out.intensity
+        told = {"intensity": out.intensity, "landmarks": out.landmarks, "quality": out.quality}
+        told |= {} if out.besides is None else out.besides._asdict()
+        values |= {name: value for name, value in told.items() if value is not None}
         if self.embedding:
             # not "embedding": exporters call values of theirs by the operation of that name
             values["face_embedding"] = registry.embedding(out)
@@ -67,8 +71,9 @@ def export(name_or_path: str | Path, out: Path | str, *, embedding: bool = False
     """Write a checkpoint as an ONNX file, and check that it computes the same.
 
     Input ``images``: float32 (batch, 3, size, size), aligned faces, RGB on 0..255; a model of clips
-    takes (batch, c + T + c, 3, size, size). Outputs ``probability``, ``intensity`` where there is
-    one, and if it is wanted ``face_embedding``: the mean over the AUs of what the last layer reads.
+    takes (batch, c + T + c, 3, size, size). Outputs ``probability``, all else that the model tells
+    (see `Deployed.forward`), and if it is wanted ``face_embedding``: the mean over the AUs of what
+    the last layer reads.
     The file's metadata hold, as JSON, the AUs, the thresholds and where the eyes, nose and mouth
     corners of an aligned face are.
 
@@ -147,7 +152,7 @@ def _compare(deployed: nn.Module, file: Path, spec: InputSpec) -> None:
             expected = deployed(images)
         found = session.run(list(expected), {"images": images.numpy()})
         for (name, one), two in zip(expected.items(), found, strict=True):
-            scale = {"probability": 1.0, "intensity": 5.0}.get(name, float(one.abs().max()))
+            scale = _SCALES.get(name, float(one.abs().max()))
             difference = float((one - torch.from_numpy(two)).abs().max()) / max(scale, 1e-6)
             if not difference <= _TOLERANCE:
                 raise UserError(
