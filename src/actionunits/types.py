@@ -42,6 +42,11 @@ class Reading(NamedTuple):
     confidence: np.ndarray | None = None  # (F,) 0..1, None: that of the face search
     sure: np.ndarray | None = None  # (F,) bool, confident enough; None: all are
 
+    @property
+    def doubtful(self) -> np.ndarray:
+        """Faces that were not read confidently enough, (F,) bool."""
+        return np.zeros(len(self.faces), bool) if self.sure is None else ~self.sure
+
 
 class LabelStats(NamedTuple):
     """Statistics of the labels of TRAINING rows; unknown labels are left out pair by pair."""

@@ -143,10 +143,21 @@ def test_overlays_that_cannot_be_are_refused(tmp_path, monkeypatch, out, sources
         plots.overlay_writer(out, Job(sources, ALL))
 
 
-def test_timeline_is_a_picture_with_gaps(tmp_path):
+def test_a_face_that_is_not_sure_enough_is_grey(tmp_path):
+    sure, doubtful = (reading()._replace(sure=np.array([value])) for value in (True, False))
+    assert (plots.overlay(sure, ALL) == plots.overlay(reading(), ALL)).all()
+    image = plots.overlay(doubtful, ALL)
+    assert count(image, plots._COLOURS[0]) == 0
+    assert count(image, plots._FAINT) > 1000
+
+
+@pytest.mark.parametrize("doubtful", [False, True])
+def test_timeline_is_a_picture_with_gaps(tmp_path, doubtful):
     rows = Rows(ALL)
     for i in range(30):
-        rows.add(reading((48, 64), faces=int(not 10 <= i < 20), number=i, seconds=i / 10))
+        away = 10 <= i < 20
+        read = reading((48, 64), faces=int(doubtful or not away), number=i, seconds=i / 10)
+        rows.add(read._replace(sure=np.array([not away])) if doubtful else read)
     plots.timeline(rows.table(), ALL, tmp_path / "lanes.png")
     with Image.open(tmp_path / "lanes.png") as image:
         pixels = np.asarray(image.convert("RGB")).astype(int)

@@ -45,6 +45,25 @@ def test_share_peak_and_time(summary: Summary) -> None:
     assert "0.20 s" in shown
 
 
+def test_frames_that_are_not_sure_enough_are_left_out(summary: Summary) -> None:
+    before = text(summary, ["a.mp4"])
+    for number in range(4):
+        doubtful = reading(9, [0], 5.0)._replace(sure=np.array([False]))
+        summary.add(doubtful)
+        assert "too little" not in title(reading(number, [0], 5.0))
+        assert "too little" in title(doubtful)
+    after = text(summary, ["a.mp4"])
+    assert "face 0: 4 frames, 4 more not sure enough" in after
+    assert after.splitlines()[1:] == before.splitlines()[1:]
+    only = Summary(AUSet.of([12]))
+    only.add(reading(0, [0], 5.0)._replace(sure=np.array([False])))
+    assert "0 frames, 1 more not sure enough" in text(only, ["a.mp4"])
+
+
+def title(one: Reading) -> str:
+    return str(bars(one, AUSet.of([12]), 0).title)
+
+
 def test_sources_are_kept_apart(summary: Summary) -> None:
     assert "b.jpg" not in text(summary, ["a.mp4"])
     assert len(summary.tables(["a.mp4", "b.jpg"])) == 3

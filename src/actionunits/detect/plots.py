@@ -37,8 +37,9 @@ def overlay(reading: Reading, aus: AUSet) -> NDArray[np.uint8]:
     """Frame with boxes, landmarks and identity numbers, and beside it a panel of AU bars.
 
     The bars show intensity on 0 to 5, or probability where the model tells no intensity; an AU that
-    occurs is bright. Small frames are enlarged until the panel can be read. Of more faces than the
-    panel has room for, the lowest identity numbers are shown.
+    occurs is bright. A face that was read with too little confidence is grey and has a question
+    mark. Small frames are enlarged until the panel can be read. Of more faces than the panel has
+    room for, the lowest identity numbers are shown.
 
     Args:
         reading: of one frame, (H, W, 3).
@@ -58,30 +59,35 @@ def overlay(reading: Reading, aus: AUSet) -> NDArray[np.uint8]:
     frame = Image.fromarray(reading.frame.image)
     canvas.paste(frame.resize((width, height), Image.Resampling.BICUBIC))
     draw = ImageDraw.Draw(canvas)
-    for face in reading.faces:
-        _draw_face(draw, face, scale, row)
+    for face, colour, doubt in zip(reading.faces, _colours(reading), reading.doubtful, strict=True):
+        _draw_face(draw, face, scale, row, colour, "?" if doubt else "")
     _draw_panel(draw, reading, aus, width, panel, row)
     return np.array(canvas)
 
 
-def _colour(face: Face) -> str:
-    return _COLOURS[face.track % len(_COLOURS)]
+def _colours(reading: Reading) -> list[str]:
+    return [
+        _FAINT if doubt else _COLOURS[face.track % len(_COLOURS)]
+        for face, doubt in zip(reading.faces, reading.doubtful, strict=True)
+    ]
 
 
 def _font(size: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(max(round(size), 9))
 
 
-def _draw_face(draw: ImageDraw.ImageDraw, face: Face, scale: float, row: float) -> None:
+def _draw_face(
+    draw: ImageDraw.ImageDraw, face: Face, scale: float, row: float, colour: str, mark: str
+) -> None:
     x, y, width, height = face.box * scale
     line = max(round(row / 9), 1)
-    draw.rectangle((x, y, x + width, y + height), outline=_colour(face), width=line)
+    draw.rectangle((x, y, x + width, y + height), outline=colour, width=line)
     for px, py in face.landmarks * scale:
-        draw.circle((px, py), line * 1.2, fill=_colour(face))
-    label = f" {face.track} "
+        draw.circle((px, py), line * 1.2, fill=colour)
+    label = f" {face.track}{mark} "
     font = _font(0.75 * row)
     top = max(y - row, 0)
-    draw.rectangle((x, top, x + draw.textlength(label, font), top + row), fill=_colour(face))
+    draw.rectangle((x, top, x + draw.textlength(label, font), top + row), fill=colour)
     draw.text((x, top + row / 2), label, _PANEL, font, anchor="lm")
 
 
@@ -100,15 +106,17 @@ def _draw_panel(
     draw.text((names, row / 2), title or more, _FAINT, small, anchor="lm")
     if title and more:
         draw.text((names, row * (len(aus) + 1.5)), more, _FAINT, small, anchor="lm")
+    colours = _colours(reading)
+    present = reading.present & ~reading.doubtful[:, None]
     for column, face in enumerate(faces):
-        draw.text((first + step * column, row / 2), str(face.track), _colour(face), font, "lm")
+        draw.text((first + step * column, row / 2), str(face.track), colours[column], font, "lm")
     for i, au in enumerate(aus):
         middle = row * (i + 1.5)
-        occurs = bool(reading.present[:, i].any())
+        occurs = bool(present[:, i].any())
         colour = _TEXT if occurs else _FAINT
         draw.text((names, middle), aus.label(au), colour, font, anchor="lm")
         draw.text((names + 1.3 * row, middle), au.name, colour, small, anchor="lm")
-        for column, face in enumerate(faces):
+        for column in range(len(faces)):
             start = first + step * column
             full = step * (0.86 if len(faces) > 1 else 0.8)
             share = reading.probability[column, i]
@@ -117,7 +125,7 @@ def _draw_panel(
             top, bottom = middle - 0.25 * row, middle + 0.25 * row
             draw.rectangle((start, top, start + full, bottom), fill=_TRACK)
             bar = start + full * float(np.clip(share, 0, 1))
-            fill = _colour(face) if reading.present[column, i] else _FAINT
+            fill = colours[column] if present[column, i] else _FAINT
             draw.rectangle((start, top, bar, bottom), fill=fill)
             if len(faces) == 1:
                 value = share * 5 if reading.intensity is not None else share
@@ -260,7 +268,8 @@ def timeline(table: pd.DataFrame, aus: AUSet, path: Path | str, face: int = 0) -
     path = Path(path)
     figure = Figure(figsize=(10, 0.42 * len(aus) + 1), layout="constrained")
     lanes = figure.subplots(len(aus), sharex=True, squeeze=False)[:, 0]
-    # A line must not bridge the time in which the face was away.
+    # A line must not bridge the time in which the face was away or read too badly.
+    rows = rows[rows["success"] == 1]
     away = np.flatnonzero(np.diff(rows["frame"]) > 1) + 1
     times = np.insert(rows["timestamp"].to_numpy(), away, np.nan)
     intensity = bool(rows[f"{aus.columns()[0]}_r"].notna().any())

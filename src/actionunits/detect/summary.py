@@ -14,7 +14,7 @@ from actionunits.types import Reading
 
 
 class Summary:
-    """Counts over the frames of each face, at constant memory.
+    """Counts over the frames of each face that were read confidently enough, at constant memory.
 
     Args:
         aus: label axis of the readings.
@@ -33,6 +33,9 @@ class Summary:
         for position, face in enumerate(reading.faces):
             key = (reading.frame.source, face.track)
             counts = self._faces.setdefault(key, _Face(len(self._aus)))
+            if reading.doubtful[position]:
+                counts.doubtful += 1
+                continue
             strength = (reading.probability if reading.intensity is None else reading.intensity)[
                 position
             ]
@@ -45,7 +48,7 @@ class Summary:
     def tables(self, sources: Collection[str], most: int = 6) -> list[Table]:
         """Return a table a face of these sources, of the `most` faces seen longest."""
         faces = [item for item in self._faces.items() if item[0][0] in sources]
-        seen = sorted(faces, key=lambda item: -item[1].frames)[:most]
+        seen = sorted(faces, key=lambda item: -item[1].frames - item[1].doubtful)[:most]
         return [self._table(*key, counts) for key, counts in sorted(seen)]
 
     def line(self) -> str:
@@ -56,7 +59,8 @@ class Summary:
 
     def _table(self, source: str, track: int, counts: "_Face") -> Table:
         frames = counted(counts.frames, "frame")
-        title = f"{printable(Path(source).name)}, face {track}: {frames}"
+        unread = f", {counts.doubtful} more not sure enough" if counts.doubtful else ""
+        title = f"{printable(Path(source).name)}, face {track}: {frames}{unread}"
         table = Table(title=Text(title, "table.title"), title_justify="left")
         table.add_column("AU", justify="right")
         table.add_column("name")
@@ -64,14 +68,14 @@ class Summary:
             table.add_column(heading, justify="right")
         table.add_column("")
         table.caption = STARRED if self._aus.experimental else None
-        share = counts.present / counts.frames
+        share = counts.present / max(counts.frames, 1)
         for i, au in enumerate(self._aus):
             table.add_row(
                 self._aus.label(au),
                 au.name,
                 f"{share[i]:.0%}",
-                f"{counts.peak[i]:.1f}",
-                f"{counts.seconds[i]:.2f} s",
+                f"{counts.peak[i]:.1f}" if counts.frames else "",
+                f"{counts.seconds[i]:.2f} s" if counts.frames else "",
                 Bar(share[i]),
                 style="bold" if share[i] >= 0.1 else "",
             )
@@ -82,7 +86,7 @@ class _Face:
     """Counts of one face; arrays are (A,)."""
 
     def __init__(self, aus: int) -> None:
-        self.frames = 0
+        self.frames = self.doubtful = 0
         self.present = np.zeros(aus)
         self.peak = np.full(aus, -np.inf)
         self.seconds = np.zeros(aus)

@@ -155,6 +155,7 @@ def bars(reading: Reading, aus: AUSet, face: int) -> Table:
     title = (
         f"{name}, face {shown.track}: {width:.0f} x {height:.0f} pixels at {x:.0f}, {y:.0f}, "
         f"confidence {confidence(reading)[face]:.2f}"
+        f"{', too little' if reading.doubtful[face] else ''}"
     )
     table = Table(title=Text(title, "table.title"), title_justify="left")
     table.add_column("AU", justify="right")
@@ -165,6 +166,7 @@ def bars(reading: Reading, aus: AUSet, face: int) -> Table:
     table.caption = STARRED if aus.experimental else None
     for i, au in enumerate(aus):
         probability, present = reading.probability[face, i], bool(reading.present[face, i])
+        present &= not reading.doubtful[face]
         known = reading.intensity is not None
         share = reading.intensity[face, i] / 5 if reading.intensity is not None else probability
         table.add_row(
