@@ -19,7 +19,10 @@ class Damaged(NamedTuple):
 
 def damaged(data: bytes, rng: Random) -> Damaged:
     """Damage a file in one of the ways in which disks, networks and people do."""
-    return _WAYS[rng.integers(len(_WAYS))](data, rng)
+    while True:
+        broken = _WAYS[rng.integers(len(_WAYS))](data, rng)
+        if broken.data != data:  # zeros over zeros are none
+            return broken
 
 
 def truncated(data: bytes, rng: Random) -> Damaged:

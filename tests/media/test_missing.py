@@ -313,6 +313,43 @@ def test_a_first_picture_that_does_not_decode_is_missed(tmp_path):
     assert "is damaged or breaks off" in str(error)
 
 
+@pytest.mark.parametrize("suffix", ["mkv", "mp4", "avi"])
+def test_a_last_picture_that_does_not_decode_is_missed(tmp_path, suffix):
+    """Decoders that work on several pictures at once swallow what they cannot make of the last."""
+    path = write(tmp_path / f"clip.{suffix}", "mpeg4")
+    assert collect(path)[1] is None
+    data = bytearray(path.read_bytes())
+    place = data.rindex(b"\0\0\1\xb6")
+    data[place : place + 20] = b"\xff" * 20
+    path.write_bytes(data)
+    seen, error = collect(path)
+    assert len(seen) < COUNT
+    assert "is damaged or breaks off" in str(error)
+
+
+@pytest.mark.parametrize("codec", ["mjpeg", "mpeg4"])
+def test_steps_in_which_an_avi_shows_nothing_new_are_no_loss(tmp_path, codec):
+    times = np.array([0, 1, 2, 5, 6, 7, 11, 12, 20]) / 30
+    path = write(tmp_path / "clip.avi", codec, times=times)
+    seen, error = collect(path)
+    assert error is None
+    assert [frame.seconds for frame in seen] == pytest.approx(times, abs=1e-3)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) * 3 // 5])
+    seen, error = collect(path)
+    assert 0 < len(seen) < len(times)
+    assert "is damaged or breaks off" in str(error)
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "avi"])
+def test_pictures_that_hardly_change_are_whole(tmp_path, suffix):
+    times = np.arange(30) / 10
+    grey = np.full((30, 48, 64, 3), 90, np.uint8)
+    path = write_video(tmp_path / f"still.{suffix}", times, shades=grey, codec="mpeg4")
+    seen, error = collect(path)
+    assert (len(seen), error) == (30, None)
+
+
 def test_a_copy_of_a_part_is_whole_though_it_begins_with_pictures_that_need_others(tmp_path):
     """Pictures that are stored after the first, and shown before it, need one that was cut off."""
     if "libx265" not in av.codecs_available:

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 import av
 from av.packet import Packet
 
-from actionunits.media import mp4, structure, transport
+from actionunits.media import avi, mp4, structure, transport
 from actionunits.media.opening import Line, Opened
 from actionunits.media.sources import is_camera
 
@@ -110,11 +110,18 @@ class Account:
         listed = max(self._listed, len(self._stream.index_entries))
         if self._format == mp4.KIND:
             return listed
-        if self._format == "avi" and listed >= self._stream.frames:
+        if self._format == "avi" and (listed >= self._stream.frames or self._lists_all()):
             return sum(1 for entry in self._stream.index_entries if entry.size)
         if self._format == "mxf" and self._stream.duration:
             return self._stream.duration  # in pictures, at a steady rate
         return self._stream.frames
+
+    def _lists_all(self) -> bool:
+        """Whether the list of an AVI file goes on to its end.
+
+        It may hold fewer frames than the file has steps of time: in some nothing new is shown.
+        """
+        return avi.steps(self._name, self._stream.index) >= self._stream.frames
 
     def seconds(self) -> float:
         """How long the pictures go on by what the file says, 0 where it does not tell."""

@@ -21,6 +21,10 @@ _ONE_EACH = {
     "mpeg": {"mpeg1video"},
 }
 """Where a packet is a frame: elsewhere it may be half of one (fields), or none that is shown."""
+_SKIPPING = {"mpeg4"}
+"""Codecs one of whose small packets may say that nothing changes, and become no frame; a large one
+becomes at least one."""
+_SMALL = 20  # bytes
 _AVI_HEADER = 8  # bytes before each packet, its name and size
 _REORDERED = 16  # frames that H.264 and its like store out of order at most
 
@@ -56,7 +60,7 @@ class Numbers:
         self._waiting: list[Stamp] = []  # heap of the times of packets that have not come out
         self._before = 0  # packets with times before those
         self._next, self._last = 0, _BEGINNING
-        self._shown = self._going_in = 0
+        self._shown = self._going_in = self._large = 0
         plain = _ONE_EACH.get(container.format.name, ())
         self._codec = stream.codec_context.name
         self._is_one_each = self._codec in plain
@@ -80,6 +84,7 @@ class Numbers:
         """
         self._enter(packet)
         self._going_in += not packet.is_discard
+        self._large += not packet.is_discard and packet.size > _SMALL
         if packet.pts is not None and not packet.is_discard:
             stamp = self._clocks[0], packet.pts
             heapq.heappush(self._waiting, stamp)
@@ -125,6 +130,8 @@ class Numbers:
 
         0 where that is no sign of damage.
         """
+        if self._codec in _SKIPPING:
+            return max(self._large - (self._leading or 0) - self._shown, 0)
         lost = self._going_in - (self._leading or 0) - self._shown
         return max(lost, 0) if self._is_one_each or self._lacks_beginning else 0
 
