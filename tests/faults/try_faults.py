@@ -17,6 +17,8 @@ from broken_kinds import KINDS
 from trials import GOOD, Found, faults, table, try_all
 from watched import Watched
 
+_PATIENCE = 300.0  # seconds: a recipe may train on all of the embedded corpus on a busy machine
+
 
 def main() -> int:
     """Try the cases; print faults as they come, and the table."""
@@ -31,7 +33,7 @@ def main() -> int:
     print(f"seed {chosen.seed}", flush=True)
     found: list[Found] = []
     kinds = {name: KINDS[name] for name in chosen.kinds}
-    with closing(Watched()) as watched:
+    with closing(Watched(seconds=_PATIENCE)) as watched:
         tried = try_all(kinds, chosen.cases, chosen.seed, watched, only=only, keep=chosen.keep)
         for each in tried:
             found.append(each)
