@@ -89,7 +89,7 @@ def group_scores(frames: pd.DataFrame, part: pd.Series) -> pd.DataFrame:
 
 
 def by_size(name: str, corpus: Path) -> pd.DataFrame:
-    """Mean AUC and landmark error when the aligned faces have fewer pixels, and confidence."""
+    """Mean AUC when the aligned faces have fewer pixels."""
     faces = datasets.load("synfacs", corpus)
     rows = {}
     for side in _SIDES:

@@ -1,5 +1,6 @@
 """What cannot be read well is read with less confidence, and never stops a run."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -46,9 +47,9 @@ def test_spoiled_faces_are_read_with_less_confidence(
 
 @pytest.mark.parametrize("draw", [cartoon, cat])
 def test_drawings_are_no_faces_or_doubtful_ones(
-    predictor: Predictor, plain: pd.DataFrame, draw: object, tmp_path: Path
+    predictor: Predictor, plain: pd.DataFrame, draw: Callable[[], Image.Image], tmp_path: Path
 ) -> None:
-    rows = read(predictor, [draw()], tmp_path)  # type: ignore[operator]
+    rows = read(predictor, [draw()], tmp_path)
     least = plain["confidence"].astype(float).mean()
     assert (rows["confidence"].fillna(0).astype(float) < least).all()
 

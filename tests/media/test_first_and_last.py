@@ -1,0 +1,114 @@
+"""The first and the last pictures of a video: what is lost of them is missed, and no more."""
+
+import av
+import numpy as np
+import pytest
+
+from clips import collect, write_video
+from media.test_missing import COUNT, NOISE, write
+
+
+def test_a_beginning_that_a_transport_stream_announced_and_lost_is_missed(tmp_path):
+    """Its first picture says that it needs none before it, and calls itself something else."""
+    path = write(tmp_path / "clip.ts", "libx264", keys=8)
+    assert collect(path)[1] is None
+    data = bytearray(path.read_bytes())
+    place = data.index(b"\0\0\1\x65") + 3  # a picture that begins anew
+    data[place] ^= 2
+    path.write_bytes(data)
+    seen, error = collect(path)
+    assert 0 < len(seen) < COUNT
+    assert seen[0].number > 0  # by its time
+    assert "is damaged or breaks off" in str(error)
+
+
+def test_a_first_picture_that_does_not_decode_is_missed(tmp_path):
+    path = write(tmp_path / "clip.mkv", "mpeg4")
+    data = bytearray(path.read_bytes())
+    place = data.index(b"\0\0\1\xb6") + 4
+    data[place] |= 0x80  # says that it is made of two others
+    path.write_bytes(data)
+    seen, error = collect(path)
+    assert len(seen) == COUNT - 1
+    assert seen[0].number == 1
+    assert "is damaged or breaks off" in str(error)
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "mp4", "avi"])
+def test_a_last_picture_that_does_not_decode_is_missed(tmp_path, suffix):
+    """Decoders that work on several pictures at once swallow what they cannot make of the last."""
+    path = write(tmp_path / f"clip.{suffix}", "mpeg4")
+    assert collect(path)[1] is None
+    data = bytearray(path.read_bytes())
+    place = data.rindex(b"\0\0\1\xb6")
+    data[place : place + 20] = b"\xff" * 20
+    path.write_bytes(data)
+    seen, error = collect(path)
+    assert len(seen) < COUNT
+    assert "is damaged or breaks off" in str(error)
+
+
+@pytest.mark.parametrize("codec", ["mjpeg", "mpeg4"])
+def test_steps_in_which_an_avi_shows_nothing_new_are_no_loss(tmp_path, codec):
+    times = np.array([0, 1, 2, 5, 6, 7, 11, 12, 20]) / 30
+    path = write(tmp_path / "clip.avi", codec, times=times)
+    seen, error = collect(path)
+    assert error is None
+    assert [frame.seconds for frame in seen] == pytest.approx(times, abs=1e-3)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) * 3 // 5])
+    seen, error = collect(path)
+    assert 0 < len(seen) < len(times)
+    assert "is damaged or breaks off" in str(error)
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "avi"])
+def test_pictures_that_hardly_change_are_whole(tmp_path, suffix):
+    times = np.arange(30) / 10
+    grey = np.full((30, 48, 64, 3), 90, np.uint8)
+    path = write_video(tmp_path / f"still.{suffix}", times, shades=grey, codec="mpeg4")
+    seen, error = collect(path)
+    assert (len(seen), error) == (30, None)
+
+
+def test_a_copy_of_a_part_is_whole_though_it_begins_with_pictures_that_need_others(tmp_path):
+    """Pictures that are stored after the first, and shown before it, need one that was cut off."""
+    if "libx265" not in av.codecs_available:
+        pytest.skip("FFmpeg without libx265")
+    whole, part = tmp_path / "whole.mkv", tmp_path / "part.mkv"
+    options = {"x265-params": "keyint=12:open-gop=1:bframes=3:scenecut=0:log-level=none"}
+    with av.open(str(whole), "w") as container:
+        stream = container.add_stream("libx265", rate=30, options=options)
+        stream.height, stream.width, stream.pix_fmt = *NOISE.shape[:2], "yuv420p"
+        for number in range(40):
+            image = np.roll(NOISE, number, axis=1)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode())
+    with av.open(str(whole)) as source, av.open(str(part), "w") as container:
+        stream = container.add_stream_from_template(source.streams.video[0])
+        packets = [packet for packet in source.demux(video=0) if packet.size]
+        key = [number for number, packet in enumerate(packets) if packet.is_keyframe][1]
+        assert min(packet.pts for packet in packets[key:]) < packets[key].pts
+        for packet in packets[key:]:
+            packet.stream = stream
+            container.mux(packet)
+    seen, error = collect(part)
+    assert 20 < len(seen) < len(packets) - key
+    assert error is None
+
+
+def test_a_recording_that_begins_amid_pictures_is_whole(tmp_path):
+    """As from a broadcast: its first picture does not say that it needs none before it."""
+    path = write(tmp_path / "clip.ts", "mpeg2video")
+    data = path.read_bytes()
+    starts = [
+        at
+        for at in range(0, len(data), 188)
+        if data[at + 1] == 0x41 and data[at + 2] == 0 and data[at + 3] & 0x20
+    ]
+    announced = [at for at in starts if data[at + 4] and data[at + 5] & 0x40]
+    amid = next(at for at in starts if announced[0] < at < announced[1])
+    path.write_bytes(data[: announced[0]] + data[amid:])
+    seen, error = collect(path)
+    assert 0 < len(seen) < COUNT
+    assert error is None
