@@ -58,6 +58,17 @@ def test_too_few_faces_and_shares_that_there_are_not_are_named() -> None:
     for wrong in (-0.1, 1.0, float("nan")):
         with pytest.raises(UserError, match="alarms: expected a share"):
             quieted(few, [], wrong, pytest.fail)
+        with pytest.raises(UserError, match="highest: expected a probability"):
+            quieted(few, [], 0.5, pytest.fail, highest=wrong * 2)
+
+
+@pytest.mark.parametrize("lower", [False, True])
+def test_none_is_raised_above_the_highest(lower: bool) -> None:
+    probability = np.linspace(0, 1, 100)[:, None].repeat(3, axis=1)
+    found = quieted(
+        reads(probability, [0.3, 0.5, 0.9]), [], 0.1, pytest.fail, lower=lower, highest=0.5
+    )
+    np.testing.assert_allclose(found.thresholds, [0.5, 0.5, 0.5 if lower else 0.9])
 
 
 class Gray(nn.Module):

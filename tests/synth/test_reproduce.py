@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from actionunits.learn import checkpoint
 from actionunits.learn.recipe import load_recipe
@@ -45,6 +46,8 @@ def test_all_of_it_runs_and_goes_on(au: Au, tmp_path: Path, name: str, assets_fo
     model, card = checkpoint.load(made)
     assert len(card.aus) == 24
     assert card.recipe.epochs == 1
+    mean, _ = checkpoint.load(tmp_path / "runs" / f"{name}-mean")
+    assert not torch.equal(*(next(each.parameters()) for each in (model, mean)))
     before = (made / "last.safetensors").stat().st_mtime_ns
     assert au(*command).code == 0  # finished: nothing is done again
     assert (made / "last.safetensors").stat().st_mtime_ns == before

@@ -89,6 +89,9 @@ def calibrate(
     lower: Annotated[
         bool, typer.Option(help="Lower thresholds too, to where they are just high enough.")
     ] = False,
+    highest: Annotated[
+        float, typer.Option(help="Probability above which no threshold is raised.")
+    ] = 1.0,
 ) -> None:
     """Raise thresholds until AUs are seldom said of faces at rest: those of your own camera, say.
 
@@ -114,12 +117,16 @@ def calibrate(
     with terminal(error=True).status("reading faces at rest"):
         shown = None if aus is None else faces.numbers(aus)
         predictor, report = load(model), problems.append
-        found = quieted(predictor, pictures, alarms, report, aus=shown, lower=lower)
+        found = quieted(
+            predictor, pictures, alarms, report, aus=shown, lower=lower, highest=highest
+        )
     network, card = checkpoint.load(source)
     which = "an AU is" if shown is None else f"AUs {', '.join(map(str, shown))} are each"
     said = f"thresholds {'set so' if lower else 'raised'} that {which} said on at most "
     whose = "at rest" if shown is None else "that do not show them"
     said += f"{alarms:.1%} of {counted(found.faces, 'face')} {whose}"
+    if highest < 1:
+        said += f", but none above {highest:g}"
     changed = card.model_copy(
         update={
             "thresholds": tuple(found.thresholds.tolist()),
@@ -157,3 +164,23 @@ def export(
     with terminal(error=True).status("exporting"):
         write(checkpoint, out, embedding=embedding)
     typer.echo(f"written: {out}", err=True)
+
+
+def average(
+    first: Annotated[str, typer.Argument(help="`default`, or the folder of a run.")],
+    second: Annotated[str, typer.Argument(help="Folder of a run that started from it.")],
+    out: Annotated[Path, typer.Option(help="Folder for the mean.")],
+    share: Annotated[float, typer.Option(help="Of the second in the mean, 0 to 1.")] = 0.5,
+) -> None:
+    """Write the mean of the weights of a run and of what it started from.
+
+    Trained on further, a model reads pictures like those better, and others sometimes worse: the
+    mean mostly keeps the best of both. Thresholds are those of the second until `au calibrate`.
+    """
+    from actionunits import weights
+    from actionunits.cli.outputs import check_folder
+    from actionunits.learn.average import average as mean
+
+    for read in (first, second):
+        check_folder(out, Path(weights.locate(read)))
+    typer.echo(f"checkpoint: {mean(first, second, share, out)}", err=True)

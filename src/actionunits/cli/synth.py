@@ -85,6 +85,7 @@ def reproduce(
     Interrupted, the same command goes on where it stopped.
     """
     from actionunits.errors import UserError
+    from actionunits.learn.average import average
     from actionunits.learn.recipe import load_recipe
     from actionunits.learn.train import train
     from actionunits.synth.corpus import render_corpus
@@ -108,7 +109,10 @@ def reproduce(
         if start is not None:
             values.insert(0, f"init={start}")
         run = out / "runs" / f"{name}-{number}"
-        start = train(load_recipe(stage.recipe, values), None, run).checkpoint
+        made = train(load_recipe(stage.recipe, values), None, run).checkpoint
+        if start is not None and stage.share < 1:
+            made = average(start, made, stage.share, out / "runs" / f"{name}-mean")
+        start = made
     typer.echo(f"checkpoint: {start}", err=True)
 
 

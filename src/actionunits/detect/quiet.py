@@ -34,6 +34,7 @@ def quieted(
     *,
     aus: Sequence[int] | None = None,
     lower: bool = False,
+    highest: float = 1.0,
 ) -> Quieted:
     """Raise thresholds until an AU is said on few faces that do not show it.
 
@@ -49,6 +50,8 @@ def quieted(
         aus: FACS numbers of those that the faces do not show; None: they show none at all. The
             thresholds of others stay.
         lower: lower thresholds too.
+        highest: probability above which none is raised, 0 to 1: what the model holds for likelier
+            than .5 some of the faces may well show.
 
     Raises:
         UserError: such a share there is not, or the model does not read such an AU.
@@ -56,6 +59,8 @@ def quieted(
     """
     if not 0 <= alarms < 1:
         raise UserError(f"alarms: expected a share of 0 to below 1, got {alarms:g}")
+    if not 0 < highest <= 1:
+        raise UserError(f"highest: expected a probability above 0, to 1, got {highest:g}")
     if unknown := set(aus or ()) - set(predictor.aus.numbers):
         raise UserError(f"aus: {sorted(unknown)} are not among those that the model reads")
     read = [r.probability[0] for r in predictor.readings(paths, report) if r.faces]
@@ -71,7 +76,9 @@ def quieted(
     before = (probability >= predictor.thresholds).mean(0)
     chosen = np.isin(predictor.aus.numbers, predictor.aus.numbers if aus is None else aus)
     changed = chosen & ((before > alarms) | lower)
-    just_enough = np.maximum(just_over, _LOWEST * predictor.thresholds)
+    just_enough = np.maximum(just_over.clip(max=highest), _LOWEST * predictor.thresholds)
+    if not lower:  # one that was above the highest before stays
+        just_enough = np.maximum(just_enough, predictor.thresholds)
     thresholds = np.where(changed, just_enough, predictor.thresholds)
     after = (probability >= thresholds).mean(0)
     return Quieted(thresholds, before, after, len(read))

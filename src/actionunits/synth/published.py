@@ -17,6 +17,7 @@ class Stage(NamedTuple):
     recipe: str
     people: int  # the first so many of the corpus
     settings: tuple[str, ...] = ()  # what is changed in it, as of `au train --set`
+    share: float = 1.0  # in the mean with the weights of the stage before
 
 
 class Making(NamedTuple):
@@ -32,8 +33,20 @@ class Making(NamedTuple):
 
 
 PUBLISHED: Mapping[str, Making] = {
-    "default": Making("people", (Stage("wholeface_people", 5_040, ("epochs=10",)),)),
-    "default-fast": Making("people", (Stage("wholeface_fast_people", 5_040, ("epochs=10",)),)),
+    "default": Making(
+        "people",
+        (
+            Stage("wholeface_people", 5_040, ("epochs=10",)),
+            Stage("wholeface_people", 11_844, ("epochs=7", "optimiser.lr=0.0015"), 0.65),
+        ),
+    ),
+    "default-fast": Making(
+        "people",
+        (
+            Stage("wholeface_fast_people", 5_040, ("epochs=10",)),
+            Stage("wholeface_fast_people", 11_844, ("epochs=5", "optimiser.lr=0.0015"), 0.65),
+        ),
+    ),
 }
 """By the name of the weights."""
 
