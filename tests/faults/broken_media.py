@@ -189,7 +189,7 @@ def moving() -> list[Original]:
         (".avi", "avi", "mjpeg", None, {}),
         (".avi", "avi", "libx264", None, {"bf": "2"}),
         (".avi", "avi", "mpeg4", "mp3", {}),
-        (".flv", "flv", "flv1", None, {}),
+        (".flv", "flv", "flv", None, {}),
         (".flv", "flv", "libx264", "aac", {"g": "5"}),
         (".wmv", "asf", "wmv2", "wmav2", {}),
         (".ts", "mpegts", "libx264", "aac", {"g": "5"}),

@@ -48,6 +48,57 @@ def test_a_last_picture_that_does_not_decode_is_missed(tmp_path, suffix):
     assert "is damaged or breaks off" in str(error)
 
 
+@pytest.mark.parametrize("suffix", ["ts", "mkv", "mp4"])
+def test_a_last_picture_that_is_refused_costs_no_other_whatever_the_threads(tmp_path, suffix):
+    """Of several threads, one that fails at the end makes FFmpeg give up what the others hold."""
+    path = write(tmp_path / f"clip.{suffix}", "libx264", bf="2")
+    data = bytearray(path.read_bytes())
+    with av.open(str(path)) as container:
+        last = bytes([packet for packet in container.demux(video=0) if packet.size][-1])
+    place = data.rindex(b"\0\0\1\x41") + 3 if suffix == "ts" else data.rindex(last) + 4
+    assert data[place] & 0x1F in {1, 5}  # a picture, that needs others or none
+    data[place] |= 8
+    path.write_bytes(data)
+    alone, error = collect(path, 1)
+    assert len(alone) == COUNT - 1
+    assert "is damaged or breaks off" in error
+    for threads in (0, 2, 3, 4):
+        seen, error = collect(path, threads)
+        assert [frame.seconds for frame in seen] == [frame.seconds for frame in alone]
+        assert [frame.number for frame in seen] == [frame.number for frame in alone]
+        assert all((a.image == b.image).all() for a, b in zip(seen, alone, strict=True))
+        assert "is damaged or breaks off" in error
+
+
+@pytest.mark.parametrize("codec", ["mjpeg", "mpeg4"])
+def test_a_wrong_beginning_of_the_list_of_an_avi_costs_no_frame(tmp_path, codec):
+    """FFmpeg reckons by the first entry where all others point."""
+    path = write(tmp_path / "clip.avi", codec)
+    whole, error = collect(path)
+    assert error is None
+    data = bytearray(path.read_bytes())
+    data[data.rindex(b"idx1") + 8 + 10] ^= 2  # of the place that the first entry tells
+    path.write_bytes(data)
+    seen, error = collect(path)
+    assert [frame.seconds for frame in seen] == [frame.seconds for frame in whole]
+    assert all((a.image == b.image).all() for a, b in zip(seen, whole, strict=True))
+    assert "is damaged or breaks off" in error
+
+
+def test_a_flash_film_that_breaks_off_between_packets_is_missed(tmp_path):
+    """Its end is as it should be, but it says at its start how many bytes it has."""
+    path = write(tmp_path / "clip.flv", "flv")
+    data = path.read_bytes()
+    tag = int.from_bytes(data[-4:]) + 4
+    for _ in range(3):  # tags from the end on: so few are no sign by the times
+        data = data[:-tag]
+        tag = int.from_bytes(data[-4:]) + 4
+    path.write_bytes(data)
+    seen, error = collect(path)
+    assert 0 < len(seen) < COUNT
+    assert "is damaged or breaks off" in error
+
+
 @pytest.mark.parametrize("codec", ["mjpeg", "mpeg4"])
 def test_steps_in_which_an_avi_shows_nothing_new_are_no_loss(tmp_path, codec):
     times = np.array([0, 1, 2, 5, 6, 7, 11, 12, 20]) / 30

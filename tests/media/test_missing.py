@@ -22,7 +22,7 @@ NOISE = np.random.default_rng(0).integers(0, 255, (96, 128, 3), np.uint8)
 SILENT = {
     "mkv": "libx264",
     "webm": "libvpx",
-    "flv": "flv1",
+    "flv": "flv",
     "wmv": "wmv2",
     "asf": "wmv2",
     "avi": "mpeg4",

@@ -9,6 +9,7 @@ chains (`structure`); all others say how long they are.
 import os
 import re
 import statistics
+import struct
 from collections import deque
 from typing import Any, BinaryIO
 
@@ -32,6 +33,7 @@ _FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")  # of Windo
 _SIZE_AT = 40  # bytes into them
 _HEADER = 1 << 16
 _FLV_HEADER = 11  # bytes of a tag
+_FILE_SIZE = b"\x00\x08filesize\x00"  # a name of 8 letters, and that a number of 8 bytes follows
 _NEAR = 2  # packets
 _OF_LISTS = {mp4.KIND: re.compile(r"st[cst]\w|sample", re.IGNORECASE), "avi": re.compile(r"(?!)")}
 """Containers whose lists tell more than what FFmpeg complains of when it opens them; but what it
@@ -271,7 +273,12 @@ def _is_cut(name: str, kind: str) -> bool:
         return False
     with open(name, "rb") as file:
         size = file.seek(0, os.SEEK_END)
+        if kind == "avi":
+            return avi.begins_wrongly(name)
         if kind == "flv":  # the last bytes say how long the last tag is, which says it too
+            file.seek(0)
+            if _said_size(file.read(_HEADER)) > size:
+                return True
             file.seek(size - 4)
             tag = int.from_bytes(file.read(4))
             file.seek(max(size - 4 - tag, 0))
@@ -284,6 +291,14 @@ def _is_cut(name: str, kind: str) -> bool:
             place = start.find(_FILE_PROPERTIES) + _SIZE_AT
             return place >= _SIZE_AT and int.from_bytes(start[place : place + 8], "little") > size
     return False
+
+
+def _said_size(start: bytes) -> float:
+    """Bytes of a Flash file by what it says of itself at its start, 0 where it does not."""
+    place = start.find(_FILE_SIZE) + len(_FILE_SIZE)
+    if place < len(_FILE_SIZE) or place + 8 > len(start):
+        return 0.0
+    return float(struct.unpack_from(">d", start, place)[0])
 
 
 def _has_torn_boxes(file: BinaryIO, size: int) -> bool:

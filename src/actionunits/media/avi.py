@@ -1,12 +1,17 @@
-"""The list at the end of an AVI file, of which FFmpeg hides the steps that show nothing new."""
+"""The list at the end of an AVI file, in part of which FFmpeg believes, and part of which it hides.
+
+*AVI RIFF File Reference*, Microsoft: ``idx1``, an entry for each part of the ``movi`` list.
+"""
 
 import mmap
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-_ENTRY = 16  # bytes: whose it is, flags, place, size
 _RIFF = 12  # bytes before the first part
+_HEAD = 8  # bytes before what a part holds, its name and size
+_ENTRY = np.dtype([("whose", "S4"), ("flags", "<u4"), ("place", "<u4"), ("size", "<u4")])
 
 
 def steps(name: str, stream: int) -> int:
@@ -20,15 +25,43 @@ def steps(name: str, stream: int) -> int:
         Path(name).open("rb") as file,
         mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
     ):
-        place = _RIFF
-        while place + 8 <= len(data):
-            kind = data[place : place + 4]
-            size = int.from_bytes(data[place + 4 : place + 8], "little")
-            if kind == b"idx1":
-                found = data[place + 8 : place + 8 + size // _ENTRY * _ENTRY]
-                if not size or len(found) != size:
-                    return 0
-                numbers = np.frombuffer(found, "S2")[:: _ENTRY // 2]
-                return int(np.count_nonzero(numbers == b"%02d" % stream))
-            place += 8 + size + size % 2
-    return 0
+        entries, _ = _list(data)
+    return int(np.count_nonzero(entries["whose"].astype("S2") == b"%02d" % stream))
+
+
+def begins_wrongly(name: str) -> bool:
+    """Whether the list of a file does not point at its parts, by its first entry alone.
+
+    By that one FFmpeg reckons where all others point: if it is wrong, it finds none.
+
+    Args:
+        name: of any file.
+    """
+    with Path(name).open("rb") as file:
+        head = file.read(_RIFF)
+        if head[:4] != b"RIFF" or head[8:] != b"AVI ":
+            return False
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            entries, movi = _list(data)
+            if not len(entries):
+                return False
+            place, whose = int(entries["place"][0]), entries["whose"][0]
+            return all(data[start + place : start + place + 4] != whose for start in (0, movi))
+
+
+def _list(data: mmap.mmap) -> tuple[NDArray[np.void], int]:
+    """Entries of the list, none where it is not whole, and where the name of ``movi`` is."""
+    place, movi = _RIFF, 0
+    while place + _HEAD <= len(data):
+        kind = data[place : place + 4]
+        size = int.from_bytes(data[place + 4 : place + _HEAD], "little")
+        if kind == b"LIST" and data[place + _HEAD : place + _HEAD + 4] == b"movi":
+            movi = place + _HEAD
+        if kind == b"idx1":
+            whole = size // _ENTRY.itemsize * _ENTRY.itemsize
+            found = data[place + _HEAD : place + _HEAD + whole]
+            if len(found) == size:
+                return np.frombuffer(found, _ENTRY), movi
+            break
+        place += _HEAD + size + size % 2
+    return np.empty(0, _ENTRY), movi

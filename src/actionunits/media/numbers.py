@@ -12,7 +12,7 @@ from actionunits.media import mp4
 from actionunits.media.opening import Opened
 
 _PLAIN = {
-    *("av1", "dvvideo", "ffv1", "flv1", "h264", "hevc", "huffyuv", "libdav1d", "mjpeg", "png"),
+    *("av1", "dvvideo", "ffv1", "flv", "h264", "hevc", "huffyuv", "libdav1d", "mjpeg", "png"),
     *("prores", "rv10", "rv20", "rv30", "rv40", "vp9", "wmv1", "wmv2"),
 }
 _ONE_EACH = {
@@ -134,6 +134,10 @@ class Numbers:
             return max(self._large - (self._leading or 0) - self._shown, 0)
         lost = self._going_in - (self._leading or 0) - self._shown
         return max(lost, 0) if self._is_one_each or self._lacks_beginning else 0
+
+    def holds_back(self) -> bool:
+        """Whether fewer frames have come out than packets went in, which need not be damage."""
+        return self._shown < self._going_in
 
     def ticks(self, picture: VideoFrame, number: int) -> int | None:
         """When a frame is shown by the clock of its stream, None where nothing tells."""

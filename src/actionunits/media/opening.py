@@ -3,7 +3,7 @@
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import av
 from av.container import InputContainer
@@ -12,6 +12,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from actionunits.errors import MediaError
+from actionunits.media import avi
 from actionunits.media.pictures import LARGEST
 from actionunits.media.sources import is_camera
 
@@ -32,6 +33,13 @@ class Opened(NamedTuple):
     """Of its pictures."""
     said: list[Line]
     """Errors that FFmpeg found in it and got over when it was opened."""
+
+
+class _Forward:
+    """A file that is read from its front on, so that FFmpeg does not use the list at its end."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.read, self.name = file.read, file.name
 
 
 @contextmanager
@@ -73,10 +81,11 @@ def opened(name: str) -> Iterator[Opened]:
             yield Opened(container, _stream(name, container), said)
 
 
-def _container(name: str, file: Any) -> tuple[InputContainer, list[Line]]:
+def _container(name: str, file: BinaryIO) -> tuple[InputContainer, list[Line]]:
+    source = _Forward(file) if avi.begins_wrongly(name) else file
     try:
         with listening() as said:
-            return av.open(file, "r", metadata_errors="ignore", options=_SEALED), said
+            return av.open(source, "r", metadata_errors="ignore", options=_SEALED), said
     except BROKEN as error:
         raise MediaError(
             f"{name}: neither a picture nor a video that can be read ({_reason(error)}); "

@@ -24,6 +24,8 @@ from actionunits.media.account import Account, promised
 from actionunits.media.numbers import Numbers
 from actionunits.media.opening import BROKEN, Opened, listening, opened
 from actionunits.media.pictures import LARGEST
+from actionunits.media.sources import is_camera
+from actionunits.media.tail import Tail
 
 Decoded = tuple[NDArray[np.uint8], int, float, str]
 """Upright RGB picture, number, seconds and doubt; see `actionunits.types.Frame`."""
@@ -123,18 +125,31 @@ class _Reading:
 
     def _pictures(self) -> Iterator[VideoFrame]:
         """All that decodes, of the packets in their order."""
-        refused = 0
+        refused, tail, last = 0, Tail(), None
         for packet in self.packets():
             pictures: list[VideoFrame] = []
+            if packet.size:
+                tail.add(packet)
             try:
                 pictures = packet.decode()
             except BROKEN:
-                self._account.damage()
-                self._numbers.complain(packet.pts)
+                self._refuse(packet.pts)
                 refused += 1
             if refused > _HOPELESS and not self._count:
                 return  # not worth reading gigabytes
-            yield from pictures
+            for picture in pictures:
+                last = picture.pts
+                yield picture
+        if last is not None and not is_camera(self._name) and self._numbers.holds_back():
+            for time, more in tail.decode(self._name, last):
+                if more is None:
+                    self._refuse(time)
+                yield from more or ()
+
+    def _refuse(self, time: int | None) -> None:
+        """The decoder refused a packet."""
+        self._account.damage()
+        self._numbers.complain(time)
 
     def packets(self) -> Iterator["Packet[VideoStream]"]:
         """Packets of the pictures; those of the sound only tell how far the file goes."""
