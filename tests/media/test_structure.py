@@ -122,6 +122,22 @@ def test_times_of_other_samples_than_there_are_are_damage(
     assert "is damaged or breaks off" in str(collect(path)[1])
 
 
+@pytest.mark.parametrize("number", [0, 1, 2], ids=["first chunk", "samples", "description"])
+def test_samples_that_are_in_no_chunk_that_can_be_read_are_missed(
+    tmp_path: Path, number: int
+) -> None:
+    """FFmpeg leaves out chunks of a description that is not there, and says nothing of it."""
+    path = write(tmp_path / "clip.mp4", "libx264", sound="aac")
+    data = bytearray(path.read_bytes())
+    runs = data.index(b"stsc") + 8
+    assert int.from_bytes(data[runs : runs + 4]) > 1
+    last = runs + 4 + 12 * (int.from_bytes(data[runs : runs + 4]) - 1) + 4 * number
+    data[last : last + 4] = b"\0\0\0\0" if number == 1 else b"\0\0\0\x60"
+    path.write_bytes(data)
+    assert is_torn(str(path), MP4)
+    assert "is damaged or breaks off" in str(collect(path)[1])
+
+
 @pytest.mark.parametrize("name", [b"mdhd", b"tkhd"])
 def test_a_header_under_another_name_is_missed(tmp_path: Path, name: bytes) -> None:
     path = write(tmp_path / "clip.mp4", "libx264")

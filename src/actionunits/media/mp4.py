@@ -21,12 +21,15 @@ _OF_SAMPLES = frozenset({b"stsz", b"stts", b"ctts"})
 def is_whole(data: Bytes) -> bool:
     """ISO/IEC 14496-12, section 8.6: every list of a track's times is of as many samples as it has.
 
-    Frames whose times are wrong may be taken for such as are not to be shown. Sections 8.3 and 8.4:
-    a track and its media each have a header, without which its times mean nothing.
+    Frames whose times are wrong may be taken for such as are not to be shown. Section 8.7.4: all of
+    them are in a chunk, whose description is there. Sections 8.3 and 8.4: a track and its media
+    each have a header, without which its times mean nothing.
     """
     for track in _tracks(data):
         lists = _OF_SAMPLES & track.keys()
         if b"stsz" in lists and len({_samples(name, track[name]) for name in lists}) > 1:
+            return False
+        if {b"stsz", b"stsc", b"stsd"} <= track.keys() and not _holds_all(track):
             return False
     return _has_headers(data, 0, len(data), b"")
 
@@ -68,6 +71,20 @@ def _lasts_too_long(track: dict[bytes, bytes], most: int) -> bool:
             or start + length * ticks / film_ticks > end + tick + durations.max()
         )
         for length, start in _edits(track.get(b"elst", b""))
+    )
+
+
+def _holds_all(track: dict[bytes, bytes]) -> bool:
+    """Whether the chunks of a track are of descriptions that it has, and hold all its samples."""
+    body, places = track[b"stsc"], track.get(b"stco", track.get(b"co64", b""))
+    count = max(min(int.from_bytes(body[4:8]), (len(body) - 8) // 12), 0)
+    runs = np.frombuffer(body, ">u4", 3 * count, offset=8 if count else 0).reshape(-1, 3)
+    first, each, description = runs.astype(int).T
+    chunks = np.diff(first, append=int.from_bytes(places[4:8]) + 1)
+    return bool(
+        (chunks > 0).all()
+        and (np.clip(description, 1, int.from_bytes(track[b"stsd"][4:8])) == description).all()
+        and (chunks * each).sum() >= _samples(b"stsz", track[b"stsz"])
     )
 
 
