@@ -26,11 +26,12 @@ from actionunits import datasets
 from actionunits.aus import AUSet
 from actionunits.data.stores import ImageStore
 from actionunits.data.synfacs import MINI
+from actionunits.detect.predict import Predictor
 from actionunits.learn.evaluate import evaluate
 from actionunits.learn.predictions import Predictions
 from actionunits.weights import locate
 
-_LEAST = 3  # pictures with and without an AU, for scores to mean anything
+LEAST = 3  # pictures with and without an AU, for scores to mean anything
 _OF_GROUP = 10  # frames of a group with and without an AU
 _NEAR = 0.05
 _YAW, _PITCH = [-1.0, 15, 30, 60], [-1.0, 10, 40]  # degrees
@@ -139,13 +140,8 @@ def names_of(edges: list[float], unit: str) -> list[str]:
 def on_faces(name: str, folder: Path) -> pd.DataFrame:
     """Scores of each AU on labelled photographs, beside those of MediaPipe."""
     predictor = actionunits.load(name)
-    table = predictor.predict(folder / "dev")
-    table["area"] = table["face_w"] * table["face_h"]
-    largest = table[table["success"] == 1].sort_values("area", ascending=False)
-    read = largest.assign(key=stems(largest["input"])).drop_duplicates("key").set_index("key")
-    truth, rival = (pd.read_csv(folder / f"{file}.csv") for file in ("dev", "mediapipe"))
-    for labels in (truth, rival):
-        labels.index = pd.Index(stems(labels["path"]))
+    read = largest_faces(predictor, folder)
+    truth, rival = with_labels(folder)
     both = truth.index.intersection(read.index).intersection(rival.dropna().index)
     neutral = truth.index[truth["emotion"] == "neutral"].intersection(read.index)
     rows = {}
@@ -155,7 +151,7 @@ def on_faces(name: str, folder: Path) -> pd.DataFrame:
             continue
         row = {"alarms": read.loc[neutral, f"{au.column}_c"].mean()}
         labels = truth.loc[both, au.column].dropna().astype(int)
-        if min(labels.sum(), (1 - labels).sum()) >= _LEAST:
+        if min(labels.sum(), (1 - labels).sum()) >= LEAST:
             said = read.loc[labels.index, f"{au.column}_p"].to_numpy(float)
             pairs.append((labels.to_numpy(), said))
             row |= {
@@ -171,6 +167,22 @@ def on_faces(name: str, folder: Path) -> pd.DataFrame:
     frame = pd.DataFrame.from_dict(rows, orient="index")
     order = ["with", "without", "AUC", "MediaPipe", "F1", "best F1", "alarms"]
     return with_means(frame[order].rename_axis("AU"))
+
+
+def largest_faces(predictor: Predictor, folder: Path) -> pd.DataFrame:
+    """What is read off the largest face of each photograph, by its name."""
+    table = predictor.predict(folder / "dev")
+    table["area"] = table["face_w"] * table["face_h"]
+    largest = table[table["success"] == 1].sort_values("area", ascending=False)
+    return largest.assign(key=stems(largest["input"])).drop_duplicates("key").set_index("key")
+
+
+def with_labels(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Labels of the photographs and what MediaPipe says of them, by their names."""
+    truth, rival = (pd.read_csv(folder / f"{file}.csv") for file in ("dev", "mediapipe"))
+    for labels in (truth, rival):
+        labels.index = pd.Index(stems(labels["path"]))
+    return truth, rival
 
 
 def stems(paths: Iterable[str]) -> list[str]:

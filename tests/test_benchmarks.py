@@ -9,6 +9,7 @@ import pytest
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 SHARED = {"clips.py", "timing.py", "mdhr_literal.py"}  # what benchmarks have in common
 OPTIONS = {
+    "compare_weights.py": "default default-fast --resamples 2",
     "detect_video.py": "--frames 8",
     "gtlenet_heads.py": "--repeats 1 --size 128",
     "mdhr_video.py": "--frames 16 --chunk 8 --size 64 --repeats 1",
