@@ -17,6 +17,7 @@ import av
 from av.packet import Packet
 
 from actionunits.media import avi, mp4, structure, transport
+from actionunits.media.groups import CODECS, Groups
 from actionunits.media.opening import Line, Opened
 from actionunits.media.sources import is_camera
 
@@ -57,6 +58,7 @@ class Account:
         self._joints: list[int] = []
         self._reached = self._farthest = 0.0
         self._gaps = {True: _Gaps(), False: _Gaps()}  # of the pictures, of the sound
+        self._groups = Groups()
         self._steps: deque[float] = deque(maxlen=300)
         self._uneven = self._pauses = self._shown = 0
         self._last: float | None = None
@@ -79,6 +81,8 @@ class Account:
             if is_picture:
                 self._farthest = max(self._farthest, end)
         self._packets += is_picture
+        if is_picture and self._stream.codec_context.name in CODECS:
+            self._groups.add(bytes(packet))
 
     def damage(self) -> None:
         """Something is known to be broken."""
@@ -145,6 +149,7 @@ class Account:
             or structure.is_torn(self._name, self._format)
             or self._has_holes()
             or self._leaves_out()
+            or self._lacks_pictures()
             or self._cuts_wrongly()
             or self._is_astray()
             or self._ends_early()
@@ -153,6 +158,11 @@ class Account:
     def _leaves_out(self) -> bool:
         """Whether pictures and sound skip the same time, which no device does by itself."""
         return not self._joints and self._gaps[True].meet(self._gaps[False])
+
+    def _lacks_pictures(self) -> bool:
+        """Whether groups of pictures that count theirs do, in a video of one piece."""
+        self._groups.end()
+        return not self._joints and self._groups.lacking > 0
 
     def _cuts_wrongly(self) -> bool:
         """Whether a list of edits that cannot be right leaves out frames."""
