@@ -196,6 +196,18 @@ def moving() -> list[Original]:
         (".ts", "mpegts", "libx264", "aac", {"g": "5"}),
         (".mpg", "mpeg", "mpeg1video", "mp2", {}),
         (".ogv", "ogg", "libtheora", None, {}),
+        (".mp4", "mp4", "libx265", "aac", {"x265-params": "log-level=none:keyint=8"}),
+        (".mp4", "mp4", "libx264", "aac", {"movflags": "frag_keyframe+empty_moov", "g": "4"}),
+        (".mp4", "mp4", "libsvtav1", None, {"preset": "12", "g": "8"}),
+        (".webm", "webm", "libvpx-vp9", "libopus", {"cpu-used": "8", "g": "8"}),
+        (".mov", "mov", "prores", "pcm_s16le", {}),
+        (".mkv", "matroska", "ffv1", "flac", {}),
+        (".mkv", "matroska", "libx265", "libopus", {"x265-params": "log-level=none:keyint=8"}),
+        (".avi", "avi", "huffyuv", "pcm_s16le", {}),
+        (".ts", "mpegts", "mpeg2video", "mp2", {"g": "5", "bf": "2"}),
+        (".mpg", "mpeg", "mpeg2video", "mp2", {"g": "6", "bf": "2"}),
+        (".mxf", "mxf", "mpeg2video", "pcm_s16le", {"g": "6"}),
+        (".nut", "nut", "mpeg4", "mp2", {}),
     ]
     codecs = av.codecs_available
     return [
@@ -205,14 +217,19 @@ def moving() -> list[Original]:
     ]
 
 
+_PIXELS = {"mjpeg": "yuvj420p", "prores": "yuv422p10le", "huffyuv": "yuv422p"}
+
+
 def _encoded(
     suffix: str, form: str, codec: str, sound: str | None, options: dict[str, str]
 ) -> Original:
     buffer = io.BytesIO()
-    with av.open(buffer, "w", format=form) as container:
-        stream = container.add_stream(codec, rate=25, options=options)
+    of_file = {name: value for name, value in options.items() if name == "movflags"}
+    with av.open(buffer, "w", format=form, options=of_file) as container:
+        of_codec = {name: value for name, value in options.items() if name not in of_file}
+        stream = container.add_stream(codec, rate=25, options=of_codec)
         stream.width = stream.height = 64
-        stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+        stream.pix_fmt = _PIXELS.get(codec, "yuv420p")
         audio = None
         if sound is not None:
             audio = container.add_stream(sound, rate=48000, layout="mono", bit_rate=64_000)
@@ -227,7 +244,7 @@ def _encoded(
                 container.mux(each.encode())
     data = buffer.getvalue()
     # In MP4 and MOV the index at the end is needed for every frame.
-    streams = form not in {"mp4", "mov"}
+    streams = form not in {"mp4", "mov"} or of_file
     return Original(suffix, data, FRAMES, _ends(data) if streams else ())
 
 

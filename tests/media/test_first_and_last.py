@@ -163,3 +163,20 @@ def test_a_recording_that_begins_amid_pictures_is_whole(tmp_path):
     seen, error = collect(path)
     assert 0 < len(seen) < COUNT
     assert error is None
+
+
+@pytest.mark.parametrize(("suffix", "codec"), [("nut", "mpeg4"), ("mxf", "mpeg2video")])
+def test_what_is_broken_at_the_end_costs_nothing_before_it(tmp_path, suffix, codec):
+    """FFmpeg looks there first, or at places that damage made up, and may give up all."""
+    path = write(tmp_path / f"clip.{suffix}", codec)
+    whole, error = collect(path)
+    assert error is None
+    data = path.read_bytes()
+    place = len(data) * 3 // 4
+    for broken in (data[:place], data[:place] + b"\r" + data[place:]):
+        path.write_bytes(broken)
+        seen, error = collect(path)
+        assert len(seen) >= 30
+        times = [frame.seconds for frame in whole[:30]]
+        assert [frame.seconds for frame in seen[:30]] == pytest.approx(times)
+        assert "is damaged or breaks off" in error

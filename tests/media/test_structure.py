@@ -12,7 +12,7 @@ from actionunits.media.structure import is_torn
 from clips import collect
 from media.test_missing import write
 
-KINDS = {"mkv": "matroska,webm", "webm": "matroska,webm", "flv": "flv", "mpg": "mpeg"}
+KINDS = {"mkv": "matroska,webm", "webm": "matroska,webm", "flv": "flv", "mpg": "mpeg", "wmv": "asf"}
 WAYS: list[tuple[str, str, str | None, dict[str, str]]] = [
     ("mkv", "libx264", "aac", {}),
     ("mkv", "libx264", None, {"live": "1"}),
@@ -22,6 +22,8 @@ WAYS: list[tuple[str, str, str | None, dict[str, str]]] = [
     ("webm", "libvpx", None, {"live": "1"}),
     ("flv", "flv", "aac", {}),
     ("flv", "libx264", "aac", {"flvflags": "add_keyframe_index"}),
+    ("wmv", "wmv2", "mp2", {}),
+    ("wmv", "wmv1", None, {}),
     ("mpg", "mpeg2video", "mp2", {}),
     ("mpg", "mpeg1video", None, {"packetsize": "4096"}),
 ]

@@ -48,11 +48,11 @@ class Account:
 
     def __init__(self, name: str, video: Opened) -> None:
         self._video = video
-        self._container, self._stream, said = video
+        self._container, self._stream, said, is_helped = video
         self._sound = next(iter(self._container.streams.audio), None)
         self._name, self._format = name, self._container.format.name
         self._listed = len(self._stream.index_entries)
-        self._is_cut = _is_cut(name, self._format)
+        self._is_cut = is_helped or _is_cut(name, self._format)
         self._packets = self._damaged = 0
         self._corrupt: list[int] = []  # packets by their numbers, as all below
         self._joints: list[int] = []
@@ -257,7 +257,7 @@ class _Gaps:
 
 def promised(video: Opened) -> float:
     """Seconds that a file says its pictures go on, 0 where it does not tell."""
-    container, stream, _ = video
+    container, stream, *_ = video
     if stream.time_base is not None:
         if container.format.name == "avi":  # FFmpeg makes it as short as the file
             return float(stream.frames * stream.time_base)
@@ -283,8 +283,6 @@ def _is_cut(name: str, kind: str) -> bool:
         return False
     with open(name, "rb") as file:
         size = file.seek(0, os.SEEK_END)
-        if kind == "avi":
-            return avi.begins_wrongly(name)
         if kind == "flv":  # the last bytes say how long the last tag is, which says it too
             file.seek(0)
             if _said_size(file.read(_HEADER)) > size:

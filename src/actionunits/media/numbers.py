@@ -49,7 +49,7 @@ class Numbers:
             video: whose frames are numbered.
             begins_whole: the first picture that is stored needs none before it.
         """
-        container, stream, _ = video
+        container, stream, *_ = video
         is_avi = container.format.name == "avi"
         filled = [entry.pos for entry in stream.index_entries if entry.size] if is_avi else []
         self._places = {place + _AVI_HEADER: number for number, place in enumerate(filled)}

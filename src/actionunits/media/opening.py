@@ -1,5 +1,6 @@
 """Opens videos and cameras in such a way that nothing else is opened with them."""
 
+import errno
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from actionunits.media.pictures import LARGEST
 from actionunits.media.sources import is_camera
 
 BROKEN = (av.FFmpegError, ArithmeticError, MemoryError, OSError, ValueError)
-"""What damaged bytes lead to: OSError is from places that no file has."""
+"""What damaged bytes lead to."""
 _SEALED = {"protocol_whitelist": "none"}
 """A video is read from its own file: what it names, on the disk or the network, is not opened."""
 
@@ -33,13 +34,33 @@ class Opened(NamedTuple):
     """Of its pictures."""
     said: list[Line]
     """Errors that FFmpeg found in it and got over when it was opened."""
+    is_helped: bool = False
+    """It can only be read from its front on, since what is at its end is damaged."""
 
 
 class _Forward:
-    """A file that is read from its front on, so that FFmpeg does not use the list at its end."""
+    """A file that is read from its front on, so that FFmpeg does without what is at its end."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.read, self.name = file.read, file.name
+
+
+class _File(_Forward):
+    """A file in which FFmpeg may look for places that no file has.
+
+    It does where damage names them, and goes on without; an exception would end all.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__(file)
+        self.tell, self._seek = file.tell, file.seek
+
+    def seek(self, place: int, whence: int) -> int:
+        """Return the place, or FFmpeg's code of an error."""
+        try:
+            return self._seek(place, whence)
+        except (OSError, ValueError):
+            return -errno.EINVAL
 
 
 @contextmanager
@@ -76,21 +97,27 @@ def opened(name: str) -> Iterator[Opened]:
     except OSError as error:
         raise MediaError(f"{name}: cannot be opened ({_reason(error)}); check the path") from error
     with file:
-        container, said = _container(name, file)
+        container, said, is_helped = _container(name, file)
         with container:
-            yield Opened(container, _stream(name, container), said)
+            yield Opened(container, _stream(name, container), said, is_helped)
 
 
-def _container(name: str, file: BinaryIO) -> tuple[InputContainer, list[Line]]:
-    source = _Forward(file) if avi.begins_wrongly(name) else file
-    try:
-        with listening() as said:
-            return av.open(source, "r", metadata_errors="ignore", options=_SEALED), said
-    except BROKEN as error:
-        raise MediaError(
-            f"{name}: neither a picture nor a video that can be read ({_reason(error)}); "
-            "get a whole copy or convert it to MP4 or PNG"
-        ) from error
+def _container(name: str, file: BinaryIO) -> tuple[InputContainer, list[Line], bool]:
+    """What is in a file, what FFmpeg said of it, and whether it must be read from its front on."""
+    failed: BaseException | None = None
+    for source in (_Forward,) if avi.begins_wrongly(name) else (_File, _Forward):
+        file.seek(0)
+        try:
+            with listening() as said:
+                container = av.open(source(file), "r", metadata_errors="ignore", options=_SEALED)
+            return container, said, source is _Forward
+        except BROKEN as error:
+            failed = failed or error
+    assert failed is not None
+    raise MediaError(
+        f"{name}: neither a picture nor a video that can be read ({_reason(failed)}); "
+        "get a whole copy or convert it to MP4 or PNG"
+    ) from failed
 
 
 def _stream(name: str, container: InputContainer) -> VideoStream:

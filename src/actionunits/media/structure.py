@@ -1,9 +1,10 @@
 """Whether the parts of a file follow each other to its end: decoders pass over what does not.
 
-Flash video, Matroska and MPEG program streams are chains, each part of which says how long it is.
-Where bytes are missing, or a length or a mark has changed, the chain does not go on; what lies
-between is lost without a word, as a demuxer looks for the next part that it can read. JPEG 2000 is
-one too, and is decoded however little of it there is. MP4 is none, but has lists (`mp4`).
+Flash video, Windows Media, Matroska and MPEG program streams are chains, each part of which says
+how long it is. Where bytes are missing, or a length or a mark has changed, the chain does not go
+on; what lies between is lost without a word, as a demuxer looks for the next part that it can read.
+JPEG 2000 is one too, and is decoded however little of it there is. MP4 is none, but has lists
+(`mp4`).
 """
 
 import mmap
@@ -20,6 +21,9 @@ _FLV_KINDS = frozenset({8, _FLV_PICTURES, 18})  # sound, pictures, script
 _FLV_FRAMES = range(1, 6)  # that need others, that do not, and what is no frame
 _ENHANCED = range(8)  # kinds of packets
 _AVC = 7
+
+_ASF_HEADER, _ASF_OBJECT = 30, 24  # bytes before the objects in the header, and of the head of each
+_ASF_DATA = bytes.fromhex("3626b2758e66cf11a6d900aa0062ce6c")
 
 _SEGMENT, _CLUSTER, _TRACKS = 0x18538067, 0x1F43B675, 0x1654AE6B
 _ENTRY, _NUMBER = 0xAE, 0xD7  # of a track
@@ -129,6 +133,26 @@ def _is_picture(data: Bytes, place: int, size: int) -> bool:
         return True
     kind = data[place + 1]
     return kind in (1, 2) or (kind == 0 and data[place + 5 : place + 6] == b"\x01")
+
+
+def _is_whole_asf(data: Bytes) -> bool:
+    """*Advanced Systems Format Specification*, sections 2 to 6: a header, data, and lists."""
+    end = _asf_size(data, 0)
+    if _after_objects(data, _ASF_HEADER, end) != end or data[end : end + 16] != _ASF_DATA:
+        return False
+    if not _asf_size(data, end):  # a live stream goes on to its end
+        return True
+    return _after_objects(data, end, len(data)) == len(data)
+
+
+def _after_objects(data: Bytes, place: int, end: int) -> int:
+    while place < end and _asf_size(data, place) >= _ASF_OBJECT:
+        place += _asf_size(data, place)
+    return place
+
+
+def _asf_size(data: Bytes, place: int) -> int:
+    return int.from_bytes(data[place + 16 : place + 24], "little")
 
 
 class _TornError(ValueError):
@@ -304,6 +328,7 @@ def _is_whole_codestream(data: Bytes, place: int, end: int) -> bool:
 
 
 _CHAINS: dict[str, Callable[[Bytes], bool]] = {
+    "asf": _is_whole_asf,
     "flv": _is_whole_flv,
     "matroska,webm": _is_whole_matroska,
     "mpeg": _is_whole_program_stream,

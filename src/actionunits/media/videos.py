@@ -96,7 +96,9 @@ class _Reading:
         self._name, self._container, self._stream = name, video.container, video.stream
         self._numbers = Numbers(video, begins_whole=_begins_whole(name, video))
         self._account = Account(name, video)
-        start = video.container.start_time
+        # Without the list at the end of an MXF file FFmpeg takes storage for time.
+        is_known = video.container.format.name != "mxf" and not video.is_helped
+        start = video.container.start_time if is_known else None
         self._origin = None if start is None else start / av.time_base
         self._count, self._seconds, self._step = 0, 0.0, 0.0
         self._clock, self._lead = 0, 0.0  # which clock it is, and seconds before it began
@@ -176,6 +178,8 @@ class _Reading:
                 continue
             if packet.size and self._numbers.expect(packet):
                 self._account.damage()
+            if self._origin is None and packet.pts is not None:
+                self._origin = float(packet.pts * packet.time_base)
             if packet.is_corrupt:
                 self._account.corrupt()
             if self._numbers.has_restarted:
