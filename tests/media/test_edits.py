@@ -53,3 +53,15 @@ def test_a_film_whose_cut_ends_behind_its_end_is_damaged(tmp_path: Path, codec: 
     seen, error = collect(edited(tmp_path, codec, FRAMES - 4, 12 * TICKS))
     assert len(seen) < FRAMES
     assert "is damaged or breaks off" in str(error)
+
+
+@pytest.mark.parametrize("late", [16, 20])
+def test_a_picture_that_damage_put_behind_the_end_is_missed(tmp_path: Path, late: int) -> None:
+    path = write(tmp_path / "clip.mp4", "libx264")
+    data = bytearray(path.read_bytes())
+    first = data.index(b"ctts") + 12  # how many, and how late
+    data[first + 8 * 20 + 7 - late // 8] ^= 1 << late % 8
+    path.write_bytes(data)
+    seen, error = collect(path)
+    assert len(seen) < FRAMES
+    assert "is damaged or breaks off" in str(error)

@@ -38,7 +38,8 @@ def is_cut_wrongly(name: str) -> bool:
     """Whether the list of edits of a film's pictures (section 8.6.6) cannot be meant.
 
     It may leave out pictures as somebody wished. One that begins later than the first picture, and
-    yet lasts as long as all of them, or longer than there are any, was changed by damage.
+    yet lasts as long as all of them, or longer than there are any, was changed by damage. So was
+    the time of a picture behind its end, if it lasts as long as all.
 
     Args:
         name: of the file.
@@ -64,14 +65,14 @@ def _lasts_too_long(track: dict[bytes, bytes], most: int) -> bool:
         begin += np.repeat(late[:, 1].astype(np.int32), late[:, 0])
     first, end = int(begin.min()), int((begin + durations).max())
     tick = math.ceil(ticks / film_ticks)
-    return any(
-        start > first
-        and (
-            length * ticks / film_ticks + tick >= end - first
-            or start + length * ticks / film_ticks > end + tick + durations.max()
-        )
-        for length, start in _edits(track.get(b"elst", b""))
-    )
+    for length, start in _edits(track.get(b"elst", b"")):
+        stop = start + length * ticks / film_ticks
+        lasts = stop - start + tick
+        if start > first and (lasts >= end - first or stop > end + tick + durations.max()):
+            return True
+        if lasts >= durations.sum() and (begin > stop + tick).any():
+            return True
+    return False
 
 
 def _holds_all(track: dict[bytes, bytes]) -> bool:
