@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from damage import Random, damaged, truncated
 from PIL import Image, features
+from pillow_heif import register_heif_opener
 from trials import Case, Outcome, Trial
 from watched import Ran
 
@@ -162,12 +163,21 @@ def still() -> list[Original]:
         (image, ".ppm", "PPM", {}, 1),
         (image.convert("L"), ".pgm", "PPM", {}, 1),
         (image, ".tga", "TGA", {"compression": "tga_rle"}, 1),
+        (image.convert("L"), ".jpg", "JPEG", {"restart_marker_rows": 1}, 1),
+        (image, ".tif", "TIFF", {"compression": "jpeg"}, 1),
+        (image, ".tif", "TIFF", {"compression": "packbits"}, 1),
+        (grey16, ".tif", "TIFF", {"compression": "tiff_adobe_deflate"}, 1),
+        (image.convert("1"), ".png", "PNG", {}, 1),
+        (image, ".j2k", "JPEG2000", {"no_jp2": True}, 1),
+        (image, ".qoi", "QOI", {}, 1),
+        (image, ".heic", "HEIF", {}, 1),
     ]
     lacking = {
         name
         for name, feature in (("AVIF", "avif"), ("WEBP", "webp"), ("JPEG2000", "jpg_2000"))
         if not features.check(feature)
     }
+    register_heif_opener()
     originals = []
     for picture, suffix, form, options, frames in kinds:
         if form not in lacking:

@@ -65,3 +65,15 @@ def test_a_picture_that_damage_put_behind_the_end_is_missed(tmp_path: Path, late
     seen, error = collect(path)
     assert len(seen) < FRAMES
     assert "is damaged or breaks off" in str(error)
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_times_that_add_up_to_another_length_are_damage(tmp_path: Path, codec: str) -> None:
+    path = write(tmp_path / "clip.mp4", codec)
+    data = bytearray(path.read_bytes())
+    each = data.index(b"stts") + 16  # ticks of each of the first ones
+    data[each + 2] ^= 0x20
+    path.write_bytes(data)
+    seen, error = collect(path)
+    assert len(seen) < FRAMES
+    assert "is damaged or breaks off" in str(error)

@@ -15,6 +15,7 @@ Bytes = mmap.mmap | bytes
 
 _HOLDING = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts"})
 _HEADERS = {b"trak": b"tkhd", b"mdia": b"mdhd"}
+_SLACK = 0.05  # of its length, by which the times of a media may add up to another
 _OF_SAMPLES = frozenset({b"stsz", b"stts", b"ctts"})
 
 
@@ -39,7 +40,8 @@ def is_cut_wrongly(name: str) -> bool:
 
     It may leave out pictures as somebody wished. One that begins later than the first picture, and
     yet lasts as long as all of them, or longer than there are any, was changed by damage. So was
-    the time of a picture behind its end, if it lasts as long as all.
+    the time of a picture behind its end, if it lasts as long as all. So were times that add up to
+    another length than the media says it has.
 
     Args:
         name: of the file.
@@ -48,10 +50,10 @@ def is_cut_wrongly(name: str) -> bool:
         Path(name).open("rb") as file,
         mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
     ):
-        return any(_lasts_too_long(track, len(data)) for track in _tracks(data))
+        return any(_contradicts(track, len(data)) for track in _tracks(data))
 
 
-def _lasts_too_long(track: dict[bytes, bytes], most: int) -> bool:
+def _contradicts(track: dict[bytes, bytes], most: int) -> bool:
     steps, late = _runs(track.get(b"stts", b"")), _runs(track.get(b"ctts", b""))
     ticks, film_ticks = _rate(track.get(b"mdhd", b"")), _rate(track[b"mvhd"])
     samples = int(steps[:, 0].sum())
@@ -63,6 +65,9 @@ def _lasts_too_long(track: dict[bytes, bytes], most: int) -> bool:
     begin = np.cumsum(durations) - durations
     if len(late):  # stored before they are shown, or after, as a whole number that may be negative
         begin += np.repeat(late[:, 1].astype(np.int32), late[:, 0])
+    said = _length(track[b"mdhd"])
+    if said and abs(durations.sum() - said) > _SLACK * said:
+        return True
     first, end = int(begin.min()), int((begin + durations).max())
     tick = math.ceil(ticks / film_ticks)
     for length, start in _edits(track.get(b"elst", b"")):
@@ -99,6 +104,13 @@ def _rate(header: bytes) -> int:
     """Ticks of a second, by the header of a film or of its media."""
     place = 20 if header[:1] == b"\1" else 12
     return int.from_bytes(header[place : place + 4])
+
+
+def _length(header: bytes) -> int:
+    """Ticks that a media lasts by its header, 0 where that does not say."""
+    place, wide = (24, 8) if header[:1] == b"\1" else (16, 4)
+    length = int.from_bytes(header[place : place + wide])
+    return 0 if length == (1 << 8 * wide) - 1 else length
 
 
 def _edits(body: bytes) -> list[tuple[int, int]]:
