@@ -5,21 +5,18 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from actionunits.errors import DataError, RecipeError
-from actionunits.learn import checkpoint, scoring
+from actionunits.learn import checkpoint
 from actionunits.learn.checkpoint import WEIGHTS
-from actionunits.learn.evaluate import evaluate
-from actionunits.learn.recipe import Recipe, ScheduleSpec, load_recipe
+from actionunits.learn.recipe import Recipe, load_recipe
 from actionunits.learn.run import CHECKPOINT, LAST, LOG, REPORT, STATE, Run, TrainingError
 from actionunits.learn.tasks import TASKS
-from actionunits.learn.train import rate_factor, train
-from actionunits.system.device import BatchTooLargeError, enough_memory
+from actionunits.learn.train import train
 from actionunits.types import InputSpec
 from builders import write_synfacs
 from learning import learned
@@ -200,63 +197,6 @@ def test_run_that_cannot_go_on_is_left_as_it_is(synfacs_file: Path, tmp_path: Pa
     assert train(recipe, 1, tmp_path / "run", show=False).report is not None
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
-        MemoryError(),
-        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
-        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried ..."),
-    ],
-    ids=lambda error: type(error).__name__,
-)
-def test_out_of_memory_says_which_batch_to_try(
-    error: Exception, synfacs_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def exhausted(*_: object) -> None:
-        raise error
-
-    monkeypatch.setattr(Run, "record", exhausted)
-    recipe = tiny_recipe(synfacs_file, batch=5, accumulate=2)
-    with pytest.raises(
-        BatchTooLargeError, match=r"a batch of 5 .*batch=2 --set accumulate=6"
-    ) as said:
-        train(recipe, 1, tmp_path, show=False)
-    assert said.value.__cause__ is error
-    assert "cache" not in str(said.value)
-    size = {"size": 64, "align": 64}  # else a norm would have one value to go by
-    data = recipe.data.model_dump() | {"cache": True}
-    alone = tiny_recipe(synfacs_file, size, batch=1, data=data)
-    with pytest.raises(BatchTooLargeError, match=r"a batch of 1 .*smaller model.*cache=false"):
-        train(alone, 1, tmp_path, resume=False, show=False)
-
-
-@pytest.mark.parametrize("allocate", [torch.empty, np.ones])
-def test_the_processors_own_words_for_it_are_known(allocate: Callable[[int], object]) -> None:
-    said = pytest.raises(BatchTooLargeError, match="a batch of 8 does not fit .*: try less")
-    with said, enough_memory(8, "try less"):
-        allocate(1 << 55)
-
-
-def test_scoring_says_which_batch_to_try(
-    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    train(recipe, 1, tmp_path, show=False)
-    monkeypatch.setattr(scoring, "place", lambda *_: torch.empty(1 << 55))
-    with pytest.raises(BatchTooLargeError, match="a batch of 9 does not fit .*: try one of 4"):
-        evaluate(tmp_path, batch=9)
-
-
-def test_other_errors_of_a_step_stay_what_they_are(
-    synfacs_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def wrong(*_: object) -> None:
-        raise RuntimeError("shapes differ")
-
-    monkeypatch.setattr(Run, "record", wrong)
-    with pytest.raises(RuntimeError, match="shapes differ"):
-        train(tiny_recipe(synfacs_file), 1, tmp_path, show=False)
-
-
 def test_signal_handlers_are_put_back(recipe: Recipe, tmp_path: Path) -> None:
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     train(recipe, 1, tmp_path, show=False)
@@ -384,48 +324,6 @@ def test_loss_that_is_no_number_stops_with_advice(synfacs_file: Path, tmp_path: 
 def test_report_is_json(recipe: Recipe, tmp_path: Path) -> None:
     train(recipe, 1, tmp_path, show=False)
     json.loads((tmp_path / REPORT).read_text(), parse_constant=lambda c: pytest.fail(c))
-
-
-def test_schedule() -> None:
-    cosine = ScheduleSpec(name="cosine", warmup=2, floor=0.1)
-    factors = [rate_factor(cosine, e / 4, 10) for e in range(41)]
-    assert factors[0] == 0
-    assert max(factors) == factors[8] == 1
-    assert factors[:9] == sorted(factors[:9])
-    assert factors[8:] == sorted(factors[8:], reverse=True)
-    assert factors[-1] == pytest.approx(0.1)
-    assert rate_factor(ScheduleSpec(), 3, 10) == 1
-
-
-def test_halving_schedule() -> None:
-    halving = ScheduleSpec(name="step", every=2, factor=0.5)
-    assert [rate_factor(halving, e, 15) for e in (0.1, 1.9, 2, 3.9, 4, 14.5)] == [
-        *(1, 1, 0.5, 0.5, 0.25),
-        0.5**7,
-    ]
-
-
-def test_inverse_root_schedule() -> None:
-    root = ScheduleSpec(name="inverse_sqrt", warmup_steps=1000)
-    factors = [rate_factor(root, step / 500, 20, steps=500) for step in (500, 1000, 4000, 9000)]
-    assert factors == pytest.approx([0.5, 1, 0.5, 1 / 3])
-
-
-def test_parameters_of_a_group_are_trained_at_their_own_rate(
-    synfacs_file: Path, tmp_path: Path
-) -> None:
-    def run(name: str, **groups: object) -> dict[str, torch.Tensor]:
-        optimiser = {"name": "sgd", "lr": 1e-6, "momentum": 0.0, "groups": groups}
-        recipe = tiny_recipe(synfacs_file, optimiser=optimiser, epochs=1, batch=32)
-        train(recipe, 1, tmp_path / name, show=False)
-        return weights(tmp_path / name)
-
-    plain, faster = run("plain"), run("faster", **{"*gamma": {"lr": 1000.0}})
-    gamma, moved = "backbone.bn1.gamma", "head.weight"
-    assert not torch.equal(plain[gamma], faster[gamma])
-    assert torch.equal(plain[moved], faster[moved])
-    with pytest.raises(RecipeError, match=r"no parameter is called 'mask\*'.*backbone, head"):
-        run("absent", **{"mask*": {"weight_decay": 0.0}})
 
 
 def test_start_that_has_seen_the_test_subjects_is_refused(
