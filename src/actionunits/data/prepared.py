@@ -24,7 +24,7 @@ from actionunits.data.stores import ParquetStore
 from actionunits.data.table import POINTS, Coding, FrameTable
 from actionunits.errors import DataError, counted, first_fault
 from actionunits.files import seals
-from actionunits.files.stored import read_columns
+from actionunits.files.stored import NOT_PARQUET, read_columns
 
 MANIFEST = "prepared.json"
 KIND: Literal["prepared"] = "prepared"
@@ -203,7 +203,7 @@ def read_shard(file: Path) -> Shard | None:
     """What a shard says of itself; None where it is missing, damaged or something else."""
     try:
         return Shard.model_validate_json((pq.read_metadata(file).metadata or {})[METADATA])
-    except (OSError, pa.ArrowException, KeyError, ValidationError):
+    except (*NOT_PARQUET, KeyError, ValidationError):
         return None
 
 
@@ -212,7 +212,7 @@ def is_whole(file: Path) -> bool:
     try:
         with pq.ParquetFile(file, page_checksum_verification=True) as stored:
             pages = all(len(stored.read_row_group(g)) for g in range(stored.num_row_groups))
-    except (OSError, pa.ArrowException):
+    except NOT_PARQUET:
         return False
     return pages and seals.is_whole_parquet(file)
 

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from actionunits.errors import DataError
 from actionunits.files import seals
+from actionunits.files.stored import NOT_PARQUET
 
 _KEPT_GROUPS = 4096
 
@@ -125,7 +126,7 @@ class ParquetStore:
         try:
             with source:
                 return source.read_row_group(group, columns=["image"])["image"].combine_chunks()
-        except (OSError, pa.ArrowException) as error:
+        except NOT_PARQUET as error:
             raise DataError(
                 f"{self._files[file]}: damaged ({error}); make it anew by the command that wrote it"
             ) from error

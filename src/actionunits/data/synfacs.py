@@ -17,7 +17,7 @@ from actionunits import aus
 from actionunits.data.stores import ParquetStore
 from actionunits.data.table import FACE_SIDE, POINTS, FrameTable
 from actionunits.errors import DataError, brief
-from actionunits.files.stored import json_object, read_columns
+from actionunits.files.stored import NOT_PARQUET, json_object, read_columns
 from actionunits.types import Besides
 
 MINI = Path(__file__).parents[1] / "corpora" / "synfacs-mini.parquet"  # comes with the package
@@ -158,7 +158,7 @@ def _card(file: Path) -> dict[str, Any]:
         card = None if text is None else json_object(text)
     except FileNotFoundError:
         raise DataError(f"{file}: there is no such file; expected a rendered corpus") from None
-    except (OSError, pa.ArrowException, ValueError) as error:
+    except (*NOT_PARQUET, ValueError) as error:
         reason = str(error).splitlines()[0][:200]
         raise DataError(f"{file}: not a whole Parquet file ({reason}); {_ADVICE}") from error
     version = None if card is None else card.get("version")

@@ -18,7 +18,7 @@ from actionunits.data.stores import ParquetStore
 from actionunits.data.triplets import TripletTable
 from actionunits.errors import DataError
 from actionunits.files import seals
-from actionunits.files.stored import json_object, read_columns
+from actionunits.files.stored import NOT_PARQUET, json_object, read_columns
 
 PARTS = ("train", "test")
 FACE = ["url", "left", "right", "top", "bottom"]
@@ -142,7 +142,7 @@ def read(root: Path | None) -> tuple[TripletTable, TripletTable]:
         table = read_columns(file, _TRIPLET, again)
         images = ParquetStore(sorted(root.glob(SHARDS)))
         card = json_object((table.schema.metadata or {}).get(b"actionunits", b"{}"))
-    except (OSError, pa.ArrowException, ValueError) as error:
+    except (*NOT_PARQUET, ValueError) as error:
         raise DataError(
             f"{root}: {TRIPLETS} or a file of faces is damaged ({error}); {again}"
         ) from error

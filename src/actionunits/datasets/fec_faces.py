@@ -25,6 +25,7 @@ from actionunits.faces.align import FloatArray, warp
 from actionunits.faces.centerface import CenterFace
 from actionunits.faces.detections import Detections, Detector
 from actionunits.files import alone, atomic, seals, writing
+from actionunits.files.stored import NOT_PARQUET
 from actionunits.media import encode_jpeg, read_image
 from actionunits.types import Frame
 
@@ -322,7 +323,7 @@ def _read_shard(file: Path, faces: pd.DataFrame, template: str) -> list[_Cut | N
         placed = (table.schema.metadata or {}).get(b"template") == template.encode()
         same = placed and table.select(FACE).to_pandas().equals(faces)
         columns = [table[name].to_pylist() for name in _Cut._fields]
-    except (OSError, pa.ArrowException, KeyError):  # damaged or something else: made anew
+    except (*NOT_PARQUET, KeyError):  # damaged or something else: made anew
         return [None] * len(faces)
     return [_Cut(*row) for row in zip(*columns, strict=True)] if same else [None] * len(faces)
 

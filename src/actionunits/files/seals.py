@@ -11,10 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
-from actionunits.files.stored import json_object
+from actionunits.files.stored import NOT_PARQUET, json_object
 
 KEY = "seal"
 """Under which a format keeps it."""
@@ -81,7 +80,7 @@ def is_whole_parquet(file: Path) -> bool:
     """Whether a Parquet file is as it was sealed, see `is_whole`; False where it is none."""
     try:
         said = (pq.read_metadata(file).metadata or {}).get(KEY.encode())
-    except (OSError, pa.ArrowException):
+    except NOT_PARQUET:
         return False
     return is_whole(file, said)
 

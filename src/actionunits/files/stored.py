@@ -11,6 +11,9 @@ import pyarrow.parquet as pq
 
 from actionunits.errors import DataError
 
+NOT_PARQUET = (OSError, pa.ArrowException, UnicodeDecodeError)
+"""What a damaged Parquet file leads to: names of its columns may no longer be text."""
+
 
 def read_columns(
     file: Path, columns: Mapping[str, pa.DataType], advice: str, *, optional: tuple[str, ...] = ()
@@ -67,7 +70,7 @@ def _whole(file: Path, advice: str) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise DataError(f"{file}: there is no such file; {advice}") from None
-    except (OSError, pa.ArrowException) as error:
+    except NOT_PARQUET as error:
         reason = str(error).splitlines()[0][:200]
         raise DataError(f"{file}: not a whole Parquet file ({reason}); {advice}") from error
 

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from actionunits.errors import DataError
 from actionunits.files import atomic, seals, writing
-from actionunits.files.stored import json_object
+from actionunits.files.stored import NOT_PARQUET, json_object
 from actionunits.synth.script import (
     PARTS,
     CorpusSettings,
@@ -78,7 +78,7 @@ def is_complete(out: Path, settings: CorpusSettings, group: range) -> bool:
     path = group_file(out, group)
     try:
         found = pq.read_metadata(path)
-    except (OSError, pa.ArrowInvalid):  # not there, or damaged: render it again
+    except NOT_PARQUET:  # not there, or damaged: render it again
         return False
     return bool(
         found.num_rows == len(group) * settings.tasks * settings.frames
