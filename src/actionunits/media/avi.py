@@ -30,9 +30,9 @@ def steps(name: str, stream: int) -> int:
 
 
 def begins_wrongly(name: str) -> bool:
-    """Whether the list of a file does not point at its parts, by its first entry alone.
+    """Whether the first entry of the list of a file points at no part, as the second one does.
 
-    By that one FFmpeg reckons where all others point: if it is wrong, it finds none.
+    By the first one FFmpeg reckons where all others point: if it is wrong, it finds none.
 
     Args:
         name: of any file.
@@ -43,10 +43,11 @@ def begins_wrongly(name: str) -> bool:
             return False
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             entries, movi = _list(data)
-            if not len(entries):
-                return False
-            place, whose = int(entries["place"][0]), entries["whose"][0]
-            return all(data[start + place : start + place + 4] != whose for start in (0, movi))
+            fits = [
+                any(data[at + place : at + place + 4] in (whose, b"LIST") for at in (0, movi))
+                for whose, _, place, _ in entries[:2].tolist()
+            ]
+            return fits == [False, True]
 
 
 def _list(data: mmap.mmap) -> tuple[NDArray[np.void], int]:
