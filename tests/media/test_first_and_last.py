@@ -180,3 +180,32 @@ def test_what_is_broken_at_the_end_costs_nothing_before_it(tmp_path, suffix, cod
         times = [frame.seconds for frame in whole[:30]]
         assert [frame.seconds for frame in seen[:30]] == pytest.approx(times)
         assert "is damaged or breaks off" in error
+
+
+def test_a_hole_after_the_first_picture_is_missed(tmp_path):
+    """Where only times tell: what is usual is known from what comes behind the hole."""
+    times = np.arange(16) / 30
+    path = write(tmp_path / "clip.nut", "mpeg4", times=times, sound="mp2", seconds=16 / 30)
+    data = path.read_bytes()
+    with av.open(str(path)) as container:
+        places = [packet.pos for packet in container.demux(video=0) if packet.size]
+    path.write_bytes(data[: places[1]] + b"\xff" * (places[12] - places[1]) + data[places[12] :])
+    seen, error = collect(path)
+    assert 0 < len(seen) < 16
+    assert "is damaged or breaks off" in error
+
+
+@pytest.mark.parametrize("codec", ["mjpeg", "libx264"])
+def test_a_picture_that_only_the_list_of_an_avi_tells_is_missed(tmp_path, codec):
+    """FFmpeg refuses a list whose first part cannot be, and passes over parts without a name."""
+    path = write(tmp_path / "clip.avi", codec)
+    data = bytearray(path.read_bytes())
+    data[data.rindex(b"idx1") + 8 + 15] |= 0x80  # of the first part
+    place = -1
+    for _ in range(20):
+        place = data.index(b"00dc", place + 1)
+    data[place] ^= 0x40
+    path.write_bytes(data)
+    seen, error = collect(path)
+    assert len(seen) < COUNT
+    assert f"of {COUNT} frames" in error

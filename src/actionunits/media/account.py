@@ -25,6 +25,7 @@ _AT_LEAST = 0.5  # seconds, by which containers are wrong about their length,
 _OF_SHORT = 0.2  # or so much of it, if less
 _STEPS = 3  # so many, if longer
 _ASTRAY = 4  # times as late as the file is long
+_TELLING = 8  # steps, which tell what is usual
 _PAUSE = 5  # usual steps that a video of a steady rate does not skip
 _UNEVEN = 0.05  # share of other steps in such a video
 _GAP = 1.5  # usual steps: something is left out
@@ -61,6 +62,8 @@ class Account:
         self._groups = Groups()
         self._steps: deque[float] = deque(maxlen=300)
         self._uneven = self._pauses = self._shown = 0
+        self._unjudged: list[float] = []
+        self._begin = 0.0  # when the first frame is shown
         self._last: float | None = None
         heard = _OF_LISTS.get(self._format)
         self.log([line for line in said if heard is None or heard.search(line[2])])
@@ -103,31 +106,35 @@ class Account:
     def frame(self, seconds: float) -> None:
         """A frame came, shown then."""
         if self._last is not None and seconds > self._last:
-            step = seconds - self._last
-            usual = statistics.median(self._steps) if self._steps else step
-            self._pauses += step > _PAUSE * usual
-            self._uneven += usual / 4 < abs(step - usual) <= (_PAUSE - 1) * usual
-            self._steps.append(step)
+            self._steps.append(seconds - self._last)
+            self._unjudged.append(seconds - self._last)
+            if len(self._steps) >= _TELLING:
+                self._judge()
+        self._begin = self._begin if self._shown else seconds
         self._last = seconds
         self._shown += 1
+
+    def _judge(self) -> None:
+        """Count the last steps that are longer or shorter than is usual."""
+        usual = statistics.median(self._steps or [0])
+        for step in self._unjudged:
+            self._pauses += step > _PAUSE * usual
+            self._uneven += usual / 4 < abs(step - usual) <= (_PAUSE - 1) * usual
+        self._unjudged.clear()
 
     def frames(self) -> int:
         """Frames that the file says it holds, 0 where it does not tell."""
         listed = max(self._listed, len(self._stream.index_entries))
         if self._format == mp4.KIND:
             return listed
-        if self._format == "avi" and (listed >= self._stream.frames or self._lists_all()):
+        if self._format == "avi" and listed >= self._stream.frames:
             return sum(1 for entry in self._stream.index_entries if entry.size)
+        if self._format == "avi":
+            least = self._stream.frames
+            return avi.pictures(self._name, self._stream.index, least) or least
         if self._format == "mxf" and self._stream.duration:
             return self._stream.duration  # in pictures, at a steady rate
         return self._stream.frames
-
-    def _lists_all(self) -> bool:
-        """Whether the list of an AVI file goes on to its end.
-
-        It may hold fewer frames than the file has steps of time: in some nothing new is shown.
-        """
-        return avi.steps(self._name, self._stream.index) >= self._stream.frames
 
     def seconds(self) -> float:
         """How long the pictures go on by what the file says, 0 where it does not tell."""
@@ -183,8 +190,11 @@ class Account:
 
     def _has_holes(self) -> bool:
         """Whether a video of a steady rate skips some time, in containers that tell only so."""
+        self._judge()
         is_steady = self._uneven <= _UNEVEN * self._shown
-        return self._format in _BY_STEPS and self._pauses > 0 and is_steady
+        usual = statistics.median(self._steps or [0])
+        is_late = self._format == "nut" and self._begin > _PAUSE * usual > 0
+        return self._format in _BY_STEPS and (self._pauses > 0 or is_late) and is_steady
 
     def _is_astray(self) -> bool:
         """Whether frames are much later than the file is long: then their times are damaged.

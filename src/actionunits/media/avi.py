@@ -14,19 +14,21 @@ _HEAD = 8  # bytes before what a part holds, its name and size
 _ENTRY = np.dtype([("whose", "S4"), ("flags", "<u4"), ("place", "<u4"), ("size", "<u4")])
 
 
-def steps(name: str, stream: int) -> int:
-    """Steps of time that the list of a file has for a stream, 0 where it has no whole list.
+def pictures(name: str, stream: int, least: int) -> int:
+    """Pictures in the list of a file for a stream, without steps of time that show nothing new.
 
     Args:
         name: of the file.
         stream: its number.
+        least: steps that it has. A list of fewer, or that is not whole, tells nothing: 0.
     """
     with (
         Path(name).open("rb") as file,
         mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
     ):
         entries, _ = _list(data)
-    return int(np.count_nonzero(entries["whose"].astype("S2") == b"%02d" % stream))
+        mine = entries[entries["whose"].astype("S2") == b"%02d" % stream]
+        return int(np.count_nonzero(mine["size"])) if len(mine) >= least else 0
 
 
 def begins_wrongly(name: str) -> bool:
