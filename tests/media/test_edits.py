@@ -77,3 +77,12 @@ def test_times_that_add_up_to_another_length_are_damage(tmp_path: Path, codec: s
     seen, error = collect(path)
     assert len(seen) < FRAMES
     assert "is damaged or breaks off" in str(error)
+
+
+def test_a_media_without_ticks_to_a_second_is_damaged(tmp_path: Path) -> None:
+    path = write(tmp_path / "clip.mp4", "libx264")
+    data = bytearray(path.read_bytes())
+    rate = data.index(b"mdhd") + 16
+    data[rate : rate + 4] = bytes(4)
+    path.write_bytes(data)
+    assert "is damaged or breaks off" in str(collect(path)[1])

@@ -153,6 +153,16 @@ def test_mp4_in_fragments_has_no_such_lists(tmp_path: Path) -> None:
     assert not is_torn(str(write(tmp_path / "live.mp4", "libx264", **options)), MP4)
 
 
+def test_a_part_of_a_fragment_under_another_name_is_missed(tmp_path: Path) -> None:
+    options = {"movflags": "frag_keyframe+empty_moov"}
+    path = write(tmp_path / "live.mp4", "libx264", sound="aac", **options)
+    data = bytearray(path.read_bytes())
+    data[data.rindex(b"traf") + 3] ^= 0x10
+    path.write_bytes(data)
+    assert is_torn(str(path), MP4)
+    assert "is damaged or breaks off" in str(collect(path)[1])
+
+
 @pytest.mark.parametrize("kept", [2, 5, 9])
 def test_a_short_film_that_breaks_off_between_two_tags_is_short(tmp_path: Path, kept: int) -> None:
     path = write(tmp_path / "clip.flv", "libx264", times=np.arange(16) / 25)

@@ -15,6 +15,7 @@ Bytes = mmap.mmap | bytes
 
 _HOLDING = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts"})
 _HEADERS = {b"trak": b"tkhd", b"mdia": b"mdhd"}
+_OF_FRAGMENT = frozenset({b"mfhd", b"traf", b"meta", b"pssh", b"uuid", b"free", b"skip"})
 _SLACK = 0.05  # of its length, by which the times of a media may add up to another
 _OF_SAMPLES = frozenset({b"stsz", b"stts", b"ctts"})
 
@@ -32,7 +33,7 @@ def is_whole(data: Bytes) -> bool:
             return False
         if {b"stsz", b"stsc", b"stsd"} <= track.keys() and not _holds_all(track):
             return False
-    return _has_headers(data, 0, len(data), b"")
+    return _has_headers(data, 0, len(data), b"") and _has_known_fragments(data)
 
 
 def is_cut_wrongly(name: str) -> bool:
@@ -41,7 +42,7 @@ def is_cut_wrongly(name: str) -> bool:
     It may leave out pictures as somebody wished. One that begins later than the first picture, and
     yet lasts as long as all of them, or longer than there are any, was changed by damage. So was
     the time of a picture behind its end, if it lasts as long as all. So were times that add up to
-    another length than the media says it has.
+    another length than the media says it has, or of which there are none to a second.
 
     Args:
         name: of the file.
@@ -57,8 +58,10 @@ def _contradicts(track: dict[bytes, bytes], most: int) -> bool:
     steps, late = _runs(track.get(b"stts", b"")), _runs(track.get(b"ctts", b""))
     ticks, film_ticks = _rate(track.get(b"mdhd", b"")), _rate(track[b"mvhd"])
     samples = int(steps[:, 0].sum())
-    if track.get(b"hdlr", b"")[8:12] != b"vide" or not ticks * film_ticks * samples:
+    if track.get(b"hdlr", b"")[8:12] != b"vide" or not samples:
         return False
+    if not ticks * film_ticks:
+        return True
     if samples > most or len(late) and late[:, 0].sum() != samples:
         return False  # which the lists tell, and that no sample is smaller than a byte
     durations = np.repeat(steps[:, 1], steps[:, 0])
@@ -145,6 +148,16 @@ def _has_headers(data: Bytes, place: int, end: int, inside: bytes) -> bool:
         return False
     return all(
         _has_headers(data, start, stop, kind) for kind, start, stop in boxes if kind in _HOLDING
+    )
+
+
+def _has_known_fragments(data: Bytes) -> bool:
+    """Whether all that fragments hold is known, of which players pass over what is not."""
+    return all(
+        inner in _OF_FRAGMENT
+        for kind, start, stop in _boxes(data, 0, len(data))
+        if kind == b"moof"
+        for inner, _, _ in _boxes(data, start, stop)
     )
 
 
