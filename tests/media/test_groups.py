@@ -52,3 +52,15 @@ def test_what_lacks_between_others_is_counted(
             groups.add(picture(number, begins=not place))
     groups.end()
     assert groups.lacking == expected
+
+
+def test_a_number_that_comes_again_tells_of_a_head_that_is_missing() -> None:
+    """Not where it is of the other half of a picture, nor where groups do not begin at all."""
+    for head, expected in ((b"", 2), (b"\0\0\1\xb3", 0)):
+        groups = Groups()
+        for place, number in enumerate((2, 0, 0, 1, 1)):
+            groups.add(picture(number, begins=not place))
+        groups.add(head + picture(0))
+        groups.add(picture(1))
+        groups.end()
+        assert groups.lacking == expected
