@@ -209,3 +209,15 @@ def test_a_picture_that_only_the_list_of_an_avi_tells_is_missed(tmp_path, codec)
     seen, error = collect(path)
     assert len(seen) < COUNT
     assert f"of {COUNT} frames" in error
+
+
+def test_a_windows_media_film_whose_first_packets_are_blank_is_missed(tmp_path):
+    path = write(tmp_path / "clip.wmv", "wmv2", sound="mp2")
+    data = path.read_bytes()
+    header = int.from_bytes(data[16:24], "little") + 50  # and the head of the data
+    size = int.from_bytes(data[data.index(bytes.fromhex("a1dcab8c47a9cf11")) + 92 :][:4], "little")
+    blank = (len(data) - header) // size // 2 * size
+    path.write_bytes(data[:header] + bytes(blank) + data[header + blank :])
+    seen, error = collect(path)
+    assert 0 < len(seen) < COUNT
+    assert "is damaged or breaks off" in error

@@ -153,11 +153,15 @@ def test_mp4_in_fragments_has_no_such_lists(tmp_path: Path) -> None:
     assert not is_torn(str(write(tmp_path / "live.mp4", "libx264", **options)), MP4)
 
 
-def test_a_part_of_a_fragment_under_another_name_is_missed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", [b"traf", b"trun", b"tfdt"])
+@pytest.mark.parametrize("place", [-1, 3], ids=["size", "name"])
+def test_a_part_of_a_fragment_that_nobody_knows_is_missed(
+    tmp_path: Path, name: bytes, place: int
+) -> None:
     options = {"movflags": "frag_keyframe+empty_moov"}
     path = write(tmp_path / "live.mp4", "libx264", sound="aac", **options)
     data = bytearray(path.read_bytes())
-    data[data.rindex(b"traf") + 3] ^= 0x10
+    data[data.index(name) + place] ^= 0x10
     path.write_bytes(data)
     assert is_torn(str(path), MP4)
     assert "is damaged or breaks off" in str(collect(path)[1])

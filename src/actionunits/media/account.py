@@ -193,8 +193,15 @@ class Account:
         self._judge()
         is_steady = self._uneven <= _UNEVEN * self._shown
         usual = statistics.median(self._steps or [0])
-        is_late = self._format == "nut" and self._begin > _PAUSE * usual > 0
-        return self._format in _BY_STEPS and (self._pauses > 0 or is_late) and is_steady
+        has_hole = self._pauses > 0 or self._begins_late(_PAUSE * usual)
+        return self._format in _BY_STEPS and has_hole and is_steady
+
+    def _begins_late(self, pause: float) -> bool:
+        """Whether the first frame is later than that in a file that counts from 0, by its end."""
+        if self._format not in {"asf", "nut"} or not self._container.duration:
+            return False
+        begin = self._begin + (self._container.start_time or 0) / av.time_base
+        return begin > pause > 0 and self._reached <= self._container.duration / av.time_base
 
     def _is_astray(self) -> bool:
         """Whether frames are much later than the file is long: then their times are damaged.

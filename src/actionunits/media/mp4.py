@@ -15,7 +15,19 @@ Bytes = mmap.mmap | bytes
 
 _HOLDING = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts"})
 _HEADERS = {b"trak": b"tkhd", b"mdia": b"mdhd"}
-_OF_FRAGMENT = frozenset({b"mfhd", b"traf", b"meta", b"pssh", b"uuid", b"free", b"skip"})
+_ANYWHERE = frozenset({b"meta", b"uuid", b"free", b"skip", b"udta"})
+_OF_FRAGMENT = _ANYWHERE | {b"mfhd", b"traf", b"pssh"}
+_OF_TRACK = _ANYWHERE | {
+    b"tfhd",
+    b"tfdt",
+    b"trun",
+    b"subs",
+    b"sbgp",
+    b"sgpd",
+    b"saiz",
+    b"saio",
+    b"senc",
+}
 _SLACK = 0.05  # of its length, by which the times of a media may add up to another
 _OF_SAMPLES = frozenset({b"stsz", b"stts", b"ctts"})
 
@@ -152,13 +164,25 @@ def _has_headers(data: Bytes, place: int, end: int, inside: bytes) -> bool:
 
 
 def _has_known_fragments(data: Bytes) -> bool:
-    """Whether all that fragments hold is known, of which players pass over what is not."""
+    """Whether fragments are full of parts that are known, of which players pass over all others."""
     return all(
-        inner in _OF_FRAGMENT
+        _is_full(data, start, stop, _OF_FRAGMENT)
+        and all(
+            _is_full(data, begin, end, _OF_TRACK)
+            for inner, begin, end in _boxes(data, start, stop)
+            if inner == b"traf"
+        )
         for kind, start, stop in _boxes(data, 0, len(data))
         if kind == b"moof"
-        for inner, _, _ in _boxes(data, start, stop)
     )
+
+
+def _is_full(data: Bytes, place: int, end: int, known: frozenset[bytes]) -> bool:
+    for kind, _, stop in _boxes(data, place, end):
+        if kind not in known:
+            return False
+        place = stop
+    return place == end
 
 
 def _tracks(data: Bytes) -> Iterator[dict[bytes, bytes]]:
