@@ -207,3 +207,17 @@ def test_a_picture_of_another_codec_is_missed(tmp_path: Path, head: int) -> None
     path.write_bytes(data)
     assert is_torn(str(path), "flv")
     assert "is damaged or breaks off" in str(collect(path)[1])
+
+
+def test_a_picture_that_calls_itself_sound_is_missed(tmp_path: Path) -> None:
+    path = write(tmp_path / "clip.flv", "libx264", sound="aac")
+    assert not is_torn(str(path), "flv")
+    data = bytearray(path.read_bytes())
+    place, pictures = 13, 0
+    while pictures < 20:
+        pictures += data[place] == 9
+        last, place = place, place + 15 + int.from_bytes(data[place + 1 : place + 4])
+    data[last] = 8
+    path.write_bytes(data)
+    assert is_torn(str(path), "flv")
+    assert "is damaged or breaks off" in str(collect(path)[1])

@@ -41,7 +41,7 @@ def average(first: str | Path, second: str | Path, share: float, out: Path | str
         for name, value in end.items()
     }
     model.load_state_dict(mean)
-    people = (*card.people, *(person for person in before.people if person not in {*card.people}))
+    people = tuple(dict.fromkeys((*card.people, *before.people)))
     said = f"mean of two trainings, {share:g} of it the last one"
     notes = "; ".join(filter(None, [card.notes, said]))
     update = {"people": people, "notes": notes, "scores": {}}

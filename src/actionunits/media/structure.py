@@ -16,8 +16,8 @@ from actionunits.media import mp4
 Bytes = mmap.mmap | bytes
 
 _FLV_TAG = 11  # bytes before what a tag holds
-_FLV_PICTURES = 9
-_FLV_KINDS = frozenset({8, _FLV_PICTURES, 18})  # sound, pictures, script
+_FLV_SOUND, _FLV_PICTURES = 8, 9
+_FLV_KINDS = frozenset({_FLV_SOUND, _FLV_PICTURES, 18})  # and script
 _FLV_FRAMES = range(1, 6)  # that need others, that do not, and what is no frame
 _ENHANCED = range(8)  # kinds of packets
 _AVC = 7
@@ -72,10 +72,13 @@ def _is_whole_flv(data: Bytes) -> bool:
     place = int.from_bytes(data[5:9]) + 4
     tells = None  # some programs write other lengths behind all tags
     codecs: set[int | None] = set()
+    sounds: set[int] = set()  # their codecs: one of pictures, taken for sound, is another
     while place < len(data):
         size = int.from_bytes(data[place + 1 : place + 4])
         if data[place] & 0x1F not in _FLV_KINDS or any(data[place + 8 : place + _FLV_TAG]):
             return False
+        if data[place] & 0x1F == _FLV_SOUND and size:
+            sounds |= {head >> 4 for head in data[place + _FLV_TAG : place + _FLV_TAG + 1]}
         if data[place] & 0x1F == _FLV_PICTURES and size:
             codecs.add(_flv_codec(data[place + _FLV_TAG : place + _FLV_TAG + 1]))
             if not _is_picture(data, place + _FLV_TAG, size):
@@ -86,7 +89,8 @@ def _is_whole_flv(data: Bytes) -> bool:
         if tells and not is_right:
             return False
         place += 4
-    return place == len(data) and None not in codecs and len(codecs) <= 1
+    is_one = None not in codecs and len(codecs) <= 1 and len(sounds) <= 1
+    return place == len(data) and is_one
 
 
 def _is_whole_gif(data: Bytes) -> bool:
