@@ -254,6 +254,8 @@ def _encoded(
         for each in (stream, audio):
             if each is not None:
                 container.mux(each.encode())
+    if hasattr(os, "SCHED_OTHER"):  # SVT-AV1 leaves root's thread with a real-time priority
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
     data = buffer.getvalue()
     # In MP4 and MOV the index at the end is needed for every frame.
     streams = form not in {"mp4", "mov"} or of_file

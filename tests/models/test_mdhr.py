@@ -1,6 +1,7 @@
 """MDHR's own settings, its readings in time, and what it refuses."""
 
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import timm
@@ -16,6 +17,7 @@ from actionunits.models import registry
 from actionunits.models.mdhr import MDHR, MDHRLoss
 from actionunits.models.registry import blank_stats
 from actionunits.models.renet import RENet
+from actionunits.nn.pooled import Pooled
 from actionunits.nn.resnet import ConditionalNorm
 from actionunits.types import Batch, ClipModel, Output
 
@@ -298,6 +300,21 @@ def test_the_backbone_starts_from_that_of_the_baseline() -> None:
         assert torch.equal(again.backbone(images)[-1], model.backbone(images)[-1])
 
 
+@pytest.mark.parametrize("name", ["regnetx_002", "convnext_atto", "mobilenetv3_small_050"])
+def test_the_backbone_starts_from_a_baseline_upon_the_same_of_timm(name: str) -> None:
+    baseline = RENet(aus.ALL, blank_stats(18), relation="none", backbone=name, size=64, align=64)
+    model = mdhr_of(name).eval()
+    model.adopt(baseline, aus.ALL)
+    assert isinstance(baseline.backbone, Pooled)
+    net = cast(Any, baseline.eval().backbone.net)
+    images = torch.randn(2, 3, 64, 64)
+    with torch.inference_mode():
+        (expected,) = net.forward_intermediates(images, indices=1, intermediates_only=True)
+        torch.testing.assert_close(model.backbone(images)[-1], expected)
+    with pytest.raises(RecipeError, match="it needs the backbone resnet18"):
+        mdhr_of("resnet18.tv_in1k").adopt(baseline, aus.ALL)
+
+
 def test_starts_that_do_not_fit_are_refused() -> None:
     model = mdhr_of("resnet18.tv_in1k")
     with pytest.raises(RecipeError, match="found one for each AU"):
@@ -305,5 +322,5 @@ def test_starts_that_do_not_fit_are_refused() -> None:
     narrow = RENet(aus.DISFA8, blank_stats(8), relation="none", width=16)
     with pytest.raises(RecipeError, match="it needs the backbone resnet18"):
         model.adopt(narrow, aus.DISFA8)
-    with pytest.raises(RecipeError, match="of a ResNet-18 or of a pyramid"):
+    with pytest.raises(RecipeError, match="of RE-Net's baseline or of MDHR"):
         model.adopt(torch.nn.Linear(1, 1), None)

@@ -1,7 +1,7 @@
 """Backbones from timm, and weights from files of others."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,6 +12,7 @@ from timm.models import FeatureInfo
 from torch import Tensor, nn
 
 from actionunits.errors import CheckpointError, RecipeError, UserError, counted
+from actionunits.nn.pooled import Pooled
 from actionunits.nn.resnet import ConditionalResNet18
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -19,7 +20,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 STRIDES = [4, 8, 16, 32]
 _STAGES = (0, 1, 2, 3)
 _SWIN = ("swin_", "swinv2_")  # built for one size of picture
-_LAST = re.compile(r"(fc|head|norm|classifier)\.")  # comes after the maps
+_LAST = re.compile(r"(fc|head|norm|classifier|conv_head|bn2)\.")  # comes after the maps
 _DERIVED = ("relative_position_index", "attn_mask")  # tensors that follow from the settings
 
 
@@ -79,33 +80,35 @@ class Pyramid(nn.Module):
         shift = any(name.startswith("layers.0.downsample.") for name in state)
 
         def rename(name: str) -> str | None:
-            if name.endswith(_DERIVED) or (_LAST.match(name) and name not in wanted):
-                return None
-            found = re.match(r"(layers|stages)\.(\d+)\.(.*)", name)
-            if found is None:
-                return name
-            stem, number, rest = found.groups()
-            moved = int(number) + (shift and rest.startswith("downsample."))
-            nested = f"{stem}.{moved}.{rest}"
-            return nested if nested in wanted else f"{stem}_{moved}.{rest}"  # as pyramids call it
+            if found := re.match(r"layers\.(\d+)\.(downsample\..*)", name):
+                name = f"layers.{int(found[1]) + shift}.{found[2]}"
+            return self._called(name, wanted)
 
         load_mapped(self.net, state, rename, file)
 
+    def _called(self, name: str, wanted: Collection[str]) -> str | None:
+        """What a tensor of the whole network is called here; None for one that comes later."""
+        if name.endswith(_DERIVED) or (_LAST.match(name) and name not in wanted):
+            return None
+        flat = re.sub(r"^(stem|layers|stages)\.(\d+)\.", r"\1_\2.", name)  # as pyramids call it
+        return flat if flat in wanted else name
+
     def adopt(self, other: nn.Module) -> None:
-        """Take the weights of another model's backbone: a pyramid, or a ResNet-18 of shared norms.
+        """Take the weights of another model's backbone, MDHR's or that of RE-Net's baseline.
 
         Raises:
-            RecipeError: it has none of this architecture.
+            RecipeError: it is of another architecture, or has norms for each AU.
         """
         backbone = getattr(other, "backbone", None)
         if isinstance(backbone, ConditionalResNet18):
             state = backbone.torchvision_state()
-        elif isinstance(backbone, Pyramid):
+        elif isinstance(backbone, Pyramid | Pooled):
             state = backbone.net.state_dict()
         else:
-            raise RecipeError("init: the backbone starts from that of a ResNet-18 or of a pyramid")
+            raise RecipeError("init: the backbone starts from that of RE-Net's baseline or of MDHR")
+        wanted = self.net.state_dict().keys()
         try:
-            load_mapped(self.net, state, lambda name: name, Path("init"))
+            load_mapped(self.net, state, lambda name: self._called(name, wanted), Path("init"))
         except CheckpointError as error:
             raise RecipeError(f"{error}: it needs the backbone {self.name}") from error
 
