@@ -2,8 +2,7 @@
 
 import os
 from collections.abc import Generator, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing
 from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,12 +10,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from actionunits import media
+from actionunits.detect.ahead import Room
 from actionunits.detect.faults import Faults
 from actionunits.errors import UserError
 from actionunits.types import Frame
 
 _CHUNK_FRAMES = 8  # of a video that go through the networks together
-_CHUNK_PIXELS = 1 << 24  # of large pictures, fewer do
+_CHUNK_PIXELS = (
+    1 << 23
+)  # of large pictures, fewer do: what goes through at a time has room for some
 
 PathLike = str | Path | int
 
@@ -26,6 +28,7 @@ class Chunk(NamedTuple):
 
     frames: list[Frame]
     still: bool
+    pixels: int  # of all of them, for which room was taken
 
 
 def listed(given: Iterable[PathLike] | PathLike) -> list[PathLike]:
@@ -68,27 +71,14 @@ def blocks(sources: Iterable[str]) -> Iterator[list[str]]:
         yield from (row[start : start + size] for start in range(0, len(row), size))
 
 
-def chunks(paths: Iterable[PathLike], faults: Faults) -> Generator[Chunk, None, None]:
-    """A few frames at a time, the next decoded in a thread while the last are worked on.
+def chunks(paths: Iterable[PathLike], faults: Faults, room: Room) -> Generator[Chunk, None, None]:
+    """A few frames at a time, of the sources of one block; those of a camera at once.
 
     Args:
         paths: pictures, videos, folders, cameras.
         faults: is told of what cannot be decoded, and says of which source no more is wanted.
+        room: for pixels, of which each chunk takes some.
     """
-    decoded = _chunks(paths, faults)
-    try:
-        with ThreadPoolExecutor(1, thread_name_prefix="decode") as pool:
-            coming = pool.submit(next, decoded, None)
-            while (chunk := coming.result()) is not None:
-                coming = pool.submit(next, decoded, None)
-                yield chunk
-    finally:
-        with suppress(ValueError):  # it is still decoding: the user has not waited for that
-            decoded.close()
-
-
-def _chunks(paths: Iterable[PathLike], faults: Faults) -> Generator[Chunk, None, None]:
-    """Frames of the sources of one block; those of a camera at once."""
     for block in blocks(media.sources(paths, faults.report)):
         still = media.is_still(block[0])
         limit = 1 if media.is_camera(block[0]) else _CHUNK_FRAMES
@@ -96,13 +86,17 @@ def _chunks(paths: Iterable[PathLike], faults: Faults) -> Generator[Chunk, None,
         pixels = 0
         for frame in (frame for source in block for frame in _frames(source, faults)):
             size = frame.image.shape[0] * frame.image.shape[1]
-            if frames and (len(frames) >= limit or pixels + size > _CHUNK_PIXELS):
-                yield Chunk(frames, still)
+            if frames and pixels + size > _CHUNK_PIXELS:
+                yield Chunk(frames, still, pixels)
                 frames, pixels = [], 0
+            room.take(size)
             frames.append(frame)
             pixels += size
+            if len(frames) >= limit:
+                yield Chunk(frames, still, pixels)
+                frames, pixels = [], 0
         if frames:
-            yield Chunk(frames, still)
+            yield Chunk(frames, still, pixels)
 
 
 def _frames(source: str, faults: Faults) -> Iterator[Frame]:

@@ -1,7 +1,7 @@
 """What goes wrong with one source stays with it: it ends there, and the others go on."""
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from actionunits.errors import UserError
 from actionunits.system.device import is_memory_error
@@ -10,6 +10,36 @@ from actionunits.types import Frame
 _T = TypeVar("_T")
 
 Report = Callable[[UserError], None]
+
+
+class Failed(NamedTuple):
+    """What stands for the result of a frame that could not be worked on."""
+
+    error: Exception
+
+
+def tried(count: int, work: Callable[[Sequence[int]], Sequence[_T]]) -> list[_T | Failed]:
+    """Results of frames that are worked on together, and one by one where that fails.
+
+    Args:
+        count: of the frames.
+        work: gives a result for each of these positions, in order.
+    """
+    return _tried(range(count), work)
+
+
+def _tried(
+    positions: Sequence[int], work: Callable[[Sequence[int]], Sequence[_T]]
+) -> list[_T | Failed]:
+    try:
+        results = list(work(positions))
+        if len(results) != len(positions):
+            raise ValueError(f"{len(results)} results of {len(positions)} frames")
+        return [*results]
+    except Exception as error:
+        if len(positions) == 1:
+            return [Failed(error)]
+    return [each for at in positions for each in _tried([at], work)]
 
 
 class Faults:
@@ -63,25 +93,29 @@ class Faults:
         Returns:
             Positions that could be worked on, with their results.
         """
-        return self._each(frames, range(len(frames)), work)
+        return self.settled(frames, tried(len(frames), work))
 
-    def _each(
-        self,
-        frames: Sequence[Frame],
-        positions: Sequence[int],
-        work: Callable[[Sequence[int]], Sequence[_T]],
+    def settled(
+        self, frames: Sequence[Frame], results: Sequence["_T | Failed"]
     ) -> list[tuple[int, _T]]:
-        wanted = [at for at in positions if self._wants(frames[at])]
-        if not wanted:
-            return []
-        try:
-            return list(zip(wanted, work(wanted), strict=True))
-        except Exception as error:
-            if len(wanted) == 1:
-                frame = frames[wanted[0]]
-                self.end(frame.source, error, frame)
-                return []
-        return [pair for at in wanted for pair in self._each(frames, [at], work)]
+        """Results of frames whose sources go on; the first that failed ends its source.
+
+        Args:
+            frames: of any sources.
+            results: of each, what `tried` gave, which may have been ahead.
+
+        Returns:
+            Positions of the frames that could be worked on, with their results.
+        """
+        kept = []
+        for at, (frame, result) in enumerate(zip(frames, results, strict=True)):
+            if not self._wants(frame):
+                continue
+            if isinstance(result, Failed):
+                self.end(frame.source, result.error, frame)
+            else:
+                kept.append((at, result))
+        return kept
 
     def _wants(self, frame: Frame) -> bool:
         end = self._ended.get(frame.source)

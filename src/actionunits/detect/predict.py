@@ -2,21 +2,21 @@
 
     path -> Frame -> Detections -> Face -> aligned crop -> Output -> Reading
 
-Videos stream: a thread decodes a few frames ahead, a few frames at a time go through the networks,
-and a frame is forgotten once its reading has been handed on. A model of clips reads a frame when
-the next few are known.
+Videos stream: a few frames at a time go through the networks, some of them ahead of what is handed
+on, see `ahead`, and a frame is forgotten once its reading has been handed on. A model of clips
+reads a frame when the next few are known.
 
 Videos are worked on by themselves, pictures a few at a time, see `chunks`: what is read of a source
 does not depend on what was read before it. Nor does it on the faults of another, see `faults`.
 """
 
 import logging
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import closing, nullcontext
 from functools import partial
-from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from threading import Lock
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -27,10 +27,12 @@ from torch import Tensor, nn
 from actionunits import weights
 from actionunits.aus import AUSet
 from actionunits.detect import tables
+from actionunits.detect.ahead import Crew, crew
 from actionunits.detect.chunks import Chunk, PathLike, chunks, listed
-from actionunits.detect.faults import Faults, Report
+from actionunits.detect.faults import Failed, Faults, Report, tried
+from actionunits.detect.found import Found, looked, reads
 from actionunits.detect.neutral import Neutral, corrected
-from actionunits.detect.reader import Read, Reader, reader
+from actionunits.detect.reader import Read, reader
 from actionunits.errors import UserError, printable
 from actionunits.faces import align, templates
 from actionunits.faces.centerface import CenterFace
@@ -42,16 +44,10 @@ from actionunits.types import AUModel, Face, Frame, Output, Reading
 
 _log = logging.getLogger(__name__)
 
+_ROOM = 1 << 26  # pixels of frames that are on the way at a time: 200 MB
+
 ADDABLE = ("embedding",)
 """What can be read beside the AUs."""
-
-
-class Found(NamedTuple):
-    """Consecutive frames with the faces that were found on them."""
-
-    frames: list[Frame]
-    faces: list[tuple[Face, ...]]  # of each frame, by track number
-    crops: Tensor  # (F, 3, size, size) uint8, aligned, as the model wants them, frame by frame
 
 
 class Predictor:
@@ -110,7 +106,9 @@ class Predictor:
         self._model = model.eval().to(self._device).to(memory_format=torch.channels_last)
         self._spec = cast(AUModel, self._model).spec
         self._target = align.template(self._spec.size, self._spec.align, templates.target(template))
-        self._detector = detector or CenterFace()
+        self._detector = detector or CenterFace(threads=1)
+        several = getattr(self._detector, "serves_several", False)
+        self._turn = nullcontext() if several else Lock()
         self._sides = {False: video_side, True: still_side}
 
     def predict(
@@ -211,9 +209,11 @@ class Predictor:
         wanted = self.embedding_size(add) > 0
         begin = partial(reader, self._model, len(self.aus), self._device, embedding=wanted)
         faults = Faults(report)
-        with closing(self._found(listed(paths), faults)) as parts:
-            for read in _reads(begin, parts, faults):
-                yield self._reading(read, faults)
+        with crew(_ROOM) as hands:
+            found = self._found(listed(paths), faults, hands)
+            with closing(hands.ahead(found, partial(looked, begin()))) as parts:
+                for read in reads(begin, parts, faults, hands.room):
+                    yield self._reading(read, faults)
 
     @torch.inference_mode()
     def embedding_size(self, add: Sequence[str]) -> int:
@@ -239,14 +239,22 @@ class Predictor:
             paths: as for `readings`.
             report: as for `readings`.
         """
-        yield from self._found(listed(paths), Faults(report))
+        with (
+            crew(_ROOM) as hands,
+            closing(self._found(listed(paths), Faults(report), hands)) as parts,
+        ):
+            for part in parts:
+                yield part
+                hands.room.give(part.pixels)
 
-    def _found(self, paths: Sequence[PathLike], faults: Faults) -> Generator[Found, None, None]:
+    def _found(
+        self, paths: Sequence[PathLike], faults: Faults, hands: Crew
+    ) -> Generator[Found, None, None]:
         source, tracker = None, Tracker()
-        with closing(chunks(paths, faults)) as parts:
-            for chunk in parts:
+        with closing(hands.ahead(chunks(paths, faults, hands.room), self._searched)) as parts:
+            for chunk, results in parts:
                 frames, placed = [], []
-                for at, seen in faults.each(chunk.frames, partial(self._detections, chunk)):
+                for at, seen in faults.settled(chunk.frames, results):
                     frame = chunk.frames[at]
                     if chunk.still or frame.source != source:  # pages show people anew
                         source, tracker = frame.source, Tracker()
@@ -257,11 +265,19 @@ class Predictor:
                         placed.append(pair)
                 if frames:
                     faces, crops = zip(*placed, strict=True)
-                    yield Found(frames, list(faces), torch.cat(crops))
+                    yield Found(frames, list(faces), torch.cat(crops), chunk.pixels)
+                else:
+                    hands.room.give(chunk.pixels)
 
-    def _detections(self, chunk: Chunk, positions: Sequence[int]) -> list[Detections]:
-        frames = [chunk.frames[at] for at in positions]
-        return self._detector(frames, self._sides[chunk.still])
+    def _searched(self, chunk: Chunk) -> tuple[Chunk, list[Detections | Failed]]:
+        """A chunk with the faces on each of its frames."""
+
+        def search(positions: Sequence[int]) -> list[Detections]:
+            frames = [chunk.frames[at] for at in positions]
+            with self._turn:
+                return self._detector(frames, self._sides[chunk.still])
+
+        return chunk, tried(len(chunk.frames), search)
 
     def _placed(
         self, frame: Frame, seen: Detections, tracker: Tracker, _: Sequence[int]
@@ -351,31 +367,3 @@ def _faces(frame: Frame, found: Detections, tracker: Tracker) -> tuple[Face, ...
         Face(frame, int(numbers[i]), found.boxes[i], found.landmarks[i], float(found.scores[i]))
         for i in np.argsort(numbers)
     )
-
-
-def _reads(begin: Callable[[], Reader], parts: Iterable[Found], faults: Faults) -> Iterator[Read]:
-    """What the model reads, source by source, each by a reader of its own."""
-    source, run = "", begin()
-    for part in parts:
-        seen = faults.each(part.frames, partial(_looks, run, part))
-        for name, group in groupby(seen, partial(_source, part)):
-            if name != source:
-                yield from faults.through(source, run.finish())
-                source, run = name, begin()
-            at, looks = zip(*group, strict=True)
-            frames, faces = [part.frames[i] for i in at], [part.faces[i] for i in at]
-            if not (yield from faults.through(source, run.push(frames, faces, looks))):
-                run = begin()
-    yield from faults.through(source, run.finish())
-
-
-def _source(part: Found, seen: tuple[int, Any]) -> str:
-    return part.frames[seen[0]].source
-
-
-def _looks(run: Reader, part: Found, positions: Sequence[int]) -> list[Sequence[Any]]:
-    """What a reader sees on each of these frames."""
-    counts = [len(faces) for faces in part.faces]
-    crops = torch.split(part.crops, counts)
-    looks = iter(run.look(torch.cat([crops[at] for at in positions])))
-    return [[next(looks) for _ in range(counts[at])] for at in positions]

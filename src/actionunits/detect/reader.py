@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from actionunits.detect.ahead import one_thread
 from actionunits.errors import printable
 from actionunits.models import registry
 from actionunits.system.device import fast_dtype
@@ -315,7 +316,7 @@ class _ClipReader:
             count = len(sequence.features) - 2 * self._context
             if count <= 0:
                 continue
-            with self._feed.autocast():
+            with one_thread(), self._feed.autocast():
                 out = self._model.read(torch.stack(sequence.features)[None])
                 values = self._feed.values(out)
             for position in range(count):

@@ -39,7 +39,12 @@ class CenterFace:
     moved, scaled and turned a little (two portraits, by up to 10 pixels, 10 % and 5 degrees); those
     of the second look, at a face that is already almost in place, by 0.4 to 0.6 %, whatever the
     size of the search.
+
+    Attributes:
+        serves_several: threads at a time.
     """
+
+    serves_several = True
 
     def __init__(self, threshold: float = 0.5, threads: int | None = None) -> None:
         """Load the network.

@@ -16,7 +16,10 @@ class Detections(NamedTuple):
 
 
 class Detector(Protocol):
-    """Finds faces in frames, which may differ in size and source."""
+    """Finds faces in frames, which may differ in size and source.
+
+    It is asked by one thread at a time, unless it has an attribute ``serves_several`` that is true.
+    """
 
     def __call__(self, frames: Sequence[Frame], side: int) -> list[Detections]:
         """Return the faces of each frame.

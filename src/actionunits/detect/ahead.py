@@ -1,0 +1,125 @@
+"""What is worked on ahead of whoever reads it: several things at a time, handed on in their order.
+
+Each operation of PyTorch has one thread here, and what runs side by side are chunks of frames.
+Several threads an operation wait for one another after each of thousands of them, which beside
+another program takes eight times as long (`benchmarks/busy.py`).
+"""
+
+import math
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from queue import SimpleQueue
+from threading import Condition, Event, Semaphore, Thread
+from typing import Any, TypeVar
+
+import torch
+
+_S = TypeVar("_S")
+_T = TypeVar("_T")
+
+
+class Room:
+    """How much may be on the way at a time, so that memory does not grow with the threads."""
+
+    def __init__(self, size: int) -> None:
+        """Start empty.
+
+        Args:
+            size: in any unit.
+        """
+        self._size: float = size
+        self._used = 0
+        self._changed = Condition()
+
+    def take(self, share: int) -> None:
+        """Wait for room; what is larger than all of it waits until nothing else is there."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._used or self._used + share <= self._size)
+            self._used += share
+
+    def give(self, share: int) -> None:
+        """Give room back."""
+        with self._changed:
+            self._used -= share
+            self._changed.notify_all()
+
+    def open(self) -> None:
+        """Have nobody wait any more."""
+        with self._changed:
+            self._size = math.inf
+            self._changed.notify_all()
+
+
+class Crew:
+    """Threads that work ahead."""
+
+    def __init__(self, pool: ThreadPoolExecutor, threads: int, room: Room) -> None:
+        """Take the threads of a pool."""
+        self._pool, self._most, self.room = pool, threads + 1, room
+
+    def ahead(
+        self, items: Generator[_S, None, None], work: Callable[[_S], _T]
+    ) -> Generator[_T, None, None]:
+        """Results in the order of the items, a few of which are worked on ahead.
+
+        Args:
+            items: are taken, and closed at the end, in a thread of their own, as soon as they come.
+            work: runs in several threads at once.
+
+        Yields:
+            What `work` makes of each item. What it or the items raise is raised in its place.
+        """
+        coming: SimpleQueue[Future[Any] | None] = SimpleQueue()
+        free, unwanted = Semaphore(self._most), Event()
+
+        def take() -> None:
+            torch.set_num_threads(1)
+            try:
+                with closing(items):
+                    while free.acquire() and not unwanted.is_set():
+                        coming.put(self._pool.submit(work, next(items)))
+            except StopIteration:
+                coming.put(None)
+            except BaseException as error:
+                failed: Future[Any] = Future()
+                failed.set_exception(error)
+                coming.put(failed)
+
+        thread = Thread(target=take, daemon=True)
+        thread.start()
+        try:
+            while (result := coming.get()) is not None:
+                yield result.result()
+                free.release()
+        finally:
+            unwanted.set()
+            free.release()
+            self.room.open()
+            thread.join()
+
+
+@contextmanager
+def crew(room: int) -> Iterator[Crew]:
+    """As many threads as PyTorch has for an operation, each of which takes one for its operations.
+
+    Args:
+        room: see `Room`.
+    """
+    threads = torch.get_num_threads()
+    try:
+        with ThreadPoolExecutor(threads, "ahead", torch.set_num_threads, (1,)) as pool:
+            yield Crew(pool, threads, Room(room))
+    finally:
+        torch.set_num_threads(threads)  # threads that start later would otherwise have one as well
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One thread for each operation of PyTorch in this thread."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
