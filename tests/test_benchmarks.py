@@ -9,6 +9,7 @@ import pytest
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 SHARED = {"clips.py", "timing.py", "mdhr_literal.py"}  # what benchmarks have in common
 OPTIONS = {
+    "busy.py": "--frames 8 --others 1",
     "compare_weights.py": "default default-fast --resamples 2",
     "detect_video.py": "--frames 8",
     "gtlenet_heads.py": "--repeats 1 --size 128",
