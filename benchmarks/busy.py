@@ -5,8 +5,8 @@ threads an operation as PyTorch takes by itself.
 
     python benchmarks/busy.py [--checkpoint NAME] [--frames 200] [--others 1 2]
 
-Others are programs that count, one a core. What is left of the rate stands beside what is left of the
-cores, each of which a fair system shares equally.
+Others are programs that count, one a core. What is left of the rate stands beside what is left of
+the cores, each of which a fair system shares equally.
 """
 
 import argparse
