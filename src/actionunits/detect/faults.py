@@ -32,10 +32,7 @@ def _tried(
     positions: Sequence[int], work: Callable[[Sequence[int]], Sequence[_T]]
 ) -> list[_T | Failed]:
     try:
-        results = list(work(positions))
-        if len(results) != len(positions):
-            raise ValueError(f"{len(results)} results of {len(positions)} frames")
-        return [*results]
+        return [result for _, result in zip(positions, work(positions), strict=True)]
     except Exception as error:
         if len(positions) == 1:
             return [Failed(error)]
