@@ -1,7 +1,7 @@
 """Weights side by side: area under the ROC curve of each AU, with 95 % intervals.
 
     python benchmarks/compare_weights.py default default-fast [...] [--renders CORPUS]
-        [--faces FOLDER] [--baseline NAME] [--resamples 300]
+        [--faces FOLDER] [--baseline NAME] [--resamples 300] [--plot FILE]
 
 Names are those of weights in the package, or folders of runs. CORPUS and FOLDER are as for
 `weights.py`. Intervals come from people (rendered) or pictures (photographs) that are drawn again
@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
@@ -87,28 +88,66 @@ def areas(labels: Reading, said: Reading, weight: NDArray[np.int64]) -> Reading:
     return found
 
 
-def table(said: Said, baseline: str, resamples: int) -> pd.DataFrame:
-    """Area of each AU and weights, and its interval, their means and differences."""
+class Areas(NamedTuple):
+    """Areas under the curve of the AUs that could be scored."""
+
+    aus: list[str]  # A names
+    of: dict[str, Reading]  # by weights, (1 + resamples, A): of all faces, then of each draw
+
+    def means(self, name: str) -> Reading:
+        """(1 + resamples,) means over the AUs."""
+        mean: Reading = np.nanmean(self.of[name], axis=1)
+        return mean
+
+
+def scored(said: Said, resamples: int) -> Areas:
+    """Areas of each weights, over the same draws."""
     once = np.ones(len(said.labels), int)
-    scored = ~np.isnan(areas(said.labels, said.labels, once))
-    labels, count = said.labels[:, scored], said.units.max() + 1
+    can_be = ~np.isnan(areas(said.labels, said.labels, once))
+    labels, count = said.labels[:, can_be], said.units.max() + 1
     rng = np.random.default_rng(0)
     draws = [
         np.bincount(rng.integers(count, size=count), minlength=count) for _ in range(resamples)
     ]
     weights = [once, *(draw[said.units] for draw in draws)]
-    found = {  # (1 + resamples, A) of each
-        name: np.array([areas(labels, reading[:, scored], weight) for weight in weights])
-        for name, reading in said.readings.items()
-    }
-    names = [au for au, is_scored in zip(said.aus, scored, strict=True) if is_scored]
-    base = np.nanmean(found[baseline], axis=1)
-    columns = {}
-    for name, each in found.items():
-        mean = np.nanmean(each, axis=1)
+    return Areas(
+        [au for au, is_scored in zip(said.aus, can_be, strict=True) if is_scored],
+        {
+            name: np.array([areas(labels, reading[:, can_be], weight) for weight in weights])
+            for name, reading in said.readings.items()
+        },
+    )
+
+
+def table(found: Areas, baseline: str) -> pd.DataFrame:
+    """Area of each AU and weights, and its interval, their means and differences."""
+    base, columns = found.means(baseline), {}
+    for name, each in found.of.items():
+        mean = found.means(name)
         columns[name] = [cell(area) for area in (*each.T, mean, mean - base)]
-    rows = [*names, "mean", f"- {baseline}"]
+    rows = [*found.aus, "mean", f"- {baseline}"]
     return pd.DataFrame(columns, index=pd.Index(rows, name="AU"))
+
+
+def draw(found: dict[str, Areas], file: Path) -> None:
+    """Draw the means with their intervals, one panel for each kind of faces."""
+    figure = Figure((4 * len(found), 0.4 * max(len(each.of) for each in found.values()) + 1))
+    for axes, (what, each) in zip(
+        figure.subplots(1, len(found), squeeze=False)[0], found.items(), strict=True
+    ):
+        names = sorted(each.of, key=lambda name: float(each.means(name)[0]))
+        for place, name in enumerate(names):
+            mean = each.means(name)
+            low, high = np.nanquantile(mean[1:], [0.025, 0.975])
+            axes.plot([low, high], [place, place], color="0.6")
+            axes.plot(mean[0], place, "o", color="k")
+        axes.set_yticks(range(len(names)), names)
+        axes.set_title(what)
+        axes.set_xlabel("mean AUC, 95 % interval")
+        axes.grid(axis="x", color="0.9")
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.tight_layout()
+    figure.savefig(file, dpi=150)
 
 
 def cell(values: Reading) -> str:
@@ -132,13 +171,17 @@ def main() -> None:
     parser.add_argument("--faces", type=Path)
     parser.add_argument("--baseline")
     parser.add_argument("--resamples", type=int, default=300)
+    parser.add_argument("--plot", type=Path)
     chosen = parser.parse_args()
     baseline = chosen.baseline or chosen.names[0]
-    said = of_renders(chosen.names, chosen.renders)
-    print(f"rendered people\n\n{markdown(table(said, baseline, chosen.resamples))}\n")
+    said = {"rendered people": of_renders(chosen.names, chosen.renders)}
     if chosen.faces:
-        said = of_faces(chosen.names, chosen.faces)
-        print(f"photographs\n\n{markdown(table(said, baseline, chosen.resamples))}\n")
+        said["photographs"] = of_faces(chosen.names, chosen.faces)
+    found = {what: scored(each, chosen.resamples) for what, each in said.items()}
+    for what, each in found.items():
+        print(f"{what}\n\n{markdown(table(each, baseline))}\n")
+    if chosen.plot:
+        draw(found, chosen.plot)
 
 
 if __name__ == "__main__":

@@ -81,3 +81,18 @@ def test_frames_without_a_face_have_rows(reader: Predictor, photos: Path) -> Non
     assert table.loc[table["success"] == 0, "AU12_p"].isna().all()
     nobody: pd.DataFrame = reader.predict(photos / "no_face.mp4")
     assert nobody["success"].sum() == 0
+
+
+SYSTEMS = sorted({*weights.list_weights()} - {"default", "default-fast", "landmarks"})
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_systems_read_faces_by_their_names(name: str, tmp_path: Path) -> None:
+    reader = actionunits.load(name)
+    face = reader.predict(demo.photograph(tmp_path)).iloc[0]
+    assert face["success"] == 1
+    # Of given weights: a broad smile is read as one, by margins far above rounding.
+    assert face["AU12_p"] > 0.5 > face["AU04_p"]
+    clip = reader.predict(demo.clip(tmp_path))
+    assert clip["success"].eq(1).all()
+    assert clip.filter(regex="_p$").notna().all(axis=None)

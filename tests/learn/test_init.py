@@ -90,7 +90,7 @@ def test_another_width_is_refused(baseline: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["gtlenet", "mdhr", "mgrrnet", "sacl"])
-@pytest.mark.parametrize("given", weights.list_weights())
+@pytest.mark.parametrize("given", ["default", "default-fast", "landmarks"])
 def test_models_that_do_not_fit_are_refused(name: str, given: str) -> None:
     values = load_recipe(f"{name}_bp4d").model_dump(mode="json") | {"init": given}
     values["model"]["params"] |= SMALL | QUICK[name]

@@ -18,9 +18,9 @@ from command import Au
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_what_is_published_can_be_made(name: str) -> None:
-    making = PUBLISHED[name]
-    assert making.people <= PRESETS[making.preset].subjects
-    assert [load_recipe(stage.recipe, stage.settings) for stage in making.stages]
+    for stage in PUBLISHED[name]:
+        assert stage.people <= PRESETS[stage.preset].subjects
+        load_recipe(stage.recipe, stage.settings)
 
 
 def test_unknown_weights_are_named_before_anything_is_rendered(au: Au, tmp_path: Path) -> None:
@@ -42,12 +42,13 @@ def test_all_of_it_runs_and_goes_on(au: Au, tmp_path: Path, name: str, assets_fo
     command = ("synth", "reproduce", name, "--assets", assets_folder, "--out", tmp_path, "--smoke")
     said = au(*command)
     assert said.code == 0, said.err
-    made = tmp_path / "runs" / f"{name}-{len(PUBLISHED[name].stages)}"
+    made = tmp_path / "runs" / f"{name}-{len(PUBLISHED[name])}"
     model, card = checkpoint.load(made)
     assert len(card.aus) == 24
     assert card.recipe.epochs == 1
-    mean, _ = checkpoint.load(tmp_path / "runs" / f"{name}-mean")
-    assert not torch.equal(*(next(each.parameters()) for each in (model, mean)))
+    if PUBLISHED[name][-1].share < 1:
+        mean, _ = checkpoint.load(tmp_path / "runs" / f"{name}-mean")
+        assert not torch.equal(*(next(each.parameters()) for each in (model, mean)))
     before = (made / "last.safetensors").stat().st_mtime_ns
     assert au(*command).code == 0  # finished: nothing is done again
     assert (made / "last.safetensors").stat().st_mtime_ns == before

@@ -23,7 +23,11 @@ def detect(
         str | None, typer.Option(help="Annotated picture or video, or a folder for them.")
     ] = None,
     model: Annotated[
-        str, typer.Option(help="`default`, `default-fast`, or the folder of a run.")
+        str,
+        typer.Option(
+            help="`default`, `default-fast`, a system by its name (`sacl`, ...; docs/weights.md has "
+            "all), or the folder of a run."
+        ),
     ] = "default",
     detector: Annotated[
         str, typer.Option(help="Face detector: centerface, or aligned (all are face crops).")

@@ -24,7 +24,7 @@ Corpus = Annotated[
 ]
 _LARGEST = 1_000_000  # megabytes
 _SMOKE_PEOPLE = 60
-_SMOKE = ("epochs=1", "batch=8")
+_SMOKE = ("epochs=1", "batch=8", "data.triplets=200")
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 
 
@@ -68,7 +68,7 @@ def render(
 
 @app.command()
 def reproduce(
-    name: Annotated[str, typer.Argument(help="Weights: default or default-fast.")],
+    name: Annotated[str, typer.Argument(help="Weights: default, default-fast, or a system's.")],
     assets: Assets,
     out: Annotated[Path, typer.Option(help="Folder of the corpora and of the runs.")],
     settings: Annotated[
@@ -94,15 +94,19 @@ def reproduce(
 
     if name not in PUBLISHED:
         raise UserError(f"{name}: expected weights of the package, {', '.join(PUBLISHED)}")
-    making = PUBLISHED[name]
-    people = _SMOKE_PEOPLE if smoke else making.people
+    stages = PUBLISHED[name]
     settings = [*(_SMOKE if smoke else ()), *(settings or ())]
-    corpus = replace(PRESETS[making.preset], subjects=people)
-    for stage in making.stages:  # before anything is rendered
+    for stage in stages:  # before anything is rendered
         load_recipe(stage.recipe, [*stage.settings, *settings])
-    render_corpus(assets, out / corpus.name, corpus, workers)
+    corpora = {}
+    for preset in dict.fromkeys(stage.preset for stage in stages):
+        people = max(stage.people for stage in stages if stage.preset == preset)
+        corpus = replace(PRESETS[preset], subjects=_SMOKE_PEOPLE if smoke else people)
+        render_corpus(assets, out / corpus.name, corpus, workers)
+        corpora[preset] = corpus
     start = None
-    for number, stage in enumerate(making.stages, 1):
+    for number, stage in enumerate(stages, 1):
+        corpus = corpora[stage.preset]
         part = out / f"{corpus.name}-{stage.people}"
         root = first_people(out / corpus.name, corpus, stage.people, part)
         values = [f"data.root={root}", *stage.settings, *settings]

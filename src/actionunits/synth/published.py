@@ -1,4 +1,4 @@
-"""What the weights of the package were made of: a corpus to render, recipes to train, in order."""
+"""What the weights of the package were made of: corpora to render, recipes to train, in order."""
 
 import os
 import shutil
@@ -12,43 +12,30 @@ from actionunits.synth.store import DESCRIPTION, group_file, groups
 
 
 class Stage(NamedTuple):
-    """A training."""
+    """A training; it starts from the one before."""
 
     recipe: str
     people: int  # the first so many of the corpus
     settings: tuple[str, ...] = ()  # what is changed in it, as of `au train --set`
     share: float = 1.0  # in the mean with the weights of the stage before
+    preset: str = "people"  # of the corpus that is rendered
 
 
-class Making(NamedTuple):
-    """How weights are made."""
+_PEOPLE = 11_844  # as many as there was time for, of 32,000
 
-    preset: str  # of the corpus that is rendered
-    stages: tuple[Stage, ...]  # each starts from the one before; the weights are the last one's
-
-    @property
-    def people(self) -> int:
-        """People of the corpus, of whom each stage takes some."""
-        return max(stage.people for stage in self.stages)
-
-
-PUBLISHED: Mapping[str, Making] = {
-    "default": Making(
-        "people",
-        (
-            Stage("wholeface_people", 5_040, ("epochs=10",)),
-            Stage("wholeface_people", 11_844, ("epochs=7", "optimiser.lr=0.0015"), 0.65),
-        ),
+PUBLISHED: Mapping[str, tuple[Stage, ...]] = {
+    "default": (
+        Stage("wholeface_people", 5_040, ("epochs=10",)),
+        Stage("wholeface_people", _PEOPLE, ("epochs=7", "optimiser.lr=0.0015"), 0.65),
     ),
-    "default-fast": Making(
-        "people",
-        (
-            Stage("wholeface_fast_people", 5_040, ("epochs=10",)),
-            Stage("wholeface_fast_people", 11_844, ("epochs=5", "optimiser.lr=0.0015"), 0.65),
-        ),
+    "default-fast": (
+        Stage("wholeface_fast_people", 5_040, ("epochs=10",)),
+        Stage("wholeface_fast_people", _PEOPLE, ("epochs=5", "optimiser.lr=0.0015"), 0.65),
     ),
+    "resnet18": (Stage("resnet18_people", _PEOPLE),),
+    "sacl": (Stage("sacl_people", _PEOPLE),),
 }
-"""By the name of the weights."""
+"""What the weights of each name were made by, in order; they are the last one's."""
 
 
 def first_people(corpus: Path, settings: CorpusSettings, people: int, out: Path) -> Path:
