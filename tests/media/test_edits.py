@@ -86,3 +86,20 @@ def test_a_media_without_ticks_to_a_second_is_damaged(tmp_path: Path) -> None:
     data[rate : rate + 4] = bytes(4)
     path.write_bytes(data)
     assert "is damaged or breaks off" in str(collect(path)[1])
+
+
+@pytest.mark.parametrize("codec", ["mpeg4", "libx264"])
+@pytest.mark.parametrize("flipped", [1 << 4, 1 << 11, 1 << 23])
+def test_a_film_whose_clock_was_damaged_is_not_whole(tmp_path, codec, flipped):
+    """By another clock its edits are shorter than they were, and leave out the last frames."""
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(write(tmp_path / "whole.mp4", codec).read_bytes())
+    data = bytearray(path.read_bytes())
+    place = data.index(b"mvhd") + 16
+    ticks = int.from_bytes(data[place : place + 4])
+    assert ticks == 1000
+    data[place : place + 4] = (ticks ^ flipped).to_bytes(4)
+    path.write_bytes(data)
+    seen, error = collect(path)
+    assert error is None or "is damaged or breaks off" in error
+    assert (error is None) is (len(seen) == len(collect(tmp_path / "whole.mp4")[0]))

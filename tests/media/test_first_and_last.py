@@ -182,6 +182,21 @@ def test_what_is_broken_at_the_end_costs_nothing_before_it(tmp_path, suffix, cod
         assert "is damaged or breaks off" in error
 
 
+@pytest.mark.parametrize("longer", [-1, 0, 1])
+def test_a_hole_before_the_first_picture_that_is_left_is_missed(tmp_path, longer):
+    """Also where the sound, which tells the end, stops before the pictures do."""
+    times, seconds = np.arange(16) / 25, (16 + longer) / 25
+    sound = {"sound": "mp2", "seconds": seconds}
+    path = write(tmp_path / "clip.nut", "mpeg4", times=times, keys=4, **sound)
+    data = path.read_bytes()
+    with av.open(str(path)) as container:
+        places = [packet.pos for packet in container.demux(video=0) if packet.size]
+    path.write_bytes(data[: places[0]] + b"\xff" * (places[8] - places[0]) + data[places[8] :])
+    seen, error = collect(path)
+    assert 0 < len(seen) < 16
+    assert "is damaged or breaks off" in error
+
+
 def test_a_hole_after_the_first_picture_is_missed(tmp_path):
     """Where only times tell: what is usual is known from what comes behind the hole."""
     times = np.arange(16) / 30

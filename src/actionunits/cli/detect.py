@@ -25,8 +25,8 @@ def detect(
     model: Annotated[
         str,
         typer.Option(
-            help="`default`, `default-fast`, a system by its name (`sacl`, ...; docs/weights.md has "
-            "all), or the folder of a run."
+            help="`default`, `default-fast`, a system such as `sacl` (all: docs/weights.md), or "
+            "the folder of a run."
         ),
     ] = "default",
     detector: Annotated[

@@ -193,15 +193,19 @@ class Account:
         self._judge()
         is_steady = self._uneven <= _UNEVEN * self._shown
         usual = statistics.median(self._steps or [0])
-        has_hole = self._pauses > 0 or self._begins_late(_PAUSE * usual)
+        has_hole = self._pauses > 0 or self._begins_late(usual)
         return self._format in _BY_STEPS and has_hole and is_steady
 
-    def _begins_late(self, pause: float) -> bool:
-        """Whether the first frame is later than that in a file that counts from 0, by its end."""
+    def _begins_late(self, usual: float) -> bool:
+        """Whether the first frame comes after a pause in a file that counts from 0, by its end.
+
+        The sound, which may tell that end, stops a step before or after the pictures.
+        """
         if self._format not in {"asf", "nut"} or not self._container.duration:
             return False
         begin = self._begin + (self._container.start_time or 0) / av.time_base
-        return begin > pause > 0 and self._reached <= self._container.duration / av.time_base
+        end = self._container.duration / av.time_base + usual
+        return begin > _PAUSE * usual > 0 and self._reached <= end
 
     def _is_astray(self) -> bool:
         """Whether frames are much later than the file is long: then their times are damaged.

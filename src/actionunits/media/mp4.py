@@ -29,6 +29,8 @@ _OF_TRACK = _ANYWHERE | {
     b"senc",
 }
 _SLACK = 0.05  # of its length, by which the times of a media may add up to another
+_TICKS = (600, 25, 512, 2997, 23976)
+"""Clocks of films have so many ticks a second at most, or a multiple of one of the others."""
 _OF_SAMPLES = frozenset({b"stsz", b"stts", b"ctts"})
 
 
@@ -54,7 +56,9 @@ def is_cut_wrongly(name: str) -> bool:
     It may leave out pictures as somebody wished. One that begins later than the first picture, and
     yet lasts as long as all of them, or longer than there are any, was changed by damage. So was
     the time of a picture behind its end, if it lasts as long as all. So were times that add up to
-    another length than the media says it has, or of which there are none to a second.
+    another length than the media says it has, or of which there are none to a second. So was the
+    clock of a film by whose ticks an edit is shorter than a picture, or leaves out the last ones
+    though no maker's clock has so many a second.
 
     Args:
         name: of the file.
@@ -91,6 +95,9 @@ def _contradicts(track: dict[bytes, bytes], most: int) -> bool:
         if start > first and (lasts >= end - first or stop > end + tick + durations.max()):
             return True
         if lasts >= durations.sum() and (begin > stop + tick).any():
+            return True
+        is_odd = film_ticks > _TICKS[0] and all(film_ticks % usual for usual in _TICKS[1:])
+        if samples > 1 and lasts < durations.min() or is_odd and stop + durations.max() < end:
             return True
     return False
 
