@@ -182,16 +182,17 @@ def test_what_is_broken_at_the_end_costs_nothing_before_it(tmp_path, suffix, cod
         assert "is damaged or breaks off" in error
 
 
-@pytest.mark.parametrize("longer", [-1, 0, 1])
-def test_a_hole_before_the_first_picture_that_is_left_is_missed(tmp_path, longer):
+@pytest.mark.parametrize("rate", [25, 30])
+@pytest.mark.parametrize("longer", [-2, -1, 0])
+def test_a_hole_before_the_first_picture_that_is_left_is_missed(tmp_path, rate, longer):
     """Also where the sound, which tells the end, stops before the pictures do."""
-    times, seconds = np.arange(16) / 25, (16 + longer) / 25
-    sound = {"sound": "mp2", "seconds": seconds}
-    path = write(tmp_path / "clip.nut", "mpeg4", times=times, keys=4, **sound)
+    sound = {"sound": "mp2", "seconds": (16 + longer) / rate}
+    path = write(tmp_path / "clip.nut", "mpeg4", times=np.arange(16) / rate, keys=4, **sound)
     data = path.read_bytes()
     with av.open(str(path)) as container:
         places = [packet.pos for packet in container.demux(video=0) if packet.size]
-    path.write_bytes(data[: places[0]] + b"\xff" * (places[8] - places[0]) + data[places[8] :])
+    start = places[0] - 37  # in the sound before it, so that nothing is found until the next mark
+    path.write_bytes(data[:start] + b"\xff" * (places[8] - start) + data[places[8] :])
     seen, error = collect(path)
     assert 0 < len(seen) < 16
     assert "is damaged or breaks off" in error

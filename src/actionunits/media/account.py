@@ -199,12 +199,12 @@ class Account:
     def _begins_late(self, usual: float) -> bool:
         """Whether the first frame comes after a pause in a file that counts from 0, by its end.
 
-        The sound, which may tell that end, stops a step before or after the pictures.
+        The sound, which may tell that end, stops some steps before or after the pictures.
         """
         if self._format not in {"asf", "nut"} or not self._container.duration:
             return False
         begin = self._begin + (self._container.start_time or 0) / av.time_base
-        end = self._container.duration / av.time_base + usual
+        end = self._container.duration / av.time_base + _STEPS * usual
         return begin > _PAUSE * usual > 0 and self._reached <= end
 
     def _is_astray(self) -> bool:
