@@ -21,7 +21,7 @@ FRAMES = 16  # of a video
 TOGETHER = 6  # broken files of a run
 _DELAY = 4  # frames that a decoder may hold back at damage
 _TS_PACKET = 188  # bytes
-_UNTOLD = {".wmv": 3, ".nut": 3, ".ts": 1, ".mpg": 1}
+_UNTOLD = {".wmv": 3, ".nut": 4, ".ts": 1, ".mpg": 1}
 """Frames that a container may lack without a sign: Windows Media and NUT number none, and in a
 stream of MPEG one bit makes two frames one, which is noticed within groups that number theirs. The
 times of the others are right."""

@@ -227,6 +227,24 @@ def test_a_picture_that_only_the_list_of_an_avi_tells_is_missed(tmp_path, codec)
     assert f"of {COUNT} frames" in error
 
 
+@pytest.mark.parametrize("codec", ["mjpeg", "mpeg4", "libx264"])
+def test_a_list_of_an_avi_that_was_overwritten_costs_no_picture(tmp_path, codec):
+    path = write(tmp_path / "clip.avi", codec)
+    whole, error = collect(path)
+    assert error is None
+    data = bytearray(path.read_bytes())
+    start = data.rindex(b"idx1") + 8 + 16  # its second part
+    data[start:] = np.random.default_rng(0).bytes(len(data) - start)
+    path.write_bytes(data)
+    seen, error = collect(path)
+    assert len(seen) >= len(whole) - 1
+    times = [frame.seconds for frame in seen]
+    late = 1 / 30 + 1e-3  # at most, where pictures are stored out of order
+    assert times == pytest.approx([frame.seconds for frame in whole[: len(seen)]], abs=late)
+    assert times == sorted(times)
+    assert "is damaged or breaks off" in error
+
+
 def test_a_windows_media_film_whose_first_packets_are_blank_is_missed(tmp_path):
     path = write(tmp_path / "clip.wmv", "wmv2", sound="mp2")
     data = path.read_bytes()

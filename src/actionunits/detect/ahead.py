@@ -97,6 +97,9 @@ class Crew:
             free.release()
             self.room.open()
             thread.join()
+            while not coming.empty():  # what nobody waits for
+                if (left := coming.get()) is not None:
+                    left.cancel()
 
 
 @contextmanager

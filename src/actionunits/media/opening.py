@@ -105,7 +105,7 @@ def opened(name: str) -> Iterator[Opened]:
 def _container(name: str, file: BinaryIO) -> tuple[InputContainer, list[Line], bool]:
     """What is in a file, what FFmpeg said of it, and whether it must be read from its front on."""
     failed: BaseException | None = None
-    for source in (_Forward,) if avi.begins_wrongly(name) else (_File, _Forward):
+    for source in (_Forward,) if avi.misleads(name) else (_File, _Forward):
         file.seek(0)
         try:
             with listening() as said:
