@@ -165,6 +165,17 @@ def test_a_recording_that_begins_amid_pictures_is_whole(tmp_path):
     assert error is None
 
 
+@pytest.mark.parametrize("kept", [67, 100])
+def test_a_recording_that_loses_what_comes_behind_its_beginning_is_not_whole(tmp_path, kept):
+    """It does not begin amid a packet, as a broadcast may: its first one breaks off."""
+    path = write(tmp_path / "clip.ts", "libx264", sound="aac")
+    data = path.read_bytes()
+    path.write_bytes(data[:kept] + data[data.index(b"G", 188 * 40) + 188 - 1 :])
+    seen, error = collect(path)
+    assert 0 < len(seen) < COUNT
+    assert "is damaged or breaks off" in error
+
+
 @pytest.mark.parametrize(("suffix", "codec"), [("nut", "mpeg4"), ("mxf", "mpeg2video")])
 def test_what_is_broken_at_the_end_costs_nothing_before_it(tmp_path, suffix, codec):
     """FFmpeg looks there first, or at places that damage made up, and may give up all."""

@@ -140,12 +140,21 @@ def test_samples_that_are_in_no_chunk_that_can_be_read_are_missed(
     assert "get a whole copy" in str(collect(path)[1])
 
 
-@pytest.mark.parametrize("name", [b"mdhd", b"tkhd"])
-def test_a_header_under_another_name_is_missed(tmp_path: Path, name: bytes) -> None:
+@pytest.mark.parametrize("name", [b"mdhd", b"tkhd", b"mdia", b"minf", b"stbl"])
+def test_a_part_under_another_name_is_missed(tmp_path: Path, name: bytes) -> None:
     path = write(tmp_path / "clip.mp4", "libx264")
     assert not is_torn(str(path), MP4)
     path.write_bytes(path.read_bytes().replace(name, b"free"))
     assert is_torn(str(path), MP4)
+
+
+def test_edits_that_swallow_what_comes_after_them_are_noticed(tmp_path: Path) -> None:
+    path = write(tmp_path / "clip.mov", "mjpeg")
+    data = bytearray(path.read_bytes())
+    data[data.index(b"edts") - 2] |= 2  # 512 bytes more
+    path.write_bytes(data)
+    assert is_torn(str(path), MP4)
+    assert "get a whole copy" in str(collect(path)[1])
 
 
 def test_mp4_in_fragments_has_no_such_lists(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ KIND = "mov,mp4,m4a,3gp,3g2,mj2"
 Bytes = mmap.mmap | bytes
 
 _HOLDING = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts"})
-_HEADERS = {b"trak": b"tkhd", b"mdia": b"mdhd"}
+_PARTS = {b"trak": {b"tkhd", b"mdia"}, b"mdia": {b"mdhd", b"minf"}, b"minf": {b"stbl"}}
 _ANYWHERE = frozenset({b"meta", b"uuid", b"free", b"skip", b"udta"})
 _OF_FRAGMENT = _ANYWHERE | {b"mfhd", b"traf", b"pssh"}
 _OF_TRACK = _ANYWHERE | {
@@ -39,7 +39,7 @@ def is_whole(data: Bytes) -> bool:
 
     Frames whose times are wrong may be taken for such as are not to be shown. Section 8.7.4: all of
     them are in a chunk, whose description is there. Sections 8.3 and 8.4: a track and its media
-    each have a header, without which its times mean nothing.
+    each have a header, without which its times mean nothing, and a track has media.
     """
     for track in _tracks(data):
         lists = _OF_SAMPLES & track.keys()
@@ -47,7 +47,7 @@ def is_whole(data: Bytes) -> bool:
             return False
         if {b"stsz", b"stsc", b"stsd"} <= track.keys() and not _holds_all(track):
             return False
-    return _has_headers(data, 0, len(data), b"") and _has_known_fragments(data)
+    return _has_parts(data, 0, len(data), b"") and _has_known_fragments(data)
 
 
 def is_cut_wrongly(name: str) -> bool:
@@ -160,13 +160,12 @@ def _boxes(data: Bytes, place: int, end: int) -> Iterator[tuple[bytes, int, int]
         place = stop
 
 
-def _has_headers(data: Bytes, place: int, end: int, inside: bytes) -> bool:
+def _has_parts(data: Bytes, place: int, end: int, inside: bytes) -> bool:
     boxes = list(_boxes(data, place, end))
-    header = _HEADERS.get(inside)
-    if header and header not in {kind for kind, *_ in boxes}:
+    if not _PARTS.get(inside, set()) <= {kind for kind, *_ in boxes}:
         return False
     return all(
-        _has_headers(data, start, stop, kind) for kind, start, stop in boxes if kind in _HOLDING
+        _has_parts(data, start, stop, kind) for kind, start, stop in boxes if kind in _HOLDING
     )
 
 

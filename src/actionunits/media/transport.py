@@ -28,9 +28,11 @@ def breaks(name: str, stream: int) -> int:
         stream: number of the stream whose packets matter ("PID").
     """
     with Path(name).open("rb") as file:
-        start, length, mark = _form(file.read((_PROBED + 1) * _FORMS[-1][0]))
+        beginning = file.read((_PROBED + 1) * _FORMS[-1][0])
+        start, length, mark = _form(beginning)
         file.seek(start)
-        found, count = 0, None
+        # What was received from some moment on begins anywhere; with a mark begins a packet.
+        found, count = int(start > 0 and beginning[mark] == _MARK), None
         while data := file.read(length * _READ):
             whole = len(data) // length
             packets = np.frombuffer(data, np.uint8, whole * length).reshape(whole, length)
