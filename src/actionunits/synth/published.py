@@ -33,7 +33,16 @@ PUBLISHED: Mapping[str, tuple[Stage, ...]] = {
         Stage("wholeface_fast_people", _PEOPLE, ("epochs=5", "optimiser.lr=0.0015"), 0.65),
     ),
     "resnet18": (Stage("resnet18_people", _PEOPLE),),
+    "gtlenet": (Stage("expression_people", _PEOPLE), Stage("gtlenet_people", _PEOPLE)),
     "sacl": (Stage("sacl_people", _PEOPLE),),
+    "mdhr": (
+        Stage(
+            "resnet18_people",
+            _PEOPLE,
+            ("model.params.backbone=resnet10t", "model.params.width=64", "epochs=1"),
+        ),
+        Stage("mdhr_people", 376, preset="clips"),
+    ),
 }
 """What the weights of each name were made by, in order; they are the last one's."""
 
