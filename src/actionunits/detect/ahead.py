@@ -2,7 +2,7 @@
 
 Each operation of PyTorch has one thread here, and what runs side by side are chunks of frames.
 Several threads an operation wait for one another after each of thousands of them, which beside
-another program takes eight times as long (`benchmarks/busy.py`).
+another program takes four times as long (`benchmarks/busy.py`).
 """
 
 import math
