@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import torch
+import numpy as np
 
 from actionunits import media
 from actionunits.detect.predict import Predictor, load
@@ -58,13 +58,13 @@ def main() -> None:
 
 def one_by_one(predictor: Predictor, detector: CenterFace, clip: Path) -> None:
     """Every chunk through all networks before the next."""
-    size = predictor._spec.size
+    size, target = predictor._spec.size, predictor._cropper._target
     for chunk in batches(list(media.frames(clip))):
         crops = [
-            warp(frame.image, similarity(found.landmarks, predictor._target), size)
+            warp(frame.image, similarity(found.landmarks, target), size)
             for frame, found in zip(chunk, detector(chunk, SIDE), strict=True)
         ]
-        read(predictor, torch.cat(crops))
+        read(predictor, np.concatenate(crops))
 
 
 @contextmanager

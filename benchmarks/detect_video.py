@@ -18,6 +18,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
+from numpy.typing import NDArray
 
 from actionunits import media
 from actionunits.aus import ALL
@@ -123,7 +124,7 @@ def stages(clip: Path, predictor: Predictor) -> None:
     marks = np.concatenate([d.landmarks for chunk in chunks for d in detector(chunk, SIDE)])
     matrices = similarity(marks, target)
     pairs = list(zip(images, matrices, strict=False))
-    crops = torch.cat([warp(image, matrix[None], spec.size) for image, matrix in pairs])
+    crops = np.concatenate([warp(image, matrix[None], spec.size) for image, matrix in pairs])
     report(
         "align",
         rate(
@@ -132,11 +133,14 @@ def stages(clip: Path, predictor: Predictor) -> None:
     )
     report(
         "model",
-        rate(lambda: [read(predictor, part) for part in torch.split(crops, BATCH)], len(frames)),
+        rate(
+            lambda: [read(predictor, crops[at : at + BATCH]) for at in range(0, len(crops), BATCH)],
+            len(frames),
+        ),
     )
 
 
-def read(predictor: Predictor, crops: torch.Tensor) -> None:
+def read(predictor: Predictor, crops: NDArray[np.uint8]) -> None:
     """The network on aligned faces, without its tracker and tables."""
     feed = _Feed(predictor._spec, predictor._device, False)
     with torch.inference_mode(), feed.autocast():

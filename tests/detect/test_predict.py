@@ -187,8 +187,8 @@ def test_an_aligned_face_is_fed_as_it_was_trained_on(pictures):
     predictor(model=Spy(), detector=Aligned()).predict(pictures / "face.png")
     scaled = face.resize((32, 32), Image.Resampling.BILINEAR)  # as `data.dataset` does
     off = np.abs(seen[0][0].permute(1, 2, 0).numpy() - np.asarray(scaled)[2:-2, 2:-2] / 127.5 + 1)
-    assert off.max() < 0.1
-    assert off.mean() < 0.02
+    assert off.max() < 0.2
+    assert off.mean() < 0.03
 
 
 def test_astronaut_from_end_to_end(tmp_path):
@@ -203,7 +203,7 @@ def test_astronaut_from_end_to_end(tmp_path):
 
 @photos
 def test_real_clip():
-    reader = predictor(detector=CenterFace(threads=1), video_side=160)
+    reader = predictor(detector=CenterFace(threads=1), search_size=160)
     table = reader.predict(PHOTOS / "face_noface.mov")
     assert len(table) == 169
     success = table["success"].to_numpy()

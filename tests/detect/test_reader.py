@@ -56,13 +56,13 @@ def read(
     found: list[Read] = []
     image = np.zeros((4, 4, 3), np.uint8)
     for start in range(0, len(shown), chunk):
-        frames, faces, crops = [], [], [torch.zeros(0, 3, 4, 4, dtype=torch.uint8)]
+        frames, faces, crops = [], [], [np.zeros((0, 4, 4, 3), np.uint8)]
         for number, (source, people) in enumerate(shown[start : start + chunk], start):
             seconds = number / 10 if times is None else times[number]
             frames.append(Frame(image, source, number, seconds))
             faces.append(tuple(face(frames[-1], track) for track, _ in people))
-            crops += [torch.full((1, 3, 4, 4), gray, dtype=torch.uint8) for _, gray in people]
-        seen = iter(run.look(torch.cat(crops)))
+            crops += [np.full((1, 4, 4, 3), gray, np.uint8) for _, gray in people]
+        seen = iter(run.look(np.concatenate(crops)))
         found += run.push(frames, faces, [[next(seen) for _ in shown] for shown in faces])
     return found + list(run.finish())
 

@@ -60,7 +60,7 @@ def moved(image: np.ndarray, degrees: float, scale: float) -> tuple[np.ndarray, 
     linear = scale * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     centre = np.array(image.shape[1::-1]) / 2
     matrix = np.column_stack([linear, 200 - linear @ centre])
-    return warp(image, matrix[None], 400)[0].permute(1, 2, 0).contiguous().numpy(), matrix
+    return warp(image, matrix[None], 400)[0], matrix
 
 
 @pytest.mark.parametrize(("degrees", "scale"), [(0, 0.5), (20, 0.7), (-15, 1.2)])

@@ -204,6 +204,7 @@ def spectra(
     out: Annotated[Path, typer.Option(help="File .npz to write.")],
 ) -> None:
     """Measure how coarse and fine photographs of faces are, for `data.augment.spectrum`."""
+    import numpy as np
     import torch
 
     from actionunits.cli.outputs import check_output
@@ -216,10 +217,10 @@ def spectra(
     check_output(out, pictures, (".npz",))
     problems: list[UserError] = []
     with terminal(error=True).status("reading faces"):
-        crops = [part.crops for part in load("default").faces(pictures, problems.append)]
+        crops = [each.crops for each in load("default").faces(pictures, problems.append)]
     if not sum(map(len, crops)):
         raise problems[0] if problems else DataError("no face found in these pictures")
-    faces = torch.cat(crops).float() / 255
+    faces = torch.from_numpy(np.concatenate(crops)).permute(0, 3, 1, 2).float() / 255
     with writing(out), atomic(out) as file:
         write(measure(faces), file)
     typer.echo(f"{out}: the spectra of {counted(len(faces), 'face')}", err=True)

@@ -297,7 +297,7 @@ def _cut(file: Path, shares: FloatArray, placing: _Placing) -> list[_Cut]:
         except ValueError:
             cuts.append(_Cut(None, "its landmarks coincide or lie on one line", final=True))
             continue
-        face = warp(image, matrix, FACE_SIDE)[0].permute(1, 2, 0).contiguous().numpy()
+        face = warp(image, matrix, FACE_SIDE)[0]
         cuts.append(_Cut(encode_jpeg(face, _QUALITY), None, final=True))
     return cuts
 

@@ -177,7 +177,7 @@ def _align(
         except ValueError:
             lost[row] = "its landmarks coincide or lie on one line"
             continue
-        crop = warp(frame.image, matrix, FACE_SIDE)[0].permute(1, 2, 0).contiguous().numpy()
+        crop = warp(frame.image, matrix, FACE_SIDE)[0]
         whole = len(points[row]) == POINTS  # five are not worth keeping
         moved = transform(points[row], matrix[0]).reshape(-1) if whole else None
         image = media.encode_jpeg(crop, QUALITY)

@@ -29,6 +29,7 @@ class Chunk(NamedTuple):
     frames: list[Frame]
     still: bool
     pixels: int  # of all of them, for which room was taken
+    first: int  # how many frames of the source are before them
 
 
 def listed(given: Iterable[PathLike] | PathLike) -> list[PathLike]:
@@ -83,20 +84,20 @@ def chunks(paths: Iterable[PathLike], faults: Faults, room: Room) -> Generator[C
         still = media.is_still(block[0])
         limit = 1 if media.is_camera(block[0]) else _CHUNK_FRAMES
         frames: list[Frame] = []
-        pixels = 0
+        pixels = first = 0
         for frame in (frame for source in block for frame in _frames(source, faults)):
             size = frame.image.shape[0] * frame.image.shape[1]
             if frames and pixels + size > _CHUNK_PIXELS:
-                yield Chunk(frames, still, pixels)
-                frames, pixels = [], 0
+                yield Chunk(frames, still, pixels, first)
+                first, frames, pixels = first + len(frames), [], 0
             room.take(size)
             frames.append(frame)
             pixels += size
             if len(frames) >= limit:
-                yield Chunk(frames, still, pixels)
-                frames, pixels = [], 0
+                yield Chunk(frames, still, pixels, first)
+                first, frames, pixels = first + len(frames), [], 0
         if frames:
-            yield Chunk(frames, still, pixels)
+            yield Chunk(frames, still, pixels, first)
 
 
 def _frames(source: str, faults: Faults) -> Iterator[Frame]:

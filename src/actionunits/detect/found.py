@@ -5,32 +5,55 @@ from functools import partial
 from itertools import groupby
 from typing import Any, NamedTuple
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from actionunits.detect.ahead import Room
 from actionunits.detect.faults import Failed, Faults, tried
 from actionunits.detect.reader import Read, Reader
-from actionunits.types import Face, Frame
+from actionunits.detect.seek import Found
+from actionunits.faces import align
+from actionunits.types import Face, Frame, InputSpec
 
 
-class Found(NamedTuple):
-    """Consecutive frames with the faces that were found on them."""
+class Cropped(NamedTuple):
+    """One frame with the faces that were found on it."""
 
-    frames: list[Frame]
-    faces: list[tuple[Face, ...]]  # of each frame, by track number
-    crops: Tensor  # (F, 3, size, size) uint8, aligned, as the model wants them, frame by frame
-    pixels: int  # of the frames that they are of, for which room was taken
+    frame: Frame
+    faces: tuple[Face, ...]  # by track number
+    crops: NDArray[np.uint8]  # (F, size, size, 3), aligned, as the model wants them
 
 
-def looked(look: Reader, part: Found) -> tuple[Found, list[Sequence[Any] | Failed]]:
+class Cropper:
+    """Aligned faces as a model wants them.
+
+    Args:
+        spec: of the model.
+        five: (5, 2) where the five points of a face go, in the unit square.
+    """
+
+    def __init__(self, spec: InputSpec, five: align.FloatArray) -> None:
+        self._size, self._target = spec.size, align.template(spec.size, spec.align, five)
+
+    def __call__(self, part: Found, positions: Sequence[int]) -> list[Cropped]:
+        """Crops of these frames of a part."""
+        return [self._cropped(part.frames[at], part.faces[at]) for at in positions]
+
+    def _cropped(self, frame: Frame, faces: tuple[Face, ...]) -> Cropped:
+        landmarks = np.array([face.landmarks for face in faces]).reshape(-1, 5, 2)
+        matrices = align.similarity(landmarks, self._target)
+        return Cropped(frame, faces, align.warp(frame.image, matrices, self._size))
+
+
+def looked(
+    look: Reader, cropper: Cropper, part: Found
+) -> tuple[Found, list[Sequence[Any] | Failed]]:
     """A part with what a reader sees on each of its frames."""
-    counts = [len(faces) for faces in part.faces]
-    crops = torch.split(part.crops, counts)
 
     def see(positions: Sequence[int]) -> list[Sequence[Any]]:
-        looks = iter(look.look(torch.cat([crops[at] for at in positions])))
-        return [[next(looks) for _ in range(counts[at])] for at in positions]
+        crops = [each.crops for each in cropper(part, positions)]
+        looks = iter(look.look(np.concatenate(crops)))
+        return [[next(looks) for _ in each] for each in crops]
 
     return part, tried(len(part.frames), see)
 

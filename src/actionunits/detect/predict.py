@@ -12,35 +12,34 @@ does not depend on what was read before it. Nor does it on the faults of another
 
 import logging
 from collections.abc import Generator, Iterable, Sequence
-from contextlib import closing, nullcontext
+from contextlib import closing
 from functools import partial
 from pathlib import Path
-from threading import Lock
 from typing import cast
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from actionunits import weights
 from actionunits.aus import AUSet
 from actionunits.detect import tables
 from actionunits.detect.ahead import Crew, crew
-from actionunits.detect.chunks import Chunk, PathLike, chunks, listed
-from actionunits.detect.faults import Failed, Faults, Report, tried
-from actionunits.detect.found import Found, looked, reads
+from actionunits.detect.chunks import PathLike, chunks, listed
+from actionunits.detect.faults import Faults, Report
+from actionunits.detect.found import Cropped, Cropper, looked, reads
 from actionunits.detect.neutral import Neutral, corrected
 from actionunits.detect.reader import Read, reader
+from actionunits.detect.seek import SEARCH_EVERY, Found, Seeker
 from actionunits.errors import UserError, printable
-from actionunits.faces import align, templates
+from actionunits.faces import templates
 from actionunits.faces.centerface import CenterFace
-from actionunits.faces.detections import Detections, Detector
-from actionunits.faces.track import Tracker
+from actionunits.faces.detections import Detector
 from actionunits.learn import checkpoint
 from actionunits.models import registry
-from actionunits.types import AUModel, Face, Frame, Output, Reading
+from actionunits.types import AUModel, Output, Reading
 
 _log = logging.getLogger(__name__)
 
@@ -66,8 +65,8 @@ class Predictor:
         *,
         detector: Detector | None = None,
         device: str | torch.device = "cpu",
-        video_side: int = 320,
-        still_side: int = 1280,
+        search_size: int | None = None,
+        search_every: int = SEARCH_EVERY,
         template: str = templates.CANONICAL,
         min_confidence: float = 0.0,
     ) -> None:
@@ -79,9 +78,9 @@ class Predictor:
             thresholds: (A,) probability from which on an AU counts as present.
             detector: finds the faces; CenterFace where not given.
             device: of the model.
-            video_side: long side at which a video frame is searched. Faces of a tenth of its
-                height are found at 320; higher finds smaller ones and takes longer.
-            still_side: long side at which a picture is searched.
+            search_size: see `Seeker`; None fits most.
+            search_every: frames of a video from one search to the next, between which faces are
+                followed; 1 searches every frame.
             template: how the faces are placed that the model was trained on. Detectors find five
                 points, so one of 49 points is approached: the five go where those of its mean face
                 are.
@@ -90,7 +89,7 @@ class Predictor:
 
         Raises:
             ValueError: not one threshold an AU.
-            UserError: such a confidence there is not.
+            UserError: such a confidence, or size, there is not.
             DataError: there is no such template.
         """
         if not 0 <= min_confidence <= 1:
@@ -105,11 +104,8 @@ class Predictor:
         self._device = torch.device(device)
         self._model = model.eval().to(self._device).to(memory_format=torch.channels_last)
         self._spec = cast(AUModel, self._model).spec
-        self._target = align.template(self._spec.size, self._spec.align, templates.target(template))
-        self._detector = detector or CenterFace(threads=1)
-        several = getattr(self._detector, "serves_several", False)
-        self._turn = nullcontext() if several else Lock()
-        self._sides = {False: video_side, True: still_side}
+        self._cropper = Cropper(self._spec, templates.target(template))
+        self._seeker = Seeker(detector or CenterFace(threads=1), search_size, search_every)
 
     def predict(
         self, *paths: PathLike, add: Sequence[str] = (), neutral: str | Path = "none"
@@ -211,7 +207,7 @@ class Predictor:
         faults = Faults(report)
         with crew(_ROOM) as hands:
             found = self._found(listed(paths), faults, hands)
-            with closing(hands.ahead(found, partial(looked, begin()))) as parts:
+            with closing(hands.ahead(found, partial(looked, begin(), self._cropper))) as parts:
                 for read in reads(begin, parts, faults, hands.room):
                     yield self._reading(read, faults)
 
@@ -232,59 +228,28 @@ class Predictor:
 
     def faces(
         self, paths: Iterable[PathLike] | PathLike, report: Report
-    ) -> Generator[Found, None, None]:
-        """Find, follow and align the faces, a few frames at a time, at constant memory.
+    ) -> Generator[Cropped, None, None]:
+        """Find, follow and align the faces, frame by frame, at constant memory.
 
         Args:
             paths: as for `readings`.
             report: as for `readings`.
         """
+        faults = Faults(report)
         with (
             crew(_ROOM) as hands,
-            closing(self._found(listed(paths), Faults(report), hands)) as parts,
+            closing(self._found(listed(paths), faults, hands)) as parts,
         ):
             for part in parts:
-                yield part
+                yield from (
+                    each for _, each in faults.each(part.frames, partial(self._cropper, part))
+                )
                 hands.room.give(part.pixels)
 
     def _found(
         self, paths: Sequence[PathLike], faults: Faults, hands: Crew
     ) -> Generator[Found, None, None]:
-        source, tracker = None, Tracker()
-        with closing(hands.ahead(chunks(paths, faults, hands.room), self._searched)) as parts:
-            for chunk, results in parts:
-                frames, placed = [], []
-                for at, seen in faults.settled(chunk.frames, results):
-                    frame = chunk.frames[at]
-                    if chunk.still or frame.source != source:  # pages show people anew
-                        source, tracker = frame.source, Tracker()
-                    for _, pair in faults.each(
-                        [frame], partial(self._placed, frame, seen, tracker)
-                    ):
-                        frames.append(frame)
-                        placed.append(pair)
-                if frames:
-                    faces, crops = zip(*placed, strict=True)
-                    yield Found(frames, list(faces), torch.cat(crops), chunk.pixels)
-                else:
-                    hands.room.give(chunk.pixels)
-
-    def _searched(self, chunk: Chunk) -> tuple[Chunk, list[Detections | Failed]]:
-        """A chunk with the faces on each of its frames."""
-
-        def search(positions: Sequence[int]) -> list[Detections]:
-            frames = [chunk.frames[at] for at in positions]
-            with self._turn:
-                return self._detector(frames, self._sides[chunk.still])
-
-        return chunk, tried(len(chunk.frames), search)
-
-    def _placed(
-        self, frame: Frame, seen: Detections, tracker: Tracker, _: Sequence[int]
-    ) -> list[tuple[tuple[Face, ...], Tensor]]:
-        """Faces of one frame by identity number, and their crops."""
-        faces = _faces(frame, seen, tracker)
-        return [(faces, self._crops(frame, faces))]
+        return self._seeker.found(chunks(paths, faults, hands.room), faults, hands)
 
     def _reading(self, read: Read, faults: Faults) -> Reading:
         """Reading without the faces whose values are not finite."""
@@ -309,12 +274,6 @@ class Predictor:
             read.frame, faces, probability, present, intensity, embedding, confidence, sure
         )
 
-    def _crops(self, frame: Frame, faces: Sequence[Face]) -> Tensor:
-        """(F, 3, size, size) uint8 aligned faces of one frame, cropped as the model wants them."""
-        landmarks = np.array([face.landmarks for face in faces]).reshape(-1, 5, 2)
-        matrices = align.similarity(landmarks, self._target)
-        return align.warp(frame.image, matrices, self._spec.size)
-
 
 def load(
     name_or_path: str | Path = "default",
@@ -322,6 +281,8 @@ def load(
     detector: Detector | None = None,
     device: str | torch.device | None = None,
     min_confidence: float = 0.0,
+    search_size: int | None = None,
+    search_every: int = SEARCH_EVERY,
 ) -> Predictor:
     """Predictor of a checkpoint, at the thresholds that were calibrated for it.
 
@@ -330,10 +291,12 @@ def load(
         detector: finds the faces; CenterFace where not given.
         device: of the model; None takes the accelerator where there is one, else the processor.
         min_confidence: see `Predictor`.
+        search_size: see `Predictor`.
+        search_every: see `Predictor`.
 
     Raises:
         CheckpointError: there is no such checkpoint, or it is damaged.
-        UserError: there is no such device, or confidence.
+        UserError: there is no such device, confidence or size.
     """
     model, card = checkpoint.load(weights.locate(name_or_path))
     return Predictor(
@@ -344,6 +307,8 @@ def load(
         device=_device(device),
         template=card.template,
         min_confidence=min_confidence,
+        search_size=search_size,
+        search_every=search_every,
     )
 
 
@@ -358,12 +323,3 @@ def _device(wanted: str | torch.device | None) -> torch.device:
         reason = str(error).splitlines()[0].partition(".")[0][:60]
         raise UserError(f"device {wanted}: not to be had here ({reason}); try {best}") from None
     return device
-
-
-def _faces(frame: Frame, found: Detections, tracker: Tracker) -> tuple[Face, ...]:
-    """Faces of the next frame of a source by identity number."""
-    numbers = tracker.update(found, frame.seconds)
-    return tuple(
-        Face(frame, int(numbers[i]), found.boxes[i], found.landmarks[i], float(found.scores[i]))
-        for i in np.argsort(numbers)
-    )

@@ -51,11 +51,11 @@ class Read(NamedTuple):
 class Reader(Protocol):
     """Takes the frames of one source, gives back the frames that are read."""
 
-    def look(self, crops: Tensor) -> Sequence[Any]:
+    def look(self, crops: NDArray[np.uint8]) -> Sequence[Any]:
         """Look at faces, of any sources; this changes nothing in the reader.
 
         Args:
-            crops: (F, 3, size, size) uint8, aligned faces.
+            crops: (F, size, size, 3), aligned faces.
 
         Returns:
             What `push` wants to know of each.
@@ -109,10 +109,10 @@ class _Feed:
     def autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, self._dtype, enabled=self._dtype != torch.float32)
 
-    def images(self, crops: Tensor) -> Iterator[Tensor]:
+    def images(self, crops: NDArray[np.uint8]) -> Iterator[Tensor]:
         """(F, 3, size, size) normalised pictures of uint8 crops, a bearable number at a time."""
-        for part in torch.split(crops.to(self.device), _MODEL_FACES):
-            images = (part.float() / 255 - self._mean) / self._std
+        for part in torch.split(torch.from_numpy(crops).to(self.device), _MODEL_FACES):
+            images = (part.permute(0, 3, 1, 2).float() / 255 - self._mean) / self._std
             yield images.contiguous(memory_format=torch.channels_last)
 
     def values(self, out: Output) -> Values:
@@ -131,7 +131,7 @@ class _FrameReader:
         self._model, self._aus, self._feed = model, aus, feed
 
     @torch.inference_mode()
-    def look(self, crops: Tensor) -> Sequence[Values]:
+    def look(self, crops: NDArray[np.uint8]) -> Sequence[Values]:
         if not len(crops):
             return []
         with self._feed.autocast():
@@ -250,7 +250,7 @@ class _ClipReader:
         self._runs: dict[int, _Run] = {}
 
     @torch.inference_mode()
-    def look(self, crops: Tensor) -> Sequence[Tensor]:
+    def look(self, crops: NDArray[np.uint8]) -> Sequence[Tensor]:
         if not len(crops):
             return []
         with self._feed.autocast():

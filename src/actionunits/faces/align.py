@@ -6,13 +6,15 @@ image's left, that of the other eye, the tip of the nose, the mouth corner on th
 the other one. The order is CenterFace's too.
 """
 
+from collections.abc import Callable
+
 import numpy as np
-import torch
-import torch.nn.functional as F  # noqa: N812
 from numpy.typing import NDArray
 from PIL import Image
 
 FloatArray = NDArray[np.floating]
+
+_WIDEST = 1 << 12  # pixels of an image along a crop
 
 _MEASURED = np.array(
     [
@@ -135,7 +137,7 @@ def transform(points: FloatArray, matrices: FloatArray) -> FloatArray:
     return mapped
 
 
-def warp(image: NDArray[np.uint8], matrices: FloatArray, size: int) -> torch.Tensor:
+def warp(image: NDArray[np.uint8], matrices: FloatArray, size: int) -> NDArray[np.uint8]:
     """Crops of one image, anti-aliased where a crop is smaller than what it shows.
 
     For a crop that shrinks the image k times, squares of floor(k) pixels are averaged first; what
@@ -148,69 +150,82 @@ def warp(image: NDArray[np.uint8], matrices: FloatArray, size: int) -> torch.Ten
         size: side of the crops.
 
     Returns:
-        (N, 3, size, size) uint8.
+        (N, size, size, 3) uint8.
     """
-    crops = torch.empty((len(matrices), 3, size, size), dtype=torch.uint8)
-    if not len(matrices):
-        return crops
-    to_image = invert(matrices)
-    region, origin = _region(image, to_image, size)
-    to_region = to_image - np.pad(origin[:, None], ((0, 0), (2, 0)))
-    shrink = np.sqrt(np.abs(np.linalg.det(to_image[..., :2])))
+    return _crops(image, matrices, size, _fine)
+
+
+def glance(image: NDArray[np.uint8], matrices: FloatArray, size: int) -> NDArray[np.uint8]:
+    """Crops like those of `warp`, a little less smooth, in a third of the time.
+
+    Squares of round(k) pixels are averaged, and sampled once a pixel. The landmarks of CenterFace
+    scatter no more on them.
+
+    Args:
+        image: as for `warp`, as the others.
+        matrices: (N, 2, 3).
+        size: side of the crops.
+    """
+    return _crops(image, matrices, size, _coarse)
+
+
+def _fine(shrink: float) -> tuple[int, int]:
+    """Pixels along a square that is averaged, and samples along a pixel of the crop."""
     # Rounding, a hair's breadth from an integer, must not double the work.
-    squares = np.maximum(np.floor(shrink + 1e-3), 1).astype(int)
-    finer = np.where(shrink > squares + 1e-3, 2, 1)
-    for square, factor in {(int(k), int(f)) for k, f in zip(squares, finer, strict=True)}:
-        chosen = np.flatnonzero((squares == square) & (finer == factor))
-        smaller = _averaged(region, square)
-        theta = _normalised(to_region[chosen] / square, size, smaller.shape[-2:])
-        fine = F.grid_sample(
-            smaller.expand(len(chosen), -1, -1, -1),
-            _grid(torch.from_numpy(theta).float(), size * factor),
-            padding_mode="border",
-            align_corners=False,
+    square = max(int(shrink + 1e-3), 1)
+    return square, 2 if shrink > square + 1e-3 else 1
+
+
+def _coarse(shrink: float) -> tuple[int, int]:
+    return max(round(shrink), 1), 1
+
+
+def _crops(
+    image: NDArray[np.uint8],
+    matrices: FloatArray,
+    size: int,
+    sampling: Callable[[float], tuple[int, int]],
+) -> NDArray[np.uint8]:
+    """Crops (N, size, size, 3), each sampled as it shrinks the image."""
+    crops = np.empty((len(matrices), size, size, 3), np.uint8)
+    shrinks = np.abs(np.linalg.det(matrices[..., :2])) ** -0.5
+    for crop, to_image, shrink in zip(crops, invert(matrices), shrinks, strict=True):
+        stride = max(int(size * shrink) // _WIDEST, 1)
+        square, finer = sampling(shrink / stride)
+        region, to_region = _region(image, to_image, size, stride, square)
+        picture = Image.fromarray(region)
+        if square > 1:
+            picture = picture.reduce(square)
+        picture = picture.transform(
+            (size * finer, size * finer),
+            Image.Transform.AFFINE,
+            (to_region / square / [finer, finer, 1]).ravel().tolist(),
+            Image.Resampling.BILINEAR,
         )
-        averaged = F.avg_pool2d(fine, factor).round_().clamp_(0, 255)
-        crops[torch.from_numpy(chosen)] = averaged.byte()
+        crop[:] = np.asarray(picture.reduce(finer) if finer > 1 else picture)
     return crops
 
 
-def _averaged(region: NDArray[np.uint8], square: int) -> torch.Tensor:
-    """Means of squares of pixels, (1, 3, ceil(h / square), ceil(w / square)) float on 0..255."""
-    if square > 1:
-        region = np.array(Image.fromarray(region).reduce(square))
-    return torch.from_numpy(region).permute(2, 0, 1)[None].float()
-
-
-def _grid(theta: torch.Tensor, side: int) -> torch.Tensor:
-    """What ``F.affine_grid`` gives for squares, (N, side, side, 2), in a quarter of the time."""
-    at = (2 * torch.arange(side) + 1) / side - 1
-    rows = theta[:, None, :, 1] * at[:, None] + theta[:, None, :, 2]  # (N, side, 2)
-    columns = theta[:, None, :, 0] * at[:, None]
-    return rows[:, :, None] + columns[:, None]
-
-
 def _region(
-    image: NDArray[np.uint8], to_image: FloatArray, size: int
+    image: NDArray[np.uint8], to_image: FloatArray, size: int, stride: int, square: int
 ) -> tuple[NDArray[np.uint8], FloatArray]:
-    """Part of the image that the crops show, (h, w, 3), and its origin (2,).
+    """What a crop shows, (h, w, 3), and the map (2, 3) from the crop onto it.
 
-    Only this part becomes floating point: in a large picture that is most of the cost.
+    Beyond the image its border goes on. Squares begin where the crop does. Of a crop that shows
+    very much, only one pixel in so many is taken.
     """
     height, width = image.shape[:2]
-    square = np.array([[0, 0], [size, 0], [0, size], [size, size]], dtype=np.float64)
-    corners = transform(square, to_image).reshape(-1, 2)
-    limit = np.array([width, height]) - 1
-    x0, y0 = np.clip(np.floor(corners.min(axis=0)) - 1, 0, limit).astype(int)
-    x1, y1 = np.clip(np.ceil(corners.max(axis=0)) + 1, 0, limit).astype(int)
-    part = np.require(image[y0 : y1 + 1, x0 : x1 + 1], requirements=["C", "W"])
-    return part, np.array([x0, y0], dtype=np.float64)
-
-
-def _normalised(to_region: FloatArray, size: int, shape: tuple[int, ...]) -> FloatArray:
-    """Crop-to-region maps in pixels as maps between squares on -1..1, which `affine_grid` takes."""
-    half = np.array([shape[1], shape[0]], dtype=np.float64)[:, None] / 2
-    centre = size / 2
-    linear = to_region[..., :2]
-    middle = linear @ np.full((2, 1), centre) + to_region[..., 2:]
-    return np.concatenate([linear * centre / half, middle / half - 1], axis=-1)
+    outline = np.array([[0, 0], [size, 0], [0, size], [size, size]], dtype=np.float64)
+    corners = transform(outline, to_image)
+    margin = square * stride
+    low = np.floor(corners.min(axis=0) + 1e-3) - margin
+    high = np.ceil(corners.max(axis=0) - 1e-3) + margin
+    to_region = (to_image - np.pad(low[:, None], ((0, 0), (2, 0)))) / stride
+    if stride == 1 and (low >= 0).all() and (high <= [width, height]).all():
+        (x0, y0), (x1, y1) = low.astype(int), high.astype(int)
+        return np.ascontiguousarray(image[y0:y1, x0:x1]), to_region
+    columns, rows = (
+        np.clip(np.arange(start, end + stride, stride) + stride // 2, 0, last - 1).astype(int)
+        for start, end, last in zip(low, high, (width, height), strict=True)
+    )
+    return image[rows[:, None], columns], to_region

@@ -13,14 +13,12 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnxruntime
-import torch
-import torch.nn.functional as F  # noqa: N812
 from numpy.typing import NDArray
-from torchvision.ops import batched_nms
+from PIL import Image
 
 from actionunits.errors import UserError
-from actionunits.faces.align import FloatArray, invert, similarity, template, transform, warp
-from actionunits.faces.detections import Detections
+from actionunits.faces.align import FloatArray, glance, invert, similarity, template, transform
+from actionunits.faces.detections import Detections, overlap
 from actionunits.system.privacy import onnx_session
 from actionunits.types import Frame
 
@@ -29,6 +27,7 @@ _SEVERAL_SCALES = 640  # from this searched side on, a second search finds the l
 _COARSE_SIDE = 416
 _LARGEST = 400  # pixels; larger faces fall apart into parts that look like faces
 _REFINE_SIDE = 96
+_SHARED = 0.3  # overlap above which the better of two boxes stands for both
 _BATCH_PIXELS = 1 << 17  # more at a time do not stay in the processor's cache, and take longer
 
 
@@ -51,10 +50,10 @@ class CenterFace:
 
         Args:
             threshold: score from which on something is a face.
-            threads: of ONNX Runtime; as many as PyTorch uses where not given.
+            threads: of ONNX Runtime; as many as there are cores where not given.
         """
         self.threshold = threshold
-        self._session = _session(threads or torch.get_num_threads())
+        self._session = _session(threads or 0)
 
     def __call__(self, frames: Sequence[Frame], side: int) -> list[Detections]:
         """Return the faces of each frame; see `Detector`."""
@@ -63,10 +62,14 @@ class CenterFace:
         images = [frame.image for frame in frames]
         owners, found = self._search(images, side)
         landmarks = self.refine(images, owners, found.landmarks)
-        return [
-            Detections(found.boxes[mine], found.scores[mine], landmarks[mine])
-            for mine in (owners == index for index in range(len(frames)))
-        ]
+        return _by_owner(found._replace(landmarks=landmarks), owners, len(frames))
+
+    def search(self, frames: Sequence[Frame], side: int) -> list[Detections]:
+        """Return the faces of each frame roughly, without the second look; see `Looks`."""
+        if not frames:
+            return []
+        owners, found = self._search([frame.image for frame in frames], side)
+        return _by_owner(found, owners, len(frames))
 
     def refine(
         self, images: Sequence[NDArray[np.uint8]], owners: NDArray[np.intp], landmarks: FloatArray
@@ -81,22 +84,33 @@ class CenterFace:
         Returns:
             (K, 5, 2); the rough ones where the second look sees no face in that place.
         """
+        seen, sure = self.look(images, owners, landmarks)
+        return np.where(sure[:, None, None], seen.landmarks, landmarks)
+
+    def look(
+        self, images: Sequence[NDArray[np.uint8]], owners: NDArray[np.intp], landmarks: FloatArray
+    ) -> tuple[Detections, NDArray[np.bool_]]:
+        """What a look at the places of K faces shows, and where it shows a face; see `Looks`.
+
+        Args:
+            images: as for `refine`, as the others.
+            owners: (K,).
+            landmarks: (K, 5, 2).
+        """
         if not len(owners):
-            return landmarks
+            return Detections(np.zeros((0, 4)), np.zeros(0), landmarks), np.zeros(0, bool)
         matrices = similarity(landmarks, template(_REFINE_SIDE))
-        crops = [warp(images[i], matrices[owners == i], _REFINE_SIDE) for i in np.unique(owners)]
-        maps = self._run(torch.cat(crops).numpy())
+        crops = [glance(images[i], matrices[owners == i], _REFINE_SIDE) for i in np.unique(owners)]
+        maps = self._run(np.concatenate(crops))
         # The face fills the crop, so its centre lies in the middle half; neighbours do not.
         margin = _REFINE_SIDE // _STRIDE // 4
         middle = maps[0][:, 0, margin:-margin, margin:-margin]
         best = middle.reshape(len(middle), -1).argmax(axis=1)
         y, x = best // middle.shape[-1] + margin, best % middle.shape[-1] + margin
-        seen = _faces(maps, np.arange(len(middle)), y, x)
-        refined = transform(seen.landmarks, invert(matrices))
-        moved = np.linalg.norm(refined - landmarks, axis=-1).mean(axis=-1)
+        seen = _placed(_faces(maps, np.arange(len(middle)), y, x), invert(matrices))
+        moved = np.linalg.norm(seen.landmarks - landmarks, axis=-1).mean(axis=-1)
         eyes = np.linalg.norm(landmarks[:, 0] - landmarks[:, 1], axis=-1)
-        sure = (seen.scores >= self.threshold) & (moved < eyes / 2)
-        return np.where(sure[:, None, None], refined, landmarks)
+        return seen, (seen.scores >= self.threshold) & (moved < eyes / 2)
 
     def _search(
         self, images: Sequence[NDArray[np.uint8]], side: int
@@ -118,10 +132,8 @@ class CenterFace:
         ]
         owners = np.concatenate([part[0] for part in parts])
         found = Detections(*map(np.concatenate, zip(*(part[1] for part in parts), strict=True)))
+        kept = _best(found, owners)
         corners = found.boxes + np.pad(found.boxes[:, :2], ((0, 0), (2, 0)))
-        kept = batched_nms(
-            torch.from_numpy(corners), torch.from_numpy(found.scores), torch.from_numpy(owners), 0.3
-        ).numpy()
         kept = kept[~_part_of_another(corners[kept], found.scores[kept], owners[kept])]
         kept = kept[np.argsort(owners[kept], kind="stable")]
         return owners[kept], Detections(*(values[kept] for values in found))
@@ -138,7 +150,7 @@ class CenterFace:
         canvas = np.zeros((len(jobs), -(-height // 32) * 32, -(-width // 32) * 32, 3), np.uint8)
         for slot, (index, _) in enumerate(jobs):
             canvas[slot, :height, :width] = _resized(images[index], shape)
-        maps = self._run(canvas.transpose(0, 3, 1, 2))
+        maps = self._run(canvas)
         row, y, x = np.nonzero(maps[0][:, 0] >= self.threshold)
         found = _faces(maps, row, y, x)
         if max(shape) > _SEVERAL_SCALES:
@@ -151,8 +163,9 @@ class CenterFace:
         )
 
     def _run(self, images: NDArray[np.uint8]) -> list[FloatArray]:
-        """Maps (N, 1 | 2 | 2 | 10, H/4, W/4) of (N, 3, H, W) images, some at a time."""
-        batch = max(_BATCH_PIXELS // (images.shape[2] * images.shape[3]), 1)
+        """Maps (N, 1 | 2 | 2 | 10, H/4, W/4) of (N, H, W, 3) images, some at a time."""
+        batch = max(_BATCH_PIXELS // (images.shape[1] * images.shape[2]), 1)
+        images = images.transpose(0, 3, 1, 2)
         name = self._session.get_inputs()[0].name
         parts = [
             self._session.run(None, {name: images[start : start + batch].astype(np.float32)})
@@ -176,6 +189,33 @@ def _faces(
     return Detections(boxes, scores, boxes[:, None, :2] + shares * boxes[:, None, 2:])
 
 
+def _placed(found: Detections, matrices: FloatArray) -> Detections:
+    """Faces as a similarity (K, 2, 3) each shows them; boxes stay upright."""
+    sizes = found.boxes[:, 2:] * np.sqrt(np.abs(np.linalg.det(matrices[..., :2])))[:, None]
+    centres = transform((found.boxes[:, :2] + found.boxes[:, 2:] / 2)[:, None], matrices)[:, 0]
+    boxes = np.concatenate([centres - sizes / 2, sizes], axis=1)
+    return Detections(boxes, found.scores, transform(found.landmarks, matrices))
+
+
+def _by_owner(found: Detections, owners: NDArray[np.intp], count: int) -> list[Detections]:
+    """The faces of each of so many frames."""
+    parts = (owners == index for index in range(count))
+    return [Detections(*(values[mine] for values in found)) for mine in parts]
+
+
+def _best(found: Detections, owners: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Faces that share little with a better one of their image, best first: greedy suppression."""
+    order = np.argsort(-found.scores, kind="stable")
+    kept: list[int] = []
+    while len(order):
+        best, order = order[0], order[1:]
+        kept.append(int(best))
+        same = owners[order] == owners[best]
+        same &= overlap(found.boxes[best][None], found.boxes[order])[0] > _SHARED
+        order = order[~same]
+    return np.array(kept, np.intp)
+
+
 def _part_of_another(
     corners: FloatArray, scores: FloatArray, owners: NDArray[np.intp]
 ) -> NDArray[np.bool_]:
@@ -191,9 +231,8 @@ def _part_of_another(
 
 def _resized(image: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.uint8]:
     """Image scaled to (height, width), anti-aliased."""
-    pixels = torch.from_numpy(np.require(image, requirements=["C", "W"])).permute(2, 0, 1)[None]
-    scaled = F.interpolate(pixels, size=shape, mode="bilinear", antialias=True)
-    return scaled[0].permute(1, 2, 0).numpy()
+    height, width = shape
+    return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
 
 
 def _session(threads: int) -> onnxruntime.InferenceSession:

@@ -1,7 +1,10 @@
 """What a face detector takes and gives."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
 
 from actionunits.faces.align import FloatArray
 from actionunits.types import Frame
@@ -33,3 +36,45 @@ class Detector(Protocol):
             One `Detections` a frame.
         """
         ...
+
+
+@runtime_checkable
+class Looks(Protocol):
+    """A detector that can also look at where faces should be, which costs far less than a search.
+
+    Faces of a video are then followed, see `follow`.
+    """
+
+    def search(self, frames: Sequence[Frame], side: int) -> list[Detections]:
+        """Return the faces of each frame, placed as well as a search does.
+
+        Args:
+            frames: any number of frames.
+            side: as for `Detector`.
+        """
+        ...
+
+    def look(
+        self, images: Sequence[NDArray[np.uint8]], owners: NDArray[np.intp], landmarks: FloatArray
+    ) -> tuple[Detections, NDArray[np.bool_]]:
+        """Look at places in images.
+
+        Args:
+            images: (H, W, 3) uint8 each.
+            owners: (K,) index of the image of each place, ascending.
+            landmarks: (K, 5, 2) landmarks of a face that should be there.
+
+        Returns:
+            K faces, placed finely, in the order of the places; and (K,) whether there is one.
+        """
+        ...
+
+
+def overlap(a: FloatArray, b: FloatArray) -> FloatArray:
+    """Intersection over union of boxes (N, 4) and (M, 4), x, y, width, height: (N, M)."""
+    low = np.maximum(a[:, None, :2], b[None, :, :2])
+    high = np.minimum((a[:, :2] + a[:, 2:])[:, None], (b[:, :2] + b[:, 2:])[None])
+    shared = np.clip(high - low, 0, None).prod(axis=-1)
+    union = a[:, 2:].prod(axis=-1)[:, None] + b[:, 2:].prod(axis=-1)[None] - shared
+    ratio: FloatArray = shared / union
+    return ratio

@@ -42,7 +42,8 @@ class CloseLook:
         matrices = similarity(five, self._target)
         size, dtype = self._network.spec.size, fast_dtype()
         crops = [warp(f.image, m[None], size) for f, m in zip(frames, matrices, strict=True)]
-        images = (torch.cat(crops).float() / 255 - self._mean) / self._std
+        pictures = torch.from_numpy(np.concatenate(crops)).permute(0, 3, 1, 2)
+        images = (pictures.float() / 255 - self._mean) / self._std
         with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
             found = self._network(images.contiguous(memory_format=torch.channels_last))
         return transform(found.landmarks.double().numpy(), invert(matrices))

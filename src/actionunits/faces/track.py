@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actionunits.faces.align import FloatArray
-from actionunits.faces.detections import Detections
+from actionunits.faces.detections import Detections, overlap
 
 _REACH = 0.6  # face sizes that a face may be away from where it was expected
 _DRIFT = 1.0  # face sizes a second by which that grows while the face is not seen
@@ -41,6 +41,10 @@ class Tracker:
         self._memory = memory
         self._tracks: list[_Track] = []
         self._next = 0
+
+    def forget(self) -> None:
+        """The picture cuts: nobody of before is known any more; numbers go on."""
+        self._tracks.clear()
 
     def update(self, found: Detections, seconds: float) -> NDArray[np.intp]:
         """Numbers of the faces of the next frame.
@@ -89,7 +93,7 @@ class Tracker:
         distance = distance / np.sqrt(size * sizes)
         reach = _REACH + _DRIFT * elapsed[:, None]
         same = np.maximum(size / sizes, sizes / size) <= _GROWTH
-        costs = distance + (1 - _overlap(boxes, found.boxes)) / 2
+        costs = distance + (1 - overlap(boxes, found.boxes)) / 2
         return np.where(same & (distance <= reach), costs, np.inf)
 
 
@@ -102,13 +106,3 @@ def _assign(costs: FloatArray) -> list[tuple[int, int]]:
         pairs.append((row, column))
         costs[row], costs[:, column] = np.inf, np.inf
     return pairs
-
-
-def _overlap(a: FloatArray, b: FloatArray) -> FloatArray:
-    """Intersection over union of boxes (N, 4) and (M, 4), x, y, width, height: (N, M)."""
-    low = np.maximum(a[:, None, :2], b[None, :, :2])
-    high = np.minimum((a[:, :2] + a[:, 2:])[:, None], (b[:, :2] + b[:, 2:])[None])
-    shared = np.clip(high - low, 0, None).prod(axis=-1)
-    union = a[:, 2:].prod(axis=-1)[:, None] + b[:, 2:].prod(axis=-1)[None] - shared
-    overlap: FloatArray = shared / union
-    return overlap

@@ -153,17 +153,16 @@ def _of_source(
     runs: list[list[_Sighting]] = []
     seen, last = 0, -2
     with closing(predictor.faces([source], keep)) as parts:
-        for part in parts:
-            crops = iter(part.crops)
-            for frame, faces in zip(part.frames, part.faces, strict=True):
-                seen += 1
-                for face, crop in zip(faces, crops, strict=False):  # the crops are of all frames
-                    if not still and face.track:
-                        continue
-                    if still or frame.number != last + 1:
-                        runs.append([])
-                    runs[-1].append(_Sighting(frame.number, frame.seconds, crop))
-                    last = frame.number
+        for frame, faces, crops in parts:
+            seen += 1
+            for face, crop in zip(faces, crops, strict=True):
+                if not still and face.track:
+                    continue
+                if still or frame.number != last + 1:
+                    runs.append([])
+                shown = torch.from_numpy(crop).permute(2, 0, 1)
+                runs[-1].append(_Sighting(frame.number, frame.seconds, shown))
+                last = frame.number
             if seen >= frames:
                 break
     if not runs and not before:

@@ -1,0 +1,163 @@
+"""From chunks of frames to the faces on each: searched for, followed, numbered.
+
+Pictures are searched one by one. Of a video one frame in twelve is searched, by several threads
+ahead of what follows; on the others faces are looked at where they were (`faces.follow`), which
+goes from frame to frame. Every fifth search, and the first of a shot, is twice as fine: small faces
+are found then, and followed as well as large ones.
+"""
+
+from collections.abc import Generator, Sequence
+from contextlib import AbstractContextManager, closing, nullcontext
+from functools import partial
+from threading import Lock
+from typing import NamedTuple
+
+import numpy as np
+
+from actionunits.detect.ahead import Crew
+from actionunits.detect.chunks import Chunk
+from actionunits.detect.faults import Failed, Faults, tried
+from actionunits.errors import UserError
+from actionunits.faces.align import FloatArray
+from actionunits.faces.cuts import Cuts, thumbnail
+from actionunits.faces.detections import Detections, Detector, Looks
+from actionunits.faces.follow import Follower
+from actionunits.faces.track import Tracker
+from actionunits.types import Face, Frame
+
+_VIDEO_SIDE, _STILL_SIDE = 320, 1280
+_LEAST_SIDE, _MOST_SIDE = 64, 8192
+SEARCH_EVERY = 12  # frames of a video
+_FINE_EVERY = 5  # searches, the first one among them
+_FINE = 2  # times the side
+
+
+class Found(NamedTuple):
+    """Consecutive frames with the faces that were found on them."""
+
+    frames: list[Frame]
+    faces: list[tuple[Face, ...]]  # of each frame, by track number
+    pixels: int  # of the frames that they are of, for which room was taken
+
+
+class _Looked(NamedTuple):
+    """What is known of a frame before the one before it is."""
+
+    searched: Detections | None  # None where it was not searched
+    small: FloatArray  # its thumbnail
+
+
+class Seeker:
+    """Finds the faces of any sources.
+
+    Args:
+        detector: finds faces; those of a video are followed if it can look (`Looks`).
+        size: long side at which pictures and videos are searched; None: 1280 for pictures, 320 for
+            videos and now and then 640. Faces of a tenth of the height are found at 320.
+        every: frames of a video from one search to the next; 1 searches all and follows none.
+
+    Raises:
+        UserError: such a size there is not.
+        ValueError: fewer frames than one.
+    """
+
+    def __init__(self, detector: Detector, size: int | None, every: int) -> None:
+        if size is not None and not _LEAST_SIDE <= size <= _MOST_SIDE:
+            raise UserError(
+                f"search size: expected {_LEAST_SIDE} to {_MOST_SIDE} pixels, got {size}; 320 "
+                "finds faces of a tenth of the height, 640 of a twentieth"
+            )
+        if every < 1:
+            raise ValueError(f"search_every: expected 1 or more frames, got {every}")
+        self._detector = detector
+        several = getattr(detector, "serves_several", False)
+        self._turn: AbstractContextManager[object] = nullcontext() if several else Lock()
+        self._looks = detector if isinstance(detector, Looks) and every > 1 else None
+        self._every = every if self._looks else 1
+        self._still_side = size or _STILL_SIDE
+        self._sides = size or _VIDEO_SIDE, size or _FINE * _VIDEO_SIDE
+
+    def found(
+        self, chunks: Generator[Chunk, None, None], faults: Faults, hands: Crew
+    ) -> Generator[Found, None, None]:
+        """Faces of the frames, in their order.
+
+        Args:
+            chunks: of any sources.
+            faults: is told of frames that cannot be searched.
+            hands: search ahead.
+        """
+        source, video = None, _Video(self._looks, *self._sides)
+        with closing(hands.ahead(chunks, self._searched)) as parts:
+            for chunk, results in parts:
+                frames, faces = [], []
+                for at, looked in faults.settled(chunk.frames, results):
+                    frame = chunk.frames[at]
+                    if chunk.still or frame.source != source:  # pages show people anew
+                        source = frame.source
+                        video = _Video(None if chunk.still else self._looks, *self._sides)
+                    for _, shown in faults.each([frame], partial(video.faces, frame, looked)):
+                        frames.append(frame)
+                        faces.append(shown)
+                if frames:
+                    yield Found(frames, faces, chunk.pixels)
+                else:
+                    hands.room.give(chunk.pixels)
+
+    def _searched(self, chunk: Chunk) -> tuple[Chunk, list[_Looked | Failed]]:
+        """A chunk with the faces on those of its frames that are searched."""
+
+        def search(positions: Sequence[int]) -> list[_Looked]:
+            frames = [chunk.frames[at] for at in positions]
+            sides = [self._side(chunk, at) for at in positions]
+            found: dict[int, Detections] = {}
+            for side in {side for side in sides if side}:
+                mine = [i for i, wanted in enumerate(sides) if wanted == side]
+                found |= zip(
+                    mine, self._search([frames[i] for i in mine], side, chunk), strict=True
+                )
+            return [_Looked(found.get(i), thumbnail(f.image)) for i, f in enumerate(frames)]
+
+        return chunk, tried(len(chunk.frames), search)
+
+    def _side(self, chunk: Chunk, at: int) -> int:
+        """Long side at which a frame of a chunk is searched ahead, 0 if it is not."""
+        if chunk.still:
+            return self._still_side
+        searches, rest = divmod(chunk.first + at, self._every)
+        if rest:
+            return 0
+        fine = self._looks is not None and searches % _FINE_EVERY == 0
+        return self._sides[fine]
+
+    def _search(self, frames: Sequence[Frame], side: int, chunk: Chunk) -> list[Detections]:
+        with self._turn:
+            if self._looks is None or chunk.still:
+                return self._detector(frames, side)
+            return self._looks.search(frames, side)
+
+
+class _Video:
+    """The faces of one source, in the order of its frames."""
+
+    def __init__(self, looks: Looks | None, side: int, fine: int) -> None:
+        self._tracker, self._cuts = Tracker(), Cuts()
+        self._follower = None if looks is None else Follower(looks, side, fine)
+
+    def faces(self, frame: Frame, looked: _Looked, _: Sequence[int]) -> list[tuple[Face, ...]]:
+        """Faces of the next frame, the only one, by identity number."""
+        if self._cuts(looked.small):
+            self._tracker.forget()
+            if self._follower is not None:
+                self._follower.forget()
+        found = looked.searched
+        if self._follower is not None:
+            found = self._follower(frame, found)
+        assert found is not None  # what is not followed is searched
+        numbers = self._tracker.update(found, frame.seconds)
+        return [
+            tuple(
+                Face(frame, int(numbers[i]), found.boxes[i], found.landmarks[i], found.scores[i])
+                for i in np.argsort(numbers)
+            )
+        ]
