@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from actionunits.detect.outputs import Job
     from actionunits.detect.predict import Predictor
     from actionunits.detect.run import Stopped
+    from actionunits.media import Span
 
 
 def detect(
@@ -47,6 +48,18 @@ def detect(
     min_confidence: Annotated[
         float, typer.Option(help="Rows of less confidence are kept, with success 0.")
     ] = 0.0,
+    start: Annotated[float, typer.Option(help="Seconds: read videos from here on,")] = 0.0,
+    end: Annotated[float | None, typer.Option(help="up to here,")] = None,
+    every: Annotated[int, typer.Option(help="only every second, third, ... frame,")] = 1,
+    fps: Annotated[
+        float | None, typer.Option(help="or so many frames a second at the most.")
+    ] = None,
+    search_size: Annotated[
+        int | None,
+        typer.Option(
+            help="Long side, in pixels, at which faces are searched for: larger finds smaller ones."
+        ),
+    ] = None,
     device: Annotated[
         str | None, typer.Option(help="cpu, cuda, mps; by default the fastest there is.")
     ] = None,
@@ -87,9 +100,16 @@ def detect(
         raise UserError("--resume goes on, --overwrite begins anew; leave one of them out")
     if resume and (out is None or json):
         raise UserError("--resume goes on with a table: it needs --out, and goes without --json")
+    span = media.Span(start, end, every, fps).checked()
     faces = "aligned" if aligned else detector
     found = build(faces) if boxes is None else BoxesFile(boxes)
-    predictor = load(model, detector=found, device=device, min_confidence=min_confidence)
+    predictor = load(
+        model,
+        detector=found,
+        device=device,
+        min_confidence=min_confidence,
+        search_size=search_size,
+    )
     size = predictor.embedding_size(add or ())
     rest = predictor.neutral(neutral)
     problems: list[UserError] = []
@@ -103,6 +123,8 @@ def detect(
             tables.columns(predictor.aus, size, rest=rest is not None),
             min_confidence,
             rest,
+            search_size,
+            span,
         ),
         "resume" if resume else "overwrite" if overwrite else "new",
         problems,
@@ -111,7 +133,9 @@ def detect(
     inputs = [weights.locate(model), *([] if boxes is None else [boxes])]
     inputs += [Path(neutral)] if rest is not None and rest.rest is not None else []
     outs = [] if out is None else [out]
-    stopped = _read(predictor, job, outs, overlay, json=json, add=add or (), inputs=inputs)
+    stopped = _read(
+        predictor, job, outs, overlay, json=json, add=add or (), inputs=inputs, span=span
+    )
     if isinstance(found, BoxesFile) and stopped is None:
         partial = [problem.source for problem in problems if problem.source is not None]
         for line in found.unused(job.sources, partial):
@@ -128,8 +152,10 @@ def _read(
     json: bool = False,
     add: Sequence[str] = (),
     inputs: Sequence[Path] = (),
+    span: "Span | None" = None,
 ) -> "Stopped | None":
     """Read, write and print; what goes wrong with one file is among the problems of the job."""
+    from actionunits import media
     from actionunits.cli import shown
     from actionunits.cli.terminal import terminal
     from actionunits.detect import outputs, plots, run
@@ -158,12 +184,13 @@ def _read(
         errors.print(f"{len(held)} of {count} read already; --overwrite reads them anew")
     todo = run.remaining(job.sources, held.__contains__)
     summary = Summary(job.aus)
-    bar = shown.Progress(todo, errors, summary)
+    span = span or media.WHOLE
+    bar = shown.Progress(todo, errors, summary, span)
     told = shown.Json(job, console) if json else shown.Tables(job, console, summary)
     everything = outputs.Outputs(
         {"standard error": bar, **files, "standard output": told}, job.problems
     )
-    stopped = run.run(predictor, todo, everything, job.problems, add)
+    stopped = run.run(predictor, todo, everything, job.problems, add, span)
     errors.print(summary.line())
     for name in files:
         if name in everything.complete:

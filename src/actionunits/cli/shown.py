@@ -1,5 +1,6 @@
 """What `au detect` shows while it reads and at the end; each is a writer beside those of files."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -22,14 +23,18 @@ _PICTURES = 3  # whose tables are printed; of more, the files tell
 class Progress:
     """Counts and a bar over all inputs; within a video it moves with the video's own time."""
 
-    def __init__(self, sources: Sequence[str], console: Console, summary: Summary) -> None:
+    def __init__(
+        self, sources: Sequence[str], console: Console, summary: Summary, span: media.Span
+    ) -> None:
         """Show nothing yet.
 
         Args:
             sources: that will be read.
             console: standard error.
             summary: takes the counts.
+            span: which part of videos is read.
         """
+        self._span = span
         self._summary = summary
         self._place = {source: index for index, source in enumerate(sources)}
         self._seconds: dict[str, float] = {}
@@ -58,8 +63,9 @@ class Progress:
         source = reading.frame.source
         if source not in self._seconds:
             self._seconds[source] = media.duration(source)
-        seconds = self._seconds[source]
-        share = min(reading.frame.seconds / seconds, 1) if seconds else 0
+        seconds = min(self._seconds[source], self._span.end or math.inf) - self._span.start
+        gone = reading.frame.seconds - self._span.start
+        share = min(gone / seconds, 1) if seconds > 0 else 0
         self._bar.update(
             self._task,
             description=printable(Path(source).name),

@@ -29,7 +29,7 @@ class Chunk(NamedTuple):
     frames: list[Frame]
     still: bool
     pixels: int  # of all of them, for which room was taken
-    first: int  # how many frames of the source are before them
+    before: int  # number of the frame before them, -1 if there is none
 
 
 def listed(given: Iterable[PathLike] | PathLike) -> list[PathLike]:
@@ -72,38 +72,41 @@ def blocks(sources: Iterable[str]) -> Iterator[list[str]]:
         yield from (row[start : start + size] for start in range(0, len(row), size))
 
 
-def chunks(paths: Iterable[PathLike], faults: Faults, room: Room) -> Generator[Chunk, None, None]:
+def chunks(
+    paths: Iterable[PathLike], faults: Faults, room: Room, span: media.Span = media.WHOLE
+) -> Generator[Chunk, None, None]:
     """A few frames at a time, of the sources of one block; those of a camera at once.
 
     Args:
         paths: pictures, videos, folders, cameras.
         faults: is told of what cannot be decoded, and says of which source no more is wanted.
         room: for pixels, of which each chunk takes some.
+        span: which frames of what moves are wanted.
     """
     for block in blocks(media.sources(paths, faults.report)):
         still = media.is_still(block[0])
         limit = 1 if media.is_camera(block[0]) else _CHUNK_FRAMES
         frames: list[Frame] = []
-        pixels = first = 0
-        for frame in (frame for source in block for frame in _frames(source, faults)):
+        pixels, before = 0, -1
+        for frame in (frame for source in block for frame in _frames(source, faults, span)):
             size = frame.image.shape[0] * frame.image.shape[1]
             if frames and pixels + size > _CHUNK_PIXELS:
-                yield Chunk(frames, still, pixels, first)
-                first, frames, pixels = first + len(frames), [], 0
+                yield Chunk(frames, still, pixels, before)
+                before, frames, pixels = frames[-1].number, [], 0
             room.take(size)
             frames.append(frame)
             pixels += size
             if len(frames) >= limit:
-                yield Chunk(frames, still, pixels, first)
-                first, frames, pixels = first + len(frames), [], 0
+                yield Chunk(frames, still, pixels, before)
+                before, frames, pixels = frames[-1].number, [], 0
         if frames:
-            yield Chunk(frames, still, pixels, first)
+            yield Chunk(frames, still, pixels, before)
 
 
-def _frames(source: str, faults: Faults) -> Iterator[Frame]:
+def _frames(source: str, faults: Faults, span: media.Span) -> Iterator[Frame]:
     """Frames of a source, until it ends, cannot be decoded, or has ended for another reason."""
     try:
-        with closing(media.frames(source)) as frames:
+        with closing(media.frames(source, span=span)) as frames:
             for frame in frames:
                 yield frame
                 if faults.has_ended(source):

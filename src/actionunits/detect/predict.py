@@ -23,7 +23,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from actionunits import weights
+from actionunits import media, weights
 from actionunits.aus import AUSet
 from actionunits.detect import tables
 from actionunits.detect.ahead import Crew, crew
@@ -108,7 +108,14 @@ class Predictor:
         self._seeker = Seeker(detector or CenterFace(threads=1), search_size, search_every)
 
     def predict(
-        self, *paths: PathLike, add: Sequence[str] = (), neutral: str | Path = "none"
+        self,
+        *paths: PathLike,
+        add: Sequence[str] = (),
+        neutral: str | Path = "none",
+        start: float = 0.0,
+        end: float | None = None,
+        every: int = 1,
+        fps: float | None = None,
     ) -> pd.DataFrame:
         """Read all frames of these files into one table.
 
@@ -116,6 +123,10 @@ class Predictor:
             paths: pictures, videos, folders, cameras.
             add: ``embedding`` adds its columns.
             neutral: ``auto`` or a picture adds intensities above rest, see `neutral`.
+            start: seconds, from which on videos are read.
+            end: seconds, up to which they are; None: to their end.
+            every: 2 reads every second frame of videos, and so on.
+            fps: read so many frames a second at the most.
 
         Returns:
             A row a face, and one for each frame without a face; see `tables.columns`. Files that
@@ -123,12 +134,13 @@ class Predictor:
 
         Raises:
             UserError: nothing could be read, the first problem; a path is none; or there is no
-                such thing to add.
+                such thing to add, or part to read.
         """
+        span = media.Span(start, end, every, fps).checked()
         problems: list[UserError] = []
         compared = self.neutral(neutral)
         rows = tables.Rows(self.aus, self.embedding_size(add), rest=compared is not None)
-        for reading in self.readings(listed(paths), problems.append, add):
+        for reading in self.readings(listed(paths), problems.append, add, span):
             rows.add(reading)
         if problems and not len(rows):
             raise problems[0]
@@ -186,6 +198,7 @@ class Predictor:
         paths: Iterable[PathLike] | PathLike,
         report: Report,
         add: Sequence[str] = (),
+        span: media.Span = media.WHOLE,
     ) -> Generator[Reading, None, None]:
         """Read frame after frame, in order, at constant memory.
 
@@ -195,6 +208,7 @@ class Predictor:
                 reason, also from the thread that decodes; the other files go on. A face whose
                 values are not finite is left out, and told once a file.
             add: ``embedding`` has it read too: the mean over the AUs of what the last layer reads.
+            span: which frames of videos.
 
         Yields:
             One reading a frame.
@@ -206,7 +220,7 @@ class Predictor:
         begin = partial(reader, self._model, len(self.aus), self._device, embedding=wanted)
         faults = Faults(report)
         with crew(_ROOM) as hands:
-            found = self._found(listed(paths), faults, hands)
+            found = self._found(listed(paths), faults, hands, span)
             with closing(hands.ahead(found, partial(looked, begin(), self._cropper))) as parts:
                 for read in reads(begin, parts, faults, hands.room):
                     yield self._reading(read, faults)
@@ -247,9 +261,13 @@ class Predictor:
                 hands.room.give(part.pixels)
 
     def _found(
-        self, paths: Sequence[PathLike], faults: Faults, hands: Crew
+        self,
+        paths: Sequence[PathLike],
+        faults: Faults,
+        hands: Crew,
+        span: media.Span = media.WHOLE,
     ) -> Generator[Found, None, None]:
-        return self._seeker.found(chunks(paths, faults, hands.room), faults, hands)
+        return self._seeker.found(chunks(paths, faults, hands.room, span), faults, hands)
 
     def _reading(self, read: Read, faults: Faults) -> Reading:
         """Reading without the faces whose values are not finite."""

@@ -36,6 +36,8 @@ def settings(
     columns: Sequence[str],
     min_confidence: float = 0.0,
     neutral: Neutral | None = None,
+    search_size: int | None = None,
+    span: media.Span = media.WHOLE,
 ) -> Settings:
     """What the rows of a run depend on, by what it is called in a sentence.
 
@@ -45,6 +47,8 @@ def settings(
         columns: of the table.
         min_confidence: see `Predictor`.
         neutral: whose rest intensities are compared with, if they are.
+        search_size: see `Predictor`.
+        span: which frames of videos are read.
 
     Raises:
         CheckpointError: there are no such weights.
@@ -56,6 +60,8 @@ def settings(
         "detector or boxes": str(faces) if boxes is None else hashlib.sha256(boxes).hexdigest(),
         "columns": list(columns),
         "least confidence": min_confidence,
+        "search size": search_size,
+        "part of the videos": list(span),
         "rest": None if neutral is None or neutral.rest is None else neutral.rest.tolist(),
     }
 
@@ -81,6 +87,7 @@ def run(
     outputs: Outputs,
     problems: list[UserError],
     add: Sequence[str] = (),
+    span: media.Span = media.WHOLE,
 ) -> Stopped | None:
     """Read all sources into the outputs.
 
@@ -92,6 +99,7 @@ def run(
         outputs: take the readings, and are complete at the end unless the run is stopped.
         problems: takes what goes wrong with one source or output.
         add: see `Predictor.readings`.
+        span: see `Predictor.readings`.
 
     Returns:
         Where the run was stopped, by a `KeyboardInterrupt`; None at the end of all sources.
@@ -103,7 +111,7 @@ def run(
     try:
         with outputs:
             try:
-                with closing(predictor.readings(sources, problems.append, add)) as readings:
+                with closing(predictor.readings(sources, problems.append, add, span)) as readings:
                     for reading in readings:
                         outputs.add(reading)
                         last = reading.frame._replace(image=reading.frame.image[:0])

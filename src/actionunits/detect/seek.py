@@ -124,10 +124,11 @@ class Seeker:
         """Long side at which a frame of a chunk is searched ahead, 0 if it is not."""
         if chunk.still:
             return self._still_side
-        searches, rest = divmod(chunk.first + at, self._every)
-        if rest:
+        before = chunk.frames[at - 1].number if at else chunk.before
+        turn, last = (n // self._every for n in (chunk.frames[at].number, before))
+        if turn == last:
             return 0
-        fine = self._looks is not None and searches % _FINE_EVERY == 0
+        fine = self._looks is not None and turn // _FINE_EVERY != last // _FINE_EVERY
         return self._sides[fine]
 
     def _search(self, frames: Sequence[Frame], side: int, chunk: Chunk) -> list[Detections]:

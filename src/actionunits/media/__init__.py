@@ -20,12 +20,15 @@ from actionunits.errors import MediaError, counted
 from actionunits.media import decode
 from actionunits.media.pictures import encode_jpeg
 from actionunits.media.sources import IMAGES, VIDEOS, check, expand, is_camera, sources
+from actionunits.media.span import WHOLE, Span
 from actionunits.media.worker import Item, LostError, stream, warm_up
 from actionunits.types import Frame
 
 __all__ = [
     "IMAGES",
     "VIDEOS",
+    "WHOLE",
+    "Span",
     "count_frames",
     "duration",
     "encode_jpeg",
@@ -41,7 +44,9 @@ _CAN_MOVE = {".apng", ".avif", ".gif", ".png", ".webp"}
 _KINDS_KEPT = 1 << 14
 
 
-def frames(source: str | Path | int, threads: int = 0) -> Generator[Frame, None, None]:
+def frames(
+    source: str | Path | int, threads: int = 0, span: Span = WHOLE
+) -> Generator[Frame, None, None]:
     """Frames of a picture, of each file of a folder, of a video or of a camera, one at a time.
 
     Of an animated picture (GIF, WebP, APNG, AVIF) all frames with their times, of a TIFF all pages,
@@ -50,6 +55,7 @@ def frames(source: str | Path | int, threads: int = 0) -> Generator[Frame, None,
     Args:
         source: a path, a camera's number or "camera:NUMBER".
         threads: of the video decoder; 0 lets it choose.
+        span: which frames of what moves are wanted.
 
     Yields:
         Upright RGB frames. Their times never fall.
@@ -62,10 +68,10 @@ def frames(source: str | Path | int, threads: int = 0) -> Generator[Frame, None,
     problems: list[MediaError] = []
     for name in expand(source, problems.append):
         try:
-            with closing(_ask(decode.frames, name, threads)) as items:
+            with closing(_ask(decode.frames, name, threads, *span)) as items:
                 for (number, seconds, doubt), image in items:
-                    assert image is not None
-                    yield Frame(image, name, number, seconds, doubt)
+                    if image is not None:
+                        yield Frame(image, name, number, seconds, doubt)
         except MediaError as error:
             problems.append(error)
     if problems:

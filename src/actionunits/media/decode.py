@@ -3,21 +3,34 @@
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from actionunits.errors import MediaError
 from actionunits.media import pictures, videos
 from actionunits.media.sources import IMAGES, is_camera
+from actionunits.media.span import WHOLE, Choice, Span
 from actionunits.media.worker import Item
 
 
-def frames(name: str, threads: int) -> Iterator[Item]:
-    """Number, seconds and doubt of each frame, and the frame."""
-    if _is_picture(name):
-        for number, (image, seconds) in enumerate(pictures.pages(name)):
-            yield [number, seconds, ""], image
-    else:
-        for image, *said in videos.frames(name, threads):
+def frames(name: str, threads: int, *span: Any) -> Iterator[Item]:
+    """Number, seconds and doubt of each frame of a span, and the frame.
+
+    Now and then, while frames go by that are not wanted, there is an item without one.
+    """
+    wanted = Span(*span)
+    if not _is_picture(name):
+        for image, *said in videos.frames(name, threads, wanted):
             yield said, image
+        return
+    choice = Choice(wanted if wanted != WHOLE and pictures.is_moving(name) else WHOLE)
+    seconds = 0.0
+    for number, (image, seconds) in enumerate(pictures.pages(name)):
+        if choice.is_over(seconds):
+            return
+        if choice.takes(number, seconds):
+            yield [number, seconds, ""], image
+    if not choice.taken:
+        raise MediaError(f"{name}: {choice.missing(seconds)}")
 
 
 def picture(name: str) -> Iterator[Item]:

@@ -25,9 +25,10 @@ from actionunits.media.numbers import Numbers
 from actionunits.media.opening import BROKEN, Opened, listening, opened
 from actionunits.media.pictures import LARGEST
 from actionunits.media.sources import is_camera
+from actionunits.media.span import WHOLE, Choice, Span
 from actionunits.media.tail import Tail
 
-Decoded = tuple[NDArray[np.uint8], int, float, str]
+Decoded = tuple[NDArray[np.uint8] | None, int, float, str]
 """Upright RGB picture, number, seconds and doubt; see `actionunits.types.Frame`."""
 
 _HOPELESS = 100  # packets in a row, from the first on, that do not decode
@@ -40,21 +41,26 @@ _SIDE_DATA = 48  # kinds of side data, more than there are
 _log = logging.getLogger(__name__)
 
 
-def frames(name: str, threads: int) -> Generator[Decoded, None, None]:
+def frames(name: str, threads: int, span: Span = WHOLE) -> Generator[Decoded, None, None]:
     """Frames of a video or camera in the order in which they are shown; their times never fall.
 
     Args:
         name: a file, or "camera:NUMBER".
         threads: of the decoder; 0 lets it choose.
+        span: which are wanted. The others are decoded too, since later ones build on them.
+
+    Yields:
+        The frames; and now and then, while others go by, one without a picture.
 
     Raises:
-        MediaError: the source cannot be read, or there should have been more; then at the end.
+        MediaError: the source cannot be read, holds nothing of the span, or there should have been
+            more; then at the end.
     """
     with opened(name) as video:
         video.stream.thread_type = "AUTO"
         video.stream.codec_context.thread_count = threads
         video.stream.codec_context.options = {"max_pixels": str(LARGEST)}
-        yield from _Reading(name, video).frames()
+        yield from _Reading(name, video).frames(Choice(span))
 
 
 def duration(name: str) -> float:
@@ -104,12 +110,15 @@ class _Reading:
         self._clock, self._lead = 0, 0.0  # which clock it is, and seconds before it began
         self._turns: dict[int, tuple[int, ...]] = {}
 
-    def frames(self) -> Iterator[Decoded]:
+    def frames(self, choice: Choice) -> Iterator[Decoded]:
         for picture in self._pictures():
             number, doubt = self._numbers.place(picture)
             seconds = self._time(picture, number)
+            if choice.is_over(seconds):
+                return
+            takes = choice.takes(number, seconds)
             try:
-                image = self._upright(picture)
+                image = self._upright(picture) if takes else None
             except BROKEN:  # such as memory that is short for a size that damage made up
                 self._account.damage()
                 continue
@@ -117,13 +126,16 @@ class _Reading:
             if picture.is_corrupt:
                 self._account.damage()
             self._count += 1
-            yield image, number, seconds, doubt
+            if takes or self._count % _NOW_AND_THEN == 0:
+                yield image, number, seconds, doubt
         if not self._count:
             raise MediaError(
                 f"{self._name}: the video holds no frame that can be decoded; get a whole copy"
             )
         if self._account.is_short(self._numbers.swallowed()):
             raise self._loss()
+        if not choice.taken:
+            raise MediaError(f"{self._name}: {choice.missing(self._seconds)}")
 
     def _pictures(self) -> Iterator[VideoFrame]:
         """All that decodes, of the packets in their order."""
