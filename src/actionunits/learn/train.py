@@ -35,6 +35,7 @@ from actionunits.learn.run import Result, Run
 from actionunits.learn.scoring import autocast, place
 from actionunits.learn.task import Rows, Samples
 from actionunits.learn.tasks import TASKS
+from actionunits.learn.threads import threads
 from actionunits.models import registry
 from actionunits.nn.convolution import SmallMaps
 from actionunits.system.device import enough_memory
@@ -119,13 +120,18 @@ def _train(
         show,
     )
     smaller = _smaller(recipe, accelerator.num_processes)
-    with enough_memory(recipe.batch, smaller), _enough_to_normalise(recipe), run:
+    with (
+        enough_memory(recipe.batch, smaller),
+        _enough_to_normalise(recipe),
+        threads(accelerator.device) as hands,
+        run,
+    ):
         at = run.at
         while at.epoch < recipe.epochs and not run.gave_up():
             net.train()
             for batch in feed.epoch(at.epoch, skip=at.step):
                 torch.manual_seed(_seed(recipe.seed, at.epoch, at.step, accelerator.process_index))
-                with accelerator.accumulate(net):
+                with hands.working(), accelerator.accumulate(net):
                     with autocast(recipe.precision, accelerator.device), SmallMaps():
                         output = net(batch.images)
                     terms = loss(output, batch)
