@@ -34,7 +34,8 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=200)
     parser.add_argument("--others", type=int, nargs="*", default=[1, os.cpu_count() or 1])
     options = parser.parse_args()
-    predictor, detector = load(options.checkpoint), CenterFace()
+    predictor, slow = (load(options.checkpoint, runtime=name) for name in ("auto", "torch"))
+    detector = CenterFace()
     cores = os.cpu_count() or 1
     with tempfile.TemporaryDirectory() as folder:
         clip = portrait_clip(Path(folder) / "clip.mp4", options.frames)
@@ -44,7 +45,7 @@ def main() -> None:
             with busy(others):
                 rates = {
                     "au detect": rate(lambda: predictor.predict(clip), options.frames),
-                    "baseline": rate(lambda: one_by_one(predictor, detector, clip), options.frames),
+                    "baseline": rate(lambda: one_by_one(slow, detector, clip), options.frames),
                 }
             quiet = quiet or rates
             left = max(cores - others, 0) / cores + min(others, cores) / cores / 2
@@ -58,7 +59,7 @@ def main() -> None:
 
 def one_by_one(predictor: Predictor, detector: CenterFace, clip: Path) -> None:
     """Every chunk through all networks before the next."""
-    size, target = predictor._spec.size, predictor._cropper._target
+    size, target = predictor._network.spec.size, predictor._cropper._target
     for chunk in batches(list(media.frames(clip))):
         crops = [
             warp(frame.image, similarity(found.landmarks, target), size)

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from actionunits.aus import AUSet
-from actionunits.learn.checkpoint import Card
+from actionunits.learn.card import Card
 from actionunits.learn.recipe import Recipe, parse_recipe
 from actionunits.models import registry
 from actionunits.types import InputSpec, LabelStats

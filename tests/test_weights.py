@@ -10,7 +10,7 @@ import actionunits
 from actionunits import datasets, weights
 from actionunits.cli import demo
 from actionunits.detect.predict import Predictor
-from actionunits.learn.checkpoint import read_card
+from actionunits.learn.card import read_card
 from actionunits.learn.evaluate import evaluate
 from beside import PHOTOS
 

@@ -17,7 +17,7 @@ from actionunits import datasets, plugins
 from actionunits.cli import demo
 from actionunits.data.dataset import decode
 from actionunits.errors import RecipeError
-from actionunits.learn.checkpoint import read_card
+from actionunits.learn.card import read_card
 from actionunits.learn.recipe import load_recipe
 from actionunits.models import registry
 from command import Au

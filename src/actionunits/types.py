@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
 if TYPE_CHECKING:  # the processes that decode know frames, and must not wait for PyTorch
     from torch import Tensor
+
+
+FOLDS = 3
+"""Parts into which the people of a data set are dealt."""
+
+Coding = Literal["occurrence", "intensity"]
+"""How the AUs of a data set are coded."""
 
 
 class Frame(NamedTuple):

@@ -12,7 +12,7 @@ from PIL import Image
 
 from actionunits import aus
 from actionunits.cli import demo
-from actionunits.learn.checkpoint import read_card
+from actionunits.learn.card import read_card
 from command import Au
 
 TINY = [

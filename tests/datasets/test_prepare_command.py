@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from actionunits import datasets
-from actionunits.learn import checkpoint
+from actionunits.learn.card import read_card
 from actionunits.learn.evaluate import evaluate
 from actionunits.learn.train import train
 from command import Au, Said
@@ -35,7 +35,7 @@ def test_prepare_then_train_then_evaluate(prepare, tmp_path: Path) -> None:
         epochs=1,
     )
     run = train(recipe, 1, tmp_path / "run", show=False)
-    assert checkpoint.read_card(run.checkpoint).template == "similarity49"
+    assert read_card(run.checkpoint).template == "similarity49"
     report = evaluate(run.checkpoint, resamples=0)
     assert (report.frames, report.template) == (8, "similarity49")
 

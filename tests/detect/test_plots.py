@@ -9,6 +9,7 @@ from actionunits.aus import ALL
 from actionunits.detect import plots
 from actionunits.detect.outputs import Job
 from actionunits.detect.tables import Rows
+from actionunits.detect.timeline import timeline
 from actionunits.errors import UserError
 from actionunits.types import Face, Frame, Reading
 from clips import write_video
@@ -158,11 +159,11 @@ def test_timeline_is_a_picture_with_gaps(tmp_path, doubtful):
         away = 10 <= i < 20
         read = reading((48, 64), faces=int(doubtful or not away), number=i, seconds=i / 10)
         rows.add(read._replace(sure=np.array([not away])) if doubtful else read)
-    plots.timeline(rows.table(), ALL, tmp_path / "lanes.png")
+    timeline(rows.table(), ALL, tmp_path / "lanes.png")
     with Image.open(tmp_path / "lanes.png") as image:
         pixels = np.asarray(image.convert("RGB")).astype(int)
     blue = (pixels[..., 2] - pixels[..., 0] > 60).any(axis=0)
     edges = np.flatnonzero(np.diff(blue.astype(int)))
     assert len(edges) == 4  # drawn, away, drawn
     with pytest.raises(UserError, match="no face 7 in the table; it has"):
-        plots.timeline(rows.table(), ALL, tmp_path / "lanes.png", face=7)
+        timeline(rows.table(), ALL, tmp_path / "lanes.png", face=7)

@@ -14,7 +14,7 @@ from torch import nn
 from actionunits.aus import DISFA8
 from actionunits.detect.predict import Predictor, load
 from actionunits.detect.tables import columns
-from actionunits.errors import CheckpointError, MediaError, RecipeError, UserError
+from actionunits.errors import CheckpointError, MediaError, UserError
 from actionunits.faces import align, templates
 from actionunits.faces.align import TEMPLATE, transform, warp
 from actionunits.faces.centerface import CenterFace
@@ -264,7 +264,7 @@ def test_embedding_is_read_on_request(pictures):
     assert reading.embedding.shape == (1, 2)
     with pytest.raises(UserError, match="add: expected embedding, found gaze"):
         read.predict(pictures, add=["gaze"])
-    with pytest.raises(RecipeError, match="gives no embeddings"):
+    with pytest.raises(UserError, match="gives no embeddings"):
         predictor(detector=Aligned()).predict(pictures, add=["embedding"])
 
 

@@ -19,6 +19,7 @@ from actionunits.detect.quiet import quieted
 from actionunits.errors import DataError, UserError
 from actionunits.faces.given import Aligned
 from actionunits.learn import checkpoint
+from actionunits.learn.card import read_card
 from actionunits.types import InputSpec, Output
 from command import Au
 
@@ -84,7 +85,7 @@ class Gray(nn.Module):
 def test_the_command_writes_the_same_weights_with_other_thresholds(
     tmp_path: Path, au: Au, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given = checkpoint.read_card(weights.locate("default"))
+    given = read_card(weights.locate("default"))
     read = Predictor(Gray(), aus.RENDERED, given.thresholds, detector=Aligned())
     monkeypatch.setattr(predict, "load", lambda *_: read)
     faces, out = tmp_path / "faces", tmp_path / "quiet"
@@ -96,7 +97,7 @@ def test_the_command_writes_the_same_weights_with_other_thresholds(
     assert said.code == 1  # for the torn one
     assert "torn.png" in said.err
     assert "at most 10.0% of 40 faces at rest" in " ".join(said.out.split())
-    card = checkpoint.read_card(out)
+    card = read_card(out)
     assert min(card.thresholds) > 6 * 35 / 255 - 0.02
     assert "40 faces at rest" in card.notes
     before, after = (

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from actionunits.detect.pytorch import network
 from actionunits.detect.reader import Read, reader
 from actionunits.types import Face, Frame, InputSpec, Output
 
@@ -49,10 +50,9 @@ def read(
     shown: Sequence[tuple[str, Sequence[tuple[int, int]]]],
     chunk: int,
     times: Sequence[float] | None = None,
-    embedding: bool = False,
 ) -> list[Read]:
     """Read frames of one source given as [(track, gray value), ...], by default ten a second."""
-    run = reader(model.eval(), 1, torch.device("cpu"), embedding=embedding)
+    run = reader(network(model), 1)
     found: list[Read] = []
     image = np.zeros((4, 4, 3), np.uint8)
     for start in range(0, len(shown), chunk):
@@ -184,11 +184,10 @@ def test_another_rate_from_some_frame_on_is_taken_up() -> None:
 def test_embedding_of_a_frame_is_that_of_its_window() -> None:
     shown = [("a", [(0, 10 * i), (1, 5)]) for i in range(5)] + [("a", [])]
     for chunk in (1, 4):
-        *found, nobody = read(Window(), shown, chunk, embedding=True)
+        *found, nobody = read(Window(), shown, chunk)
         for i, each in enumerate(found):
             window = np.clip(np.arange(i - CONTEXT, i + CONTEXT + 1), 0, 4) * 10 / 255
             assert each.values.embedding is not None
             np.testing.assert_allclose(each.values.embedding[0], window, rtol=1e-2)
             np.testing.assert_allclose(each.values.embedding[1], 5 / 255, rtol=1e-2)
         assert nobody.values.embedding is None
-    assert read(Window(), shown, 4)[0].values.embedding is None

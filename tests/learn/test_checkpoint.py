@@ -12,7 +12,7 @@ from torch import nn
 
 from actionunits.errors import CheckpointError, UserError
 from actionunits.learn import checkpoint
-from actionunits.learn.checkpoint import CARD, WEIGHTS
+from actionunits.learn.card import CARD, WEIGHTS, read_card
 from actionunits.learn.recipe import Recipe
 from runs import make, tiny_recipe
 
@@ -39,24 +39,24 @@ def test_comes_back_exactly(recipe: Recipe, tmp_path: Path) -> None:
 def test_a_card_without_template_is_canonical(recipe: Recipe, tmp_path: Path) -> None:
     model, card = make(recipe)
     checkpoint.save(model, card.model_copy(update={"template": "box49"}), tmp_path)
-    assert checkpoint.read_card(tmp_path).template == "box49"
+    assert read_card(tmp_path).template == "box49"
     values = json.loads((tmp_path / CARD).read_text())
     del values["template"], values["seal"]
     (tmp_path / CARD).write_text(json.dumps(values))
-    assert checkpoint.read_card(tmp_path).template == "canonical"
+    assert read_card(tmp_path).template == "canonical"
 
 
 def test_experimental_aus_go_with_the_label_axis(recipe: Recipe, tmp_path: Path) -> None:
     model, card = make(recipe)
     checkpoint.save(model, card.model_copy(update={"experimental": (6,)}), tmp_path)
-    aus = checkpoint.read_card(tmp_path).au_set()
+    aus = read_card(tmp_path).au_set()
     assert [aus.label(au) for au in aus] == ["1", "2", "6*", "12"]
 
 
 def test_run_folder_is_as_good_as_its_checkpoint(recipe: Recipe, tmp_path: Path) -> None:
     model, card = make(recipe)
     checkpoint.save(model, card, tmp_path / "run" / "checkpoint")
-    assert checkpoint.read_card(tmp_path / "run") == checkpoint.load(tmp_path / "run/checkpoint")[1]
+    assert read_card(tmp_path / "run") == checkpoint.load(tmp_path / "run/checkpoint")[1]
 
 
 def test_half_precision_halves_parameters_and_keeps_what_does_not_fit(

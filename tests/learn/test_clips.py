@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from actionunits.errors import RecipeError
-from actionunits.learn import checkpoint
+from actionunits.learn.card import read_card
 from actionunits.learn.evaluate import evaluate
 from actionunits.learn.recipe import Recipe
 from actionunits.learn.scoring import samples_at_once
@@ -39,7 +39,7 @@ def test_a_card_keeps_the_rate_and_any_batch_scores_alike(corpus: Path, tmp_path
     result = train(clips(corpus, one_clip_in="video"), 1, tmp_path, show=False)
     assert result.report is not None
     assert result.report.frames == 2 * 2 * 7  # all, whatever an epoch of training has
-    assert checkpoint.read_card(result.checkpoint).spec.fps == 6.0
+    assert read_card(result.checkpoint).spec.fps == 6.0
     for batch in (None, 1):
         assert evaluate(result.checkpoint, batch=batch).confusion == result.report.confusion
 

@@ -14,7 +14,7 @@ from actionunits.datasets.people import share_people
 from actionunits.datasets.prepare import prepare
 from actionunits.errors import RecipeError
 from actionunits.learn import checkpoint
-from actionunits.learn.checkpoint import CARD
+from actionunits.learn.card import CARD, read_card
 from actionunits.learn.evaluate import evaluate, unseen
 from actionunits.learn.recipe import Recipe
 from actionunits.learn.report import AnyReport, Report, people_lines, read_report
@@ -59,13 +59,13 @@ def text(report: AnyReport) -> str:
 
 
 def test_the_card_names_whom_a_run_was_trained_on(fold1: Path) -> None:
-    card = checkpoint.read_card(fold1)
+    card = read_card(fold1)
     assert card.people == tuple(f"synfacs/0:S00{number}" for number in (1, 2, 4, 5))
 
 
 def test_people_held_out_to_choose_by_are_among_them(synfacs_file: Path, tmp_path: Path) -> None:
     train(short(synfacs_file, selection={"rule": "inner", "share": 0.3}), 1, tmp_path, show=False)
-    assert len(checkpoint.read_card(tmp_path).people) == 4
+    assert len(read_card(tmp_path).people) == 4
 
 
 def test_a_copy_in_another_place_is_no_way_around(
@@ -84,8 +84,8 @@ def test_a_copy_in_another_place_is_no_way_around(
 def test_people_go_down_a_line_of_starts(fold1: Path, synfacs_file: Path, tmp_path: Path) -> None:
     others = write_synfacs(tmp_path / "others.parquet", seed=1)
     train(short(others, init=str(fold1)), 2, tmp_path / "second", show=False)
-    people = checkpoint.read_card(tmp_path / "second").people
-    assert set(checkpoint.read_card(fold1).people) < set(people)
+    people = read_card(tmp_path / "second").people
+    assert set(read_card(fold1).people) < set(people)
     with pytest.raises(RecipeError, match="or what it started from, was trained on 2 of 2"):
         train(short(synfacs_file, init=str(tmp_path / "second")), 2, tmp_path / "x", show=False)
     report = evaluate(tmp_path / "second", data="synfacs", root=str(synfacs_file), resamples=0)
@@ -135,7 +135,7 @@ def test_of_people_who_were_trained_on_only_the_others_are_scored(
     table = data_sets.load("synfacs", synfacs_file)
     some = evaluate(fold1, table=table, resamples=0)
     assert isinstance(some, Report)
-    assert (some.subjects, some.left_out) == (own.subjects, checkpoint.read_card(fold1).people)
+    assert (some.subjects, some.left_out) == (own.subjects, read_card(fold1).people)
     assert some.confusion == own.confusion
     assert "left out: 4 of 6 subjects, whom the weights were trained on" in text(some)
     assert "TRAINED ON THESE" not in text(some)

@@ -11,7 +11,7 @@ import pytest
 import torch
 import torch.multiprocessing as mp
 
-from actionunits.learn.checkpoint import WEIGHTS
+from actionunits.learn.card import WEIGHTS
 from actionunits.learn.evaluate import evaluate
 from actionunits.learn.metrics import AUC, F1, ICC31, MAE, Accuracy, BestThreshold, SubjectMetric
 from actionunits.learn.predictions import Predictions

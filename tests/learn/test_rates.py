@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file
 
 from actionunits.errors import RecipeError
-from actionunits.learn.checkpoint import WEIGHTS
+from actionunits.learn.card import WEIGHTS
 from actionunits.learn.recipe import ScheduleSpec
 from actionunits.learn.run import CHECKPOINT
 from actionunits.learn.train import rate_factor, train

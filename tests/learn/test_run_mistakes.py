@@ -20,6 +20,7 @@ from safetensors.torch import load_file, save_file
 
 from actionunits.errors import CheckpointError, RecipeError, UserError
 from actionunits.learn import checkpoint
+from actionunits.learn.card import CARD, read_card
 from actionunits.learn.recipe import Recipe, load_recipe
 from actionunits.learn.run import CHECKPOINT, LAST, STATE, TrainingError
 from actionunits.learn.train import train
@@ -197,12 +198,12 @@ def test_a_card_that_contradicts_itself_is_refused(
     tmp_path: Path, key: str, value: Any, says: str
 ) -> None:
     checkpoint.save(*make(tiny_recipe(tmp_path / "x")), tmp_path)
-    file = tmp_path / checkpoint.CARD
+    file = tmp_path / CARD
     values = json.loads(file.read_text())
     del values["seal"]  # somebody has changed it by hand
     file.write_text(json.dumps(values | {key: value}))
     with pytest.raises(CheckpointError, match=says):
-        checkpoint.read_card(tmp_path)
+        read_card(tmp_path)
 
 
 @pytest.mark.parametrize(

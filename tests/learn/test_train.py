@@ -11,8 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from actionunits.errors import DataError, RecipeError
-from actionunits.learn import checkpoint
-from actionunits.learn.checkpoint import WEIGHTS
+from actionunits.learn.card import WEIGHTS, read_card
 from actionunits.learn.recipe import Recipe, load_recipe
 from actionunits.learn.run import CHECKPOINT, LAST, LOG, REPORT, STATE, Run, TrainingError
 from actionunits.learn.tasks import TASKS
@@ -69,7 +68,7 @@ def test_learns_what_the_pictures_show(
 def test_folder_of_a_finished_run(recipe: Recipe, tmp_path: Path) -> None:
     result = train(recipe, 2, tmp_path, show=False)
     assert {f.name for f in tmp_path.iterdir()} == {"recipe.yaml", LOG, CHECKPOINT, REPORT, LAST}
-    card = checkpoint.read_card(result.checkpoint)
+    card = read_card(result.checkpoint)
     assert (card.fold, card.epoch, card.selection) == (2, 2, "last")
     assert card.recipe == recipe
     assert result.report is not None
@@ -156,7 +155,7 @@ def test_finished_run_that_goes_on_equals_one_of_more_epochs(
     train(recipe.model_copy(update={"epochs": 1}), 1, tmp_path / "longer", show=False)
     train(recipe, 1, tmp_path / "longer", show=False)
     assert_same_run(tmp_path / "whole", tmp_path / "longer")
-    assert checkpoint.read_card(tmp_path / "longer").recipe == recipe
+    assert read_card(tmp_path / "longer").recipe == recipe
     assert load_recipe(tmp_path / "longer" / "recipe.yaml") == recipe
 
 
@@ -239,7 +238,7 @@ def test_inner_selection_keeps_the_best_epoch_and_stops_early(
     log = pd.read_csv(tmp_path / LOG)
     best = int(log["epoch"][log["auc"].idxmax()])
     assert len(log) == best + 1 < 30
-    assert checkpoint.read_card(tmp_path).epoch == best
+    assert read_card(tmp_path).epoch == best
 
 
 def test_inner_subjects_are_neither_trained_on_nor_tested(synfacs_file: Path) -> None:
@@ -255,7 +254,7 @@ def test_best_on_test_is_said_in_card_and_report(synfacs_file: Path, tmp_path: P
     recipe = tiny_recipe(synfacs_file, selection={"rule": "best_on_test"})
     report = train(recipe, 1, tmp_path, show=False).report
     assert report is not None
-    assert report.selection == checkpoint.read_card(tmp_path).selection == "best_on_test"
+    assert report.selection == read_card(tmp_path).selection == "best_on_test"
     assert "CHOSEN ON THESE TEST SUBJECTS" in str(report.to_table().caption)
     with pytest.raises(RecipeError, match="needs a fold"):
         train(recipe, None, tmp_path / "all", show=False)
@@ -264,7 +263,7 @@ def test_best_on_test_is_said_in_card_and_report(synfacs_file: Path, tmp_path: P
 def test_all_subjects(recipe: Recipe, tmp_path: Path) -> None:
     result = train(recipe, None, tmp_path, show=False)
     assert result.report is None
-    assert checkpoint.read_card(tmp_path).fold is None
+    assert read_card(tmp_path).fold is None
     assert train(recipe, None, tmp_path, show=False) == result
 
 

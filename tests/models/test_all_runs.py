@@ -20,7 +20,7 @@ from actionunits.detect.predict import load
 from actionunits.errors import CheckpointError, DataError
 from actionunits.faces.given import Aligned
 from actionunits.learn import checkpoint
-from actionunits.learn.checkpoint import WEIGHTS
+from actionunits.learn.card import WEIGHTS, read_card
 from actionunits.learn.evaluate import evaluate
 from actionunits.learn.export import export
 from actionunits.learn.recipe import Recipe, list_recipes, load_recipe, parse_recipe
@@ -62,7 +62,7 @@ def run(
 
 
 def reads_aus(run: Path) -> bool:
-    return bool(checkpoint.read_card(run).aus)
+    return bool(read_card(run).aus)
 
 
 def picture(table: FrameTable, row: int) -> np.ndarray:
@@ -94,7 +94,7 @@ def test_what_a_loss_needs_is_missed_before_training(
 def test_stopped_and_resumed_equals_uninterrupted(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recipe = checkpoint.read_card(run).recipe
+    recipe = read_card(run).recipe
     record, passes = Run.record, []
 
     def press_ctrl_c(self: Run, *loss: object) -> None:
@@ -117,7 +117,7 @@ def test_stopped_and_resumed_equals_uninterrupted(
 
 def test_evaluated_again_scores_the_same(run: Path) -> None:
     report = evaluate(run, resamples=10)
-    card = checkpoint.read_card(run)
+    card = read_card(run)
     assert set(report.scores) == set(card.scores)
     for name, score in report.scores.items():
         # in half precision a distance depends a little on the size of the batches
@@ -151,7 +151,7 @@ def test_exported_file_computes_the_same_without_the_library(run: Path, tmp_path
             export(run, tmp_path / "model.onnx")
         return
     file = export(run, tmp_path / "model.onnx", embedding=True)
-    card = checkpoint.read_card(run)
+    card = read_card(run)
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
     shape = [5, *session.get_inputs()[0].shape[1:]]
     images = np.random.default_rng(0).uniform(0, 255, shape).astype("f4")

@@ -13,7 +13,7 @@ from actionunits import datasets
 from actionunits.aus import AUSet
 from actionunits.errors import DataError
 from actionunits.learn import checkpoint
-from actionunits.learn.checkpoint import read_card
+from actionunits.learn.card import read_card
 from actionunits.learn.recipe import ablations, list_ablations, load_recipe
 from actionunits.learn.run import LOG
 from actionunits.learn.tasks import TASKS

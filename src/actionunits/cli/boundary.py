@@ -26,6 +26,12 @@ USER, BATCH, FAULT, STOPPED = 2, 1, 70, 130
 TRACEBACK = "AU_TRACEBACK"
 """Environment variable: where it is set, the traceback of a fault is printed."""
 
+_TRAINING = {
+    *("accelerate", "h5py", "matplotlib", "onnxscript", "safetensors", "scipy", "sklearn"),
+    *("timm", "torch", "torchmetrics", "torchvision"),
+}
+"""Packages that detection does without."""
+
 _ROOM = "make room or choose another place, then run the same command again"
 _PLACE = "choose another place, or change its permissions"
 _WHAT_TO_DO = {
@@ -92,6 +98,8 @@ def _tell(error: Exception) -> _Told:
     where = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
     if isinstance(error, UserError):
         return _Told([f"{error}{where}"], error.code)
+    if isinstance(error, ModuleNotFoundError) and error.name in _TRAINING:
+        return _Told([f"this needs {error.name}: pip install 'actionunits[train]'"], USER)
     if _for_want_of_memory(error):
         advice = "smaller batches (--batch, --set batch=N), smaller pictures or fewer --workers"
         return _Told([f"the memory is too small for this{where}: try {advice}"], USER)
@@ -112,7 +120,7 @@ def _what_to_do(error: OSError) -> str:
 def _for_want_of_memory(error: Exception) -> bool:
     if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
         return True
-    from actionunits.system.device import is_memory_error
+    from actionunits.system.machine import is_memory_error
 
     return is_memory_error(error)
 

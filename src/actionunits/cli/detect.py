@@ -63,6 +63,10 @@ def detect(
     device: Annotated[
         str | None, typer.Option(help="cpu, cuda, mps; by default the fastest there is.")
     ] = None,
+    runtime: Annotated[
+        str,
+        typer.Option(help="onnx, torch, or auto: onnx where the weights have a graph for it."),
+    ] = "auto",
     aligned: Annotated[bool, typer.Option("--aligned", help="Same as --detector aligned.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print rows as JSON.")] = False,
     resume: Annotated[
@@ -107,6 +111,7 @@ def detect(
         model,
         detector=found,
         device=device,
+        runtime=runtime,
         min_confidence=min_confidence,
         search_size=search_size,
     )
@@ -158,7 +163,7 @@ def _read(
     from actionunits import media
     from actionunits.cli import shown
     from actionunits.cli.terminal import terminal
-    from actionunits.detect import outputs, plots, run
+    from actionunits.detect import outputs, run
     from actionunits.detect.places import check, is_folder
     from actionunits.detect.summary import Summary
     from actionunits.errors import counted, printable
@@ -169,6 +174,8 @@ def _read(
     errors, console = terminal(error=True), terminal()
     written = [path for out in outs for path in outputs.files(out, job.sources)]
     if overlay is not None:
+        from actionunits.detect import plots
+
         written += plots.overlay_files(overlay, job.sources).values()
     check(written, [*job.sources, *inputs])
     for place in (*outs, *([] if overlay is None else [overlay])):
@@ -234,8 +241,8 @@ def demo(
     from actionunits.cli.terminal import terminal
     from actionunits.data.splits import train_test
     from actionunits.detect.outputs import Job
-    from actionunits.detect.plots import timeline
     from actionunits.detect.predict import load
+    from actionunits.detect.timeline import timeline
     from actionunits.learn.evaluate import evaluate
     from actionunits.weights import locate
 

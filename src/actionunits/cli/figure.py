@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from actionunits.cli.options import numbers
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -53,10 +55,10 @@ def masks(
     """Each AU's mask over the face: GTLE-Net's Figures 4 and 5."""
 
     def draw(report: "Report") -> "Figure":
-        from actionunits.papers.figures import faces, masks, trained
+        from actionunits.papers.figures import masks, trained
 
         choice = _choice(paths, aligned, frames, data, root, fold, subject, rows)
-        return masks.figure(trained.load(run), choice, faces.numbers(aus), report)
+        return masks.figure(trained.load(run), choice, numbers(aus), report)
 
     _write(out, draw, paths or ())
 
@@ -104,10 +106,10 @@ def cam(
     """What activates each AU that is read as present: MGRR-Net's Figure 3."""
 
     def draw(report: "Report") -> "Figure":
-        from actionunits.papers.figures import cam, faces, trained
+        from actionunits.papers.figures import cam, trained
 
         choice = _choice(paths, aligned, frames, data, root, fold, subject, rows)
-        return cam.figure(trained.load(run), choice, faces.numbers(aus), report)
+        return cam.figure(trained.load(run), choice, numbers(aus), report)
 
     _write(out, draw, paths or ())
 
@@ -117,9 +119,9 @@ def relation(run: Run, out: Out = Path("relation.png"), aus: AUs = None) -> None
     """Learned relations of AUs, their prior, the labels' correlation: MGRR-Net 4, RE-Net 2."""
 
     def draw(report: "Report") -> "Figure":
-        from actionunits.papers.figures import faces, relation, trained
+        from actionunits.papers.figures import relation, trained
 
-        return relation.figure(trained.load(run), faces.numbers(aus), report)
+        return relation.figure(trained.load(run), numbers(aus), report)
 
     _write(out, draw)
 
@@ -142,11 +144,11 @@ def graph(
     """The graph of AUs on the face: SACL's Figures 3 and 6, MDHR's Figure 4."""
 
     def draw(report: "Report") -> "Figure":
-        from actionunits.papers.figures import faces, graph, trained
+        from actionunits.papers.figures import graph, trained
 
         choice = _choice(paths, aligned, frames, data, root, fold, subject, rows)
         runs = [trained.load(each) for each in (run, *(beside or []))]
-        return graph.figure(runs, choice, faces.numbers(aus), report)
+        return graph.figure(runs, choice, numbers(aus), report)
 
     _write(out, draw, paths or ())
 
@@ -194,13 +196,13 @@ def tsne(
     """Map of AU embeddings by t-SNE: GTLE-Net's Figure 6, RE-Net's 3, SACL's 7."""
 
     def draw(report: "Report") -> "Figure":
-        from actionunits.papers.figures import faces, trained, tsne
+        from actionunits.papers.figures import trained, tsne
 
         choice = _choice(None, False, 1, data, root, fold, subject, 1)
         runs = [trained.load(each) for each in (run, *(beside or []))]
         if by == "combination":
             return tsne.by_combination(runs, choice, limit)
-        return tsne.by_au(runs, choice, faces.numbers(aus), limit)
+        return tsne.by_au(runs, choice, numbers(aus), limit)
 
     _write(out, draw)
 

@@ -121,7 +121,7 @@ def evaluate(
     """Score a checkpoint on subjects that it never saw, with 95 % intervals over subjects."""
     from actionunits.cli.outputs import check_output
     from actionunits.errors import UserError
-    from actionunits.learn.checkpoint import read_card
+    from actionunits.learn.card import read_card
     from actionunits.learn.crossval import is_crossval, rescore
     from actionunits.learn.evaluate import evaluate as score
     from actionunits.learn.predictions import Predictions

@@ -102,25 +102,25 @@ def calibrate(
     from rich.table import Table
 
     from actionunits import weights
+    from actionunits.cli.options import numbers
     from actionunits.cli.outputs import check_folder
     from actionunits.cli.terminal import terminal
     from actionunits.detect.predict import load
     from actionunits.detect.quiet import quieted
     from actionunits.errors import UserError, counted, printable
-    from actionunits.learn import checkpoint
-    from actionunits.papers.figures import faces
+    from actionunits.learn import card as cards
 
     source = weights.locate(model)
     for read in (source, *pictures):
         check_folder(out, Path(read))
     problems: list[UserError] = []
     with terminal(error=True).status("reading faces at rest"):
-        shown = None if aus is None else faces.numbers(aus)
+        shown = None if aus is None else numbers(aus)
         predictor, report = load(model), problems.append
         found = quieted(
             predictor, pictures, alarms, report, aus=shown, lower=lower, highest=highest
         )
-    network, card = checkpoint.load(source)
+    card = cards.read_card(source)
     which = "an AU is" if shown is None else f"AUs {', '.join(map(str, shown))} are each"
     said = f"thresholds {'set so' if lower else 'raised'} that {which} said on at most "
     whose = "at rest" if shown is None else "that do not show them"
@@ -133,7 +133,7 @@ def calibrate(
             "notes": f"{card.notes}; {said}".removeprefix("; "),
         }
     )
-    checkpoint.save(network, changed, out, card.dtype)
+    cards.copy(source, changed, out)
     table = Table(box=box.SIMPLE_HEAD, caption=said, show_edge=False)
     for heading in ("AU", "threshold", "now", "said of", "now"):
         table.add_column(heading, justify="left" if heading == "AU" else "right")
@@ -151,6 +151,12 @@ def calibrate(
 def export(
     checkpoint: Annotated[str, typer.Argument(help="Folder of a run or checkpoint, or `default`.")],
     out: Annotated[Path, typer.Option(help="The ONNX file to write.")] = Path("model.onnx"),
+    beside: Annotated[
+        bool,
+        typer.Option(
+            "--beside", help="Write a graph beside the weights: au detect then needs no PyTorch."
+        ),
+    ] = False,
     embedding: Annotated[
         bool, typer.Option("--embedding", help="With the embedding as an output of its own.")
     ] = False,
@@ -158,11 +164,15 @@ def export(
     """Write a model as an ONNX file, and check that ONNX Runtime computes the same."""
     from actionunits.cli.outputs import check_output
     from actionunits.cli.terminal import terminal
-    from actionunits.learn.export import export as write
+    from actionunits.learn import export as write
 
-    check_output(out, (), (".onnx",))
+    if not beside:
+        check_output(out, (), (".onnx",))
     with terminal(error=True).status("exporting"):
-        write(checkpoint, out, embedding=embedding)
+        if beside:
+            out = write.write_graph(checkpoint)
+        else:
+            write.export(checkpoint, out, embedding=embedding)
     typer.echo(f"written: {out}", err=True)
 
 

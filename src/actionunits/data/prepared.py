@@ -21,10 +21,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from actionunits.aus import AUSet, Numbers
 from actionunits.data.stores import ParquetStore
-from actionunits.data.table import POINTS, Coding, FrameTable
+from actionunits.data.table import POINTS, FrameTable
 from actionunits.errors import DataError, counted, first_fault
 from actionunits.files import seals
 from actionunits.files.stored import NOT_PARQUET, read_columns
+from actionunits.types import Coding
 
 MANIFEST = "prepared.json"
 KIND: Literal["prepared"] = "prepared"

@@ -5,8 +5,7 @@ import pandas as pd
 
 from actionunits.data.table import FrameTable
 from actionunits.errors import DataError, counted
-
-FOLDS = 3
+from actionunits.types import FOLDS
 
 
 def parts(rows: pd.DataFrame) -> np.ndarray:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -13,9 +12,7 @@ from actionunits.aus import AUSet
 from actionunits.data.people import NOBODY_KNOWS, named
 from actionunits.data.stores import ImageStore
 from actionunits.errors import DataError, counted
-from actionunits.types import Besides, LabelStats
-
-Coding = Literal["occurrence", "intensity"]
+from actionunits.types import Besides, Coding, LabelStats
 
 FACE_SIDE = 256  # an aligned face is stored at this many pixels
 POINTS = 49

@@ -16,12 +16,13 @@ import pandas as pd
 from actionunits import plugins
 from actionunits.data import prepared, synfacs
 from actionunits.data.classes import ClassTable
-from actionunits.data.table import Coding, FrameTable
+from actionunits.data.table import FrameTable
 from actionunits.data.triplets import TripletTable
 from actionunits.datasets import affectnet, bp4d, bp4d_plus, disfa, fec, fera2017, listed
 from actionunits.datasets.people import population
 from actionunits.datasets.raw import RawTable
 from actionunits.errors import DataError, naming
+from actionunits.types import Coding
 
 _READERS: dict[str, Callable[[Path | None], FrameTable]] = {"synfacs": synfacs.read}
 _CLASSES: dict[str, Callable[[Path | None], tuple[ClassTable, ClassTable]]] = {

@@ -19,7 +19,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from actionunits.data.splits import FOLDS
 from actionunits.data.table import POINTS
 from actionunits.datasets.folders import only
 from actionunits.datasets.matlab import struct
@@ -27,6 +26,7 @@ from actionunits.datasets.raw import RawTable
 from actionunits.datasets.sequences import Key, find, pictures, read_sequences
 from actionunits.datasets.tracked import points
 from actionunits.errors import DataError
+from actionunits.types import FOLDS
 
 TASKS = ("T1", "T6", "T7", "T8")
 

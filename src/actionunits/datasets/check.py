@@ -12,11 +12,12 @@ from rich.table import Table
 from rich.text import Text
 
 from actionunits.aus import ALL, AUSet
-from actionunits.data.splits import FOLDS, parts
+from actionunits.data.splits import parts
 from actionunits.datasets.facts import Facts, known
 from actionunits.datasets.playable import playable
 from actionunits.datasets.raw import RawTable
 from actionunits.errors import DataError, counted
+from actionunits.types import FOLDS
 
 _TOLERANCE = 1e-5  # of class weights: they are published with six decimals
 _NAMED = 5  # subjects or sequences that a sentence names

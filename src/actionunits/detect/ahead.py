@@ -1,11 +1,12 @@
 """What is worked on ahead of whoever reads it: several things at a time, handed on in their order.
 
-Each operation of PyTorch has one thread here, and what runs side by side are chunks of frames.
+Each operation of a network has one thread here, and what runs side by side are chunks of frames.
 Several threads an operation wait for one another after each of thousands of them, which beside
 another program takes four times as long (`benchmarks/busy.py`).
 """
 
 import math
+import sys
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -13,7 +14,7 @@ from queue import SimpleQueue
 from threading import Condition, Event, Semaphore, Thread
 from typing import Any, TypeVar
 
-import torch
+from actionunits.system.machine import cores
 
 _S = TypeVar("_S")
 _T = TypeVar("_T")
@@ -74,7 +75,7 @@ class Crew:
         free, unwanted = Semaphore(self._most), Event()
 
         def take() -> None:
-            torch.set_num_threads(1)
+            _take_one_thread()
             try:
                 with closing(items):
                     while free.acquire() and not unwanted.is_set():
@@ -104,22 +105,31 @@ class Crew:
 
 @contextmanager
 def crew(room: int) -> Iterator[Crew]:
-    """As many threads as PyTorch has for an operation, each of which takes one for its operations.
+    """As many threads as there are cores, each of which takes one for its operations.
 
     Args:
         room: see `Room`.
     """
-    threads = torch.get_num_threads()
+    torch = sys.modules.get("torch")
+    threads = torch.get_num_threads() if torch else cores()
     try:
-        with ThreadPoolExecutor(threads, "ahead", torch.set_num_threads, (1,)) as pool:
+        with ThreadPoolExecutor(threads, "ahead", _take_one_thread) as pool:
             yield Crew(pool, threads, Room(room))
     finally:
-        torch.set_num_threads(threads)  # threads that start later would otherwise have one as well
+        if torch:  # threads that start later would otherwise have one as well
+            torch.set_num_threads(threads)
+
+
+def _take_one_thread() -> None:
+    """PyTorch is told, if it is there; sessions of ONNX Runtime have one thread anyway."""
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(1)
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
     """One thread for each operation of PyTorch in this thread."""
+    torch = sys.modules["torch"]
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

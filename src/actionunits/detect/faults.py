@@ -4,7 +4,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
 from actionunits.errors import UserError
-from actionunits.system.device import is_memory_error
+from actionunits.system.machine import is_memory_error
 from actionunits.types import Frame
 
 _T = TypeVar("_T")

@@ -7,6 +7,7 @@ from actionunits import weights
 from actionunits.faces.landmarks import CloseLook, LandmarkModel, Landmarks
 from actionunits.faces.main_face import Finder, Points, five_points
 from actionunits.learn import checkpoint
+from actionunits.learn.card import read_card
 
 _WEIGHTS = "landmarks"
 
@@ -17,7 +18,7 @@ def landmark_finder() -> Finder:
     Raises:
         CheckpointError: the weights are damaged.
     """
-    card = checkpoint.read_card(weights.locate(_WEIGHTS))
+    card = read_card(weights.locate(_WEIGHTS))
     return Finder(_landmarks, f"{_WEIGHTS} {card.sha256[:12]}")
 
 

@@ -15,13 +15,11 @@ from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from actionunits import media, weights
 from actionunits.aus import AUSet
@@ -30,6 +28,7 @@ from actionunits.detect.ahead import Crew, crew
 from actionunits.detect.chunks import PathLike, chunks, listed
 from actionunits.detect.faults import Faults, Report
 from actionunits.detect.found import Cropped, Cropper, looked, reads
+from actionunits.detect.network import RUNTIMES, ClipNetwork, Network
 from actionunits.detect.neutral import Neutral, corrected
 from actionunits.detect.reader import Read, reader
 from actionunits.detect.seek import SEARCH_EVERY, Found, Seeker
@@ -37,9 +36,13 @@ from actionunits.errors import UserError, printable
 from actionunits.faces import templates
 from actionunits.faces.centerface import CenterFace
 from actionunits.faces.detections import Detector
-from actionunits.learn import checkpoint
-from actionunits.models import registry
-from actionunits.types import AUModel, Output, Reading
+from actionunits.learn.card import Card, read_card
+from actionunits.system.machine import has_accelerator
+from actionunits.types import Reading
+
+if TYPE_CHECKING:
+    from torch import device as Device  # noqa: N812
+    from torch.nn import Module
 
 _log = logging.getLogger(__name__)
 
@@ -59,25 +62,24 @@ class Predictor:
 
     def __init__(
         self,
-        model: nn.Module,
+        network: "Network | ClipNetwork | Module",
         aus: AUSet,
         thresholds: Sequence[float] | NDArray[np.floating],
         *,
         detector: Detector | None = None,
-        device: str | torch.device = "cpu",
         search_size: int | None = None,
         search_every: int = SEARCH_EVERY,
         template: str = templates.CANONICAL,
         min_confidence: float = 0.0,
     ) -> None:
-        """Move the model to its device.
+        """Take what reads faces.
 
         Args:
-            model: an `AUModel`.
+            network: reads faces. An `AUModel` of PyTorch then runs on the processor; for other
+                devices see `pytorch.network`.
             aus: its label axis, A AUs.
             thresholds: (A,) probability from which on an AU counts as present.
             detector: finds the faces; CenterFace where not given.
-            device: of the model.
             search_size: see `Seeker`; None fits most.
             search_every: frames of a video from one search to the next, between which faces are
                 followed; 1 searches every frame.
@@ -101,10 +103,8 @@ class Predictor:
             raise ValueError(
                 f"expected {len(aus)} thresholds, one an AU; got shape {self.thresholds.shape}"
             )
-        self._device = torch.device(device)
-        self._model = model.eval().to(self._device).to(memory_format=torch.channels_last)
-        self._spec = cast(AUModel, self._model).spec
-        self._cropper = Cropper(self._spec, templates.target(template))
+        self._network = _asked_with_arrays(network)
+        self._cropper = Cropper(self._network.spec, templates.target(template))
         self._seeker = Seeker(detector or CenterFace(threads=1), search_size, search_every)
 
     def predict(
@@ -177,21 +177,12 @@ class Predictor:
             "another, or auto, or none"
         )
 
-    @torch.inference_mode()
     def _check_intensity(self) -> None:
-        if self._blank().intensity is None:
+        if not self._network.intensity:
             raise UserError(
                 "neutral: the model reads no intensities, which are what rest is told by; take one "
                 "that does"
             )
-
-    def _blank(self) -> Output:
-        """What the model says of nothing."""
-        spec = self._spec
-        time = () if spec.clip is None else (1 + 2 * spec.context,)
-        blank = torch.zeros(1, *time, 3, spec.size, spec.size, device=self._device)
-        out: Output = self._model(blank)
-        return out
 
     def readings(
         self,
@@ -217,15 +208,15 @@ class Predictor:
             UserError: a path is none, or there is no such thing to add.
         """
         wanted = self.embedding_size(add) > 0
-        begin = partial(reader, self._model, len(self.aus), self._device, embedding=wanted)
+        begin = partial(reader, self._network, len(self.aus))
         faults = Faults(report)
         with crew(_ROOM) as hands:
             found = self._found(listed(paths), faults, hands, span)
             with closing(hands.ahead(found, partial(looked, begin(), self._cropper))) as parts:
                 for read in reads(begin, parts, faults, hands.room):
-                    yield self._reading(read, faults)
+                    reading = self._reading(read, faults)
+                    yield reading if wanted else reading._replace(embedding=None)
 
-    @torch.inference_mode()
     def embedding_size(self, add: Sequence[str]) -> int:
         """Numbers of the embedding, 0 if it is not among what is to be added.
 
@@ -238,7 +229,12 @@ class Predictor:
             )
         if "embedding" not in add:
             return 0
-        return registry.embedding(self._blank()).shape[-1]
+        if not self._network.embedding:
+            raise UserError(
+                'add: the model gives no embeddings: its Output lacks aux["embeddings"], '
+                "or its graph was written without them"
+            )
+        return self._network.embedding
 
     def faces(
         self, paths: Iterable[PathLike] | PathLike, report: Report
@@ -297,7 +293,8 @@ def load(
     name_or_path: str | Path = "default",
     *,
     detector: Detector | None = None,
-    device: str | torch.device | None = None,
+    device: "str | Device | None" = None,
+    runtime: str = "auto",
     min_confidence: float = 0.0,
     search_size: int | None = None,
     search_every: int = SEARCH_EVERY,
@@ -307,22 +304,24 @@ def load(
     Args:
         name_or_path: name of weights that come with the package, or the folder of a run.
         detector: finds the faces; CenterFace where not given.
-        device: of the model; None takes the accelerator where there is one, else the processor.
+        device: of the model; None takes the accelerator where PyTorch computes and finds one, else
+            the processor.
+        runtime: what computes the model, see `network.RUNTIMES`.
         min_confidence: see `Predictor`.
         search_size: see `Predictor`.
         search_every: see `Predictor`.
 
     Raises:
         CheckpointError: there is no such checkpoint, or it is damaged.
-        UserError: there is no such device, confidence or size.
+        UserError: there is no such device, runtime, confidence or size.
     """
-    model, card = checkpoint.load(weights.locate(name_or_path))
+    path = weights.locate(name_or_path)
+    card = read_card(path)
     return Predictor(
-        model,
+        _network(path, card, device, runtime),
         card.au_set(),
         card.thresholds,
         detector=detector,
-        device=_device(device),
         template=card.template,
         min_confidence=min_confidence,
         search_size=search_size,
@@ -330,14 +329,41 @@ def load(
     )
 
 
-def _device(wanted: str | torch.device | None) -> torch.device:
-    best = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
-    if wanted is None:
-        return best
+def _asked_with_arrays(network: "Network | ClipNetwork | Module") -> "Network | ClipNetwork":
+    if not hasattr(network, "state_dict"):
+        return network
+    from actionunits.detect import pytorch  # not before somebody has a model of PyTorch
+
+    return pytorch.network(cast("Module", network))
+
+
+def _network(
+    path: Path, card: Card, device: "str | Device | None", runtime: str
+) -> "Network | ClipNetwork":
+    """What computes the model of a checkpoint."""
+    from actionunits.detect import onnx
+
+    if runtime not in RUNTIMES:
+        raise UserError(f"runtime: expected {', '.join(RUNTIMES)}, found {runtime}")
+    if runtime == "auto":
+        on_processor = device is None and not has_accelerator() or str(device) == "cpu"
+        runtime = "onnx" if onnx.has_graph(path) and on_processor else "torch"
+    if runtime == "onnx":
+        if not onnx.has_graph(path):
+            raise UserError(
+                f"runtime: {path} has no graph for ONNX Runtime; write it with au export --beside, "
+                "or take --runtime torch"
+            )
+        if device is not None and str(device) != "cpu":
+            raise UserError(f"device {device}: ONNX Runtime computes on cpu; take --runtime torch")
+        return onnx.GraphNetwork(path, card)
     try:
-        device = torch.device(wanted)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:  # PyTorch asserts that it knows CUDA
-        reason = str(error).splitlines()[0].partition(".")[0][:60]
-        raise UserError(f"device {wanted}: not to be had here ({reason}); try {best}") from None
-    return device
+        from actionunits.detect import pytorch
+        from actionunits.learn import checkpoint
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"{path}: is read by PyTorch, and {error.name} is not installed: pip install "
+            "'actionunits[train]'"
+        ) from None
+    place = pytorch.accelerator(device)  # said before the model is built
+    return pytorch.network(checkpoint.load(path)[0], place)

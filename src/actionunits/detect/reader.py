@@ -10,34 +10,15 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
-from actionunits.detect.ahead import one_thread
+from actionunits.detect.network import ClipNetwork, Network, Values, joined
 from actionunits.errors import printable
-from actionunits.models import registry
-from actionunits.system.device import fast_dtype
-from actionunits.types import AUModel, ClipModel, Face, Frame, InputSpec, Output
+from actionunits.types import Face, Frame
 
-_MODEL_FACES = 64  # of a crowd, more go in turns
 _RATE_TOLERANCE = 0.25  # by which the speed of what moves may differ from training's
 
 _log = logging.getLogger(__name__)
-
-
-class Values(NamedTuple):
-    """What a model says of F faces."""
-
-    probability: NDArray[np.floating]  # (F, A)
-    intensity: NDArray[np.floating] | None  # (F, A)
-    embedding: NDArray[np.floating] | None = None  # (F, E)
-    quality: NDArray[np.floating] | None = None  # (F,) 0..1
-
-    def part(self, *index: int | slice | None) -> "Values":
-        """Return some of the values, each indexed alike."""
-        parts: list[Any] = [None if values is None else values[index] for values in self]
-        return Values(*parts)
 
 
 class Read(NamedTuple):
@@ -82,61 +63,28 @@ class Reader(Protocol):
         ...
 
 
-def reader(model: nn.Module, aus: int, device: torch.device, *, embedding: bool = False) -> Reader:
-    """Reader of one source for a model, by what the model is fed.
+def reader(network: Network | ClipNetwork, aus: int) -> Reader:
+    """Reader of one source for a network, by what that is fed.
 
     Args:
-        model: in evaluation mode, on its device.
+        network: reads faces, or faces in their time.
         aus: number of AUs.
-        device: of the model.
-        embedding: read it too.
     """
-    feed = _Feed(cast(AUModel, model).spec, device, embedding)
-    if isinstance(model, ClipModel):
-        return _ClipReader(model, aus, feed)
-    return _FrameReader(model, aus, feed)
-
-
-class _Feed:
-    """Normalises crops, and runs networks over them in the device's fastest number format."""
-
-    def __init__(self, spec: InputSpec, device: torch.device, embedding: bool) -> None:
-        self.spec, self.device, self._embedding = spec, device, embedding
-        self._mean = torch.tensor(spec.mean, device=device)[:, None, None]
-        self._std = torch.tensor(spec.std, device=device)[:, None, None]
-        self._dtype = fast_dtype(device)
-
-    def autocast(self) -> torch.autocast:
-        return torch.autocast(self.device.type, self._dtype, enabled=self._dtype != torch.float32)
-
-    def images(self, crops: NDArray[np.uint8]) -> Iterator[Tensor]:
-        """(F, 3, size, size) normalised pictures of uint8 crops, a bearable number at a time."""
-        for part in torch.split(torch.from_numpy(crops).to(self.device), _MODEL_FACES):
-            images = (part.permute(0, 3, 1, 2).float() / 255 - self._mean) / self._std
-            yield images.contiguous(memory_format=torch.channels_last)
-
-    def values(self, out: Output) -> Values:
-        """Values of any leading axes, on the CPU: float64 there, which not every device has."""
-        probability = out.logits.float().sigmoid().cpu().double().numpy()
-        intensity = None if out.intensity is None else out.intensity.float().cpu().double().numpy()
-        vectors = registry.embedding(out).cpu().double().numpy() if self._embedding else None
-        quality = None if out.quality is None else out.quality.float().cpu().double().numpy()
-        return Values(probability, intensity, vectors, quality)
+    if network.spec.clip is None:
+        return _FrameReader(cast(Network, network), aus)
+    return _ClipReader(cast(ClipNetwork, network), aus)
 
 
 class _FrameReader:
     """Each face by itself."""
 
-    def __init__(self, model: nn.Module, aus: int, feed: _Feed) -> None:
-        self._model, self._aus, self._feed = model, aus, feed
+    def __init__(self, network: Network, aus: int) -> None:
+        self._network, self._aus = network, aus
 
-    @torch.inference_mode()
     def look(self, crops: NDArray[np.uint8]) -> Sequence[Values]:
         if not len(crops):
             return []
-        with self._feed.autocast():
-            images = self._feed.images(crops)
-            values = _joined([self._feed.values(self._model(part)) for part in images], self._aus)
+        values = self._network.values(crops)
         return [values.part(slice(face, face + 1)) for face in range(len(crops))]
 
     def push(
@@ -146,7 +94,7 @@ class _FrameReader:
         looks: Sequence[Sequence[Values]],
     ) -> Iterator[Read]:
         for frame, shown, values in zip(frames, faces, looks, strict=True):
-            yield Read(frame, shown, _joined(values, self._aus))
+            yield Read(frame, shown, joined(values, self._aus))
 
     def finish(self) -> Iterator[Read]:
         yield from ()
@@ -210,7 +158,7 @@ class _Sequence:
     """One face in frames as far apart as in training: what is kept of those still needed."""
 
     def __init__(self) -> None:
-        self.features: list[Tensor] = []
+        self.features: list[Any] = []
         self.unread: deque[_Pending] = deque()
 
 
@@ -218,7 +166,7 @@ class _Run:
     """One face in consecutive frames, which are dealt out to as many sequences as the stride is."""
 
     def __init__(self) -> None:
-        self.held: list[tuple[Tensor, _Pending]] = []  # not dealt out yet
+        self.held: list[tuple[Any, _Pending]] = []  # not dealt out yet
         self.dealt = 0
         self.sequences: list[_Sequence] = []
 
@@ -241,28 +189,22 @@ class _ClipReader:
     r-th as its neighbours. What is kept is bounded by r, the context and the frames of one push.
     """
 
-    def __init__(self, model: ClipModel, aus: int, feed: _Feed) -> None:
-        self._model, self._aus, self._feed = model, aus, feed
-        self._context, self._fps = model.spec.context, model.spec.fps
+    def __init__(self, network: ClipNetwork, aus: int) -> None:
+        self._network, self._aus = network, aus
+        self._context, self._fps = network.spec.context, network.spec.fps
         self._warned = False
         self._clock = _Clock(self._fps, self._context)
         self._pending: deque[_Pending] = deque()
         self._runs: dict[int, _Run] = {}
 
-    @torch.inference_mode()
-    def look(self, crops: NDArray[np.uint8]) -> Sequence[Tensor]:
-        if not len(crops):
-            return []
-        with self._feed.autocast():
-            parts = [self._model.encode(images) for images in self._feed.images(crops)]
-        return list(torch.cat(parts))
+    def look(self, crops: NDArray[np.uint8]) -> Sequence[Any]:
+        return self._network.encode(crops) if len(crops) else []
 
-    @torch.inference_mode()
     def push(
         self,
         frames: Sequence[Frame],
         faces: Sequence[tuple[Face, ...]],
-        looks: Sequence[Sequence[Tensor]],
+        looks: Sequence[Sequence[Any]],
     ) -> Iterator[Read]:
         for frame, shown, features in zip(frames, faces, looks, strict=True):
             pending = _Pending(frame, shown)
@@ -281,7 +223,6 @@ class _ClipReader:
             self._read(run, track)
         yield from self._done()
 
-    @torch.inference_mode()
     def finish(self) -> Iterator[Read]:
         for track, run in self._runs.items():
             self._end(run, track)
@@ -316,23 +257,13 @@ class _ClipReader:
             count = len(sequence.features) - 2 * self._context
             if count <= 0:
                 continue
-            with one_thread(), self._feed.autocast():
-                out = self._model.read(torch.stack(sequence.features)[None])
-                values = self._feed.values(out)
+            values = self._network.read(sequence.features)
             for position in range(count):
-                sequence.unread.popleft().values[track] = values.part(0, position, None)
+                sequence.unread.popleft().values[track] = values.part(slice(position, position + 1))
             del sequence.features[:count]
 
     def _done(self) -> Iterator[Read]:
         while self._pending and self._pending[0].is_read():
             first = self._pending.popleft()
-            values = _joined([first.values[face.track] for face in first.faces], self._aus)
+            values = joined([first.values[face.track] for face in first.faces], self._aus)
             yield Read(first.frame, first.faces, values)
-
-
-def _joined(parts: Sequence[Values], aus: int) -> Values:
-    if not parts:
-        return Values(np.zeros((0, aus)), None)
-    kinds: Iterator[tuple[Any, ...]] = zip(*parts, strict=True)
-    joined: list[Any] = [None if kind[0] is None else np.concatenate(kind) for kind in kinds]
-    return Values(*joined)

@@ -13,7 +13,7 @@ from actionunits.detect.outputs import Outputs
 from actionunits.detect.predict import Predictor
 from actionunits.detect.record import Settings
 from actionunits.errors import UserError
-from actionunits.learn import checkpoint
+from actionunits.learn.card import read_card
 from actionunits.types import Frame
 
 
@@ -53,7 +53,7 @@ def settings(
     Raises:
         CheckpointError: there are no such weights.
     """
-    card = checkpoint.read_card(weights.locate(model)).model_dump_json()
+    card = read_card(weights.locate(model)).model_dump_json()
     boxes = faces.read_bytes() if isinstance(faces, Path) else None
     return {
         "weights": hashlib.sha256(card.encode()).hexdigest(),

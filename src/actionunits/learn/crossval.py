@@ -16,7 +16,6 @@ from pydantic import BaseModel, ConfigDict, computed_field
 from rich.table import Table
 
 from actionunits.aus import AUSet
-from actionunits.data.splits import FOLDS
 from actionunits.errors import counted
 from actionunits.files import atomic, seals, writing
 from actionunits.learn.evaluate import evaluate
@@ -38,6 +37,7 @@ from actionunits.learn.report import (
 )
 from actionunits.learn.run import CHECKPOINT, REPORT
 from actionunits.learn.train import train
+from actionunits.types import FOLDS
 
 TABLE = "table"  # .md, .tex and .csv beside the report
 _SUPPORT = ["positives", "positive_subjects"]

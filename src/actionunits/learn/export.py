@@ -4,6 +4,8 @@ import json
 import warnings
 from importlib.metadata import version
 from pathlib import Path
+from shutil import copyfile
+from tempfile import TemporaryDirectory
 from typing import Any, cast
 
 import numpy as np
@@ -15,9 +17,11 @@ from actionunits import weights
 from actionunits.errors import UserError
 from actionunits.faces.align import template
 from actionunits.faces.templates import target
-from actionunits.files import atomic, folder, writing
+from actionunits.files import atomic, folder, seals, writing
 from actionunits.learn import checkpoint
-from actionunits.learn.checkpoint import Card
+from actionunits.learn.card import GRAPH, WEIGHTS, Card
+from actionunits.learn.card import folder as card_folder
+from actionunits.learn.graph import slim
 from actionunits.models import registry
 from actionunits.system.privacy import onnx_session
 from actionunits.types import AUModel, InputSpec, Output
@@ -34,15 +38,15 @@ class Deployed(nn.Module):
         embedding: give it too.
     """
 
-    mean: Tensor
-    std: Tensor
+    pixel_mean: Tensor  # not "mean": exporters call values of theirs by the operation of that name
+    pixel_std: Tensor
 
     def __init__(self, model: nn.Module, *, embedding: bool = False) -> None:
         super().__init__()
         self.model, self.embedding = model, embedding
         spec = cast(AUModel, model).spec
-        self.register_buffer("mean", 255 * torch.tensor(spec.mean)[:, None, None])
-        self.register_buffer("std", 255 * torch.tensor(spec.std)[:, None, None])
+        self.register_buffer("pixel_mean", 255 * torch.tensor(spec.mean)[:, None, None])
+        self.register_buffer("pixel_std", 255 * torch.tensor(spec.std)[:, None, None])
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Read AUs.
@@ -56,13 +60,13 @@ class Deployed(nn.Module):
             ``gaze`` and ``hidden`` as in `Besides`, and ``quality`` (B, [T,]) on 0..1; if it is
             wanted ``face_embedding`` (B, [T,] E).
         """
-        out: Output = self.model((images - self.mean) / self.std)
+        out: Output = self.model((images - self.pixel_mean) / self.pixel_std)
         values = {"probability": out.logits.sigmoid()}
         told = {"intensity": out.intensity, "landmarks": out.landmarks, "quality": out.quality}
         told |= {} if out.besides is None else out.besides._asdict()
         values |= {name: value for name, value in told.items() if value is not None}
         if self.embedding:
-            # not "embedding": exporters call values of theirs by the operation of that name
+            # not "embedding", as above
             values["face_embedding"] = registry.embedding(out)
         return values
 
@@ -100,6 +104,50 @@ def export(name_or_path: str | Path, out: Path | str, *, embedding: bool = False
         program.save(file)
         _compare(deployed, file, card.spec)
     return out
+
+
+def write_graph(path: str | Path) -> Path:
+    """Write the graph of a checkpoint beside its weights, and check that it computes the same.
+
+    With it `actionunits.detect` reads faces without PyTorch. It has the embedding if the model
+    gives one, and the checksums of itself and of the weights that it needs.
+
+    Args:
+        path: weights that come with the package, or the folder of a run or checkpoint.
+
+    Raises:
+        CheckpointError: there is no such checkpoint, or it reads no AUs.
+        UserError: the model reads clips or cannot be exported, the graph does not compute the same,
+            or it cannot be written.
+    """
+    place = card_folder(weights.locate(path))
+    model, card = checkpoint.load(place)
+    card.au_set()
+    if card.spec.clip is not None:
+        raise UserError(
+            f"{path}: reads clips, for which PyTorch is needed; give au export --out for other "
+            "programs"
+        )
+    deployed = Deployed(model, embedding=_gives_embedding(model, card.spec)).eval()
+    graph = slim(_trace(deployed, _example(card.spec, 2), str(path)).model_proto, place / WEIGHTS)
+    about = {**_metadata(card), "weights": card.sha256, seals.KEY: seals.BLANK}
+    for key, value in about.items():
+        graph.metadata_props.add(key=key, value=value)
+    with TemporaryDirectory() as temporary:  # the graph finds its weights beside it
+        copyfile(place / WEIGHTS, Path(temporary) / WEIGHTS)
+        tried = Path(temporary) / GRAPH
+        tried.write_bytes(graph.SerializeToString())
+        seals.seal(tried)
+        _compare(deployed, tried, card.spec)
+        with writing(place / GRAPH), atomic(place / GRAPH) as fresh:
+            copyfile(tried, fresh)
+    return place / GRAPH
+
+
+def _gives_embedding(model: nn.Module, spec: InputSpec) -> bool:
+    with torch.inference_mode():
+        out: Output = model(_example(spec, 1))
+    return "embeddings" in (out.aux or {})
 
 
 def _trace(deployed: nn.Module, example: Tensor, name: str) -> Any:

@@ -20,10 +20,10 @@ from rich import box
 from rich.table import Table
 
 from actionunits.aus import AUSet, Numbers
-from actionunits.data.table import Coding
 from actionunits.errors import counted
 from actionunits.learn.face_metrics import BESIDES, FAILURE
 from actionunits.learn.recipe import Rule
+from actionunits.types import Coding
 
 Number = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
 Ends = Annotated[list[Number], Field(min_length=2, max_length=2)]

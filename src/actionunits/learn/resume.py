@@ -9,6 +9,7 @@ from accelerate import Accelerator
 from actionunits.errors import CheckpointError, RecipeError
 from actionunits.files import atomic, seals, writing
 from actionunits.learn import checkpoint, plain
+from actionunits.learn.card import CARD, read_card
 from actionunits.learn.recipe import Recipe, load_recipe
 from actionunits.learn.report import read_report
 from actionunits.learn.run import (
@@ -25,7 +26,7 @@ from actionunits.learn.run import (
 
 def is_begun(out: Path) -> bool:
     """Whether a folder holds a run that has taken a step or is finished."""
-    return (out / STATE).is_file() or (out / CHECKPOINT / checkpoint.CARD).is_file()
+    return (out / STATE).is_file() or (out / CHECKPOINT / CARD).is_file()
 
 
 def is_finished(
@@ -64,9 +65,9 @@ def is_finished(
             f"{out} holds a run of another recipe ({', '.join(_differences(earlier, recipe))}): "
             "choose another folder, or start it afresh"
         )
-    if (out / STATE).is_file() or not (out / CHECKPOINT / checkpoint.CARD).is_file():
+    if (out / STATE).is_file() or not (out / CHECKPOINT / CARD).is_file():
         return False
-    if resume and (kept := checkpoint.read_card(out / CHECKPOINT).fold) != fold:
+    if resume and (kept := read_card(out / CHECKPOINT).fold) != fold:
         raise RecipeError(f"{out} holds a run of fold {kept}, not {fold}: choose another folder")
     return resume
 
@@ -102,7 +103,7 @@ def _is_longer(earlier: Recipe, recipe: Recipe) -> bool:
 def _can_go_on(out: Path, fold: int | None) -> bool:
     """Whether the folder holds a finished run of this fold with its last state."""
     finished = (out / LAST).is_file() and not (out / STATE).is_file()
-    return finished and checkpoint.read_card(out / CHECKPOINT).fold == fold
+    return finished and read_card(out / CHECKPOINT).fold == fold
 
 
 def _check_last(out: Path) -> None:

@@ -32,7 +32,7 @@ from actionunits.data.people import all_known
 from actionunits.errors import CheckpointError, RecipeError, UserError
 from actionunits.files import atomic, seals, writing
 from actionunits.learn import checkpoint
-from actionunits.learn.checkpoint import Card
+from actionunits.learn.card import Card
 from actionunits.learn.recipe import Recipe
 from actionunits.learn.report import AnyReport, Score
 from actionunits.learn.task import Rows, Settings, Task

@@ -28,7 +28,7 @@ from actionunits.errors import RecipeError, UserError, counted
 from actionunits.faces import templates
 from actionunits.files import alone
 from actionunits.learn import checkpoint
-from actionunits.learn.checkpoint import Card
+from actionunits.learn.card import Card
 from actionunits.learn.recipe import GroupSpec, OptimiserSpec, Recipe, ScheduleSpec
 from actionunits.learn.resume import is_finished, read_result
 from actionunits.learn.run import Result, Run

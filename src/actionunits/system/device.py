@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import torch
 
 from actionunits.errors import UserError
+from actionunits.system.machine import is_memory_error
 
 
 def fast_dtype(device: torch.device | str = "cpu") -> torch.dtype:
@@ -53,15 +54,6 @@ def enough_memory(batch: int, advice: str) -> Iterator[None]:
         raise BatchTooLargeError(
             f"a batch of {batch} does not fit into the memory: {advice}"
         ) from error
-
-
-def is_memory_error(error: Exception) -> bool:
-    """Whether something failed for want of memory, on the processor or on an accelerator."""
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
-        return True
-    # the processor's allocator and libraries of accelerators raise plain RuntimeErrors
-    signs = ("DefaultCPUAllocator: ", "out of memory", "ALLOC_FAILED", "bad allocation")
-    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in signs)
 
 
 def _has_avx512_bf16() -> bool:

@@ -10,7 +10,7 @@ from stand_ins import AUS, Make
 from actionunits import datasets
 from actionunits.data.splits import train_test
 from actionunits.learn import checkpoint
-from actionunits.learn.checkpoint import Card
+from actionunits.learn.card import Card
 from actionunits.learn.recipe import parse_recipe
 from actionunits.models import registry
 from actionunits.papers.figures import trained

@@ -12,13 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from actionunits.data.splits import FOLDS
 from actionunits.errors import RecipeError
 from actionunits.learn.metrics import F1, Accuracy, resample
 from actionunits.learn.recipe import Recipe, list_ablations, list_recipes, load_recipe
 from actionunits.learn.report import Report, Score, labels_line, mean_landmarks
 from actionunits.learn.resume import read_result
 from actionunits.learn.run import RECIPE
+from actionunits.types import FOLDS
 
 _FROM_COUNTS = {"f1": F1.score, "accuracy": Accuracy.score}
 _NO_MATTER = {  # settings that leave the scores alone, but for chance

@@ -1,6 +1,6 @@
 """Which faces a figure shows: those of the user's pictures and videos, or frames of a data set."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -272,15 +272,3 @@ def _runs(table: FrameTable) -> tuple[NDArray[np.int64], ...]:
     ends = np.append(starts[1:], len(rows)) - 1
     run = np.repeat(np.arange(len(starts)), ends - starts + 1)
     return rows.index.to_numpy(), run, starts[run], ends[run]
-
-
-def numbers(text: str | None) -> Sequence[int] | None:
-    """FACS numbers of an option such as ``1,4,12``.
-
-    Raises:
-        UserError: it is something else.
-    """
-    try:
-        return None if text is None else [int(number) for number in text.split(",")]
-    except ValueError:
-        raise UserError(f"--aus: expected FACS numbers such as 1,4,12, got {text!r}") from None

@@ -13,7 +13,7 @@ from actionunits.aus import AUSet
 from actionunits.data.splits import train_test
 from actionunits.errors import DataError, UserError
 from actionunits.learn import checkpoint
-from actionunits.learn.checkpoint import Card
+from actionunits.learn.card import Card
 from actionunits.learn.scoring import read_table
 from actionunits.types import AUModel, InputSpec, LabelStats
 

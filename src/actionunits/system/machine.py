@@ -1,0 +1,36 @@
+"""What the machine has, asked without PyTorch."""
+
+import os
+import platform
+import sys
+
+
+def cores() -> int:
+    """Threads that are worth starting: OMP_NUM_THREADS where it is set, else the cores.
+
+    Cores are those that this process may use.
+    """
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    if wanted.isdecimal() and int(wanted):
+        return int(wanted)
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS and Windows do not know
+        return os.cpu_count() or 1
+
+
+def has_accelerator() -> bool:
+    """Whether there seems to be a GPU that PyTorch can use, if it is installed."""
+    nvidia = os.path.exists("/dev/nvidiactl") or os.path.exists(
+        r"C:\Windows\System32\nvidia-smi.exe"
+    )
+    return nvidia or (sys.platform == "darwin" and platform.machine() == "arm64")
+
+
+def is_memory_error(error: Exception) -> bool:
+    """Whether something failed for want of memory, on the processor or on an accelerator."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    # the processor's allocator and libraries of accelerators raise plain RuntimeErrors
+    signs = ("DefaultCPUAllocator: ", "out of memory", "ALLOC_FAILED", "bad allocation")
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in signs)
