@@ -9,6 +9,7 @@ from PIL import Image
 from stand_ins import AUS, Make, nothing
 
 from actionunits import datasets
+from actionunits.cli.options import numbers
 from actionunits.data.dataset import FrameDataset
 from actionunits.errors import DataError, UserError
 from actionunits.papers.figures import faces, trained
@@ -105,5 +106,5 @@ def test_unknown_subjects_and_aus_are_named(make: Make) -> None:
     with pytest.raises(UserError, match="the run does not read AU 4, 9; it reads 1, 2, 6, 12"):
         trained.positions(AUS, [1, 4, 9])
     with pytest.raises(UserError, match="FACS numbers such as 1,4,12, got 'all'"):
-        faces.numbers("all")
-    assert faces.numbers("1,12") == [1, 12]
+        numbers("all")
+    assert numbers("1,12") == [1, 12]
