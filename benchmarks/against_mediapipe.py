@@ -113,15 +113,15 @@ def rival(python: str, kind: str, path: Path, faces: int) -> float:
 
 def crowd(path: Path, frames: int) -> Path:
     """A clip of five faces that move a little."""
-    face = np.asarray(Image.fromarray(skimage.data.astronaut()[20:230, 110:330]).resize((200, 190)))
+    face = np.asarray(Image.fromarray(skimage.data.astronaut()[40:160, 165:285]).resize((230, 230)))
     scene = np.full((720, 1280, 3), 110, np.uint8)
 
     def picture(number: int) -> np.ndarray:
         image = scene.copy()
         for at in range(FACES):
-            x = 40 + 240 * at + round(15 * np.sin(number / 9 + at))
+            x = 20 + 250 * at + round(8 * np.sin(number / 9 + at))
             y = 200 + round(20 * np.cos(number / 7 + at))
-            image[y : y + 190, x : x + 200] = face
+            image[y : y + 230, x : x + 230] = face
         return image
 
     return write_clip(path, map(picture, range(frames)))

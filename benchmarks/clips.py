@@ -32,7 +32,8 @@ def write_clip(path: Path, pictures: Iterable[NDArray[np.uint8]], rate: int = 30
         stream = container.add_stream("libx264", rate=rate)
         stream.pix_fmt, stream.options = "yuv420p", {"preset": "ultrafast"}
         for number, picture in enumerate(pictures):
-            stream.height, stream.width = picture.shape[:2]
+            if not number:
+                stream.height, stream.width = picture.shape[:2]
             frame = av.VideoFrame.from_ndarray(picture, "rgb24")
             frame.pts, frame.time_base = number, Fraction(1, rate)
             container.mux(stream.encode(frame))

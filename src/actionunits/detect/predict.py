@@ -14,6 +14,7 @@ import logging
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -36,8 +37,8 @@ from actionunits.errors import UserError, printable
 from actionunits.faces import templates
 from actionunits.faces.centerface import CenterFace
 from actionunits.faces.detections import Detector
-from actionunits.learn.card import Card, read_card
-from actionunits.system.machine import has_accelerator
+from actionunits.learn.card import WEIGHTS, Card, folder, read_card
+from actionunits.system.machine import has_accelerator, has_amx
 from actionunits.types import Reading
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_LARGE = 10_000_000  # bytes of weights from which on bfloat16 on AMX pays, see docs/performance.md
 _ROOM = 1 << 26  # pixels of frames that are on the way at a time: 200 MB
 
 ADDABLE = ("embedding",)
@@ -337,6 +339,15 @@ def _asked_with_arrays(network: "Network | ClipNetwork | Module") -> "Network | 
     return pytorch.network(cast("Module", network))
 
 
+def _torch_is_faster(path: Path, device: "str | Device | None") -> bool:
+    """Whether PyTorch is there, and computes a model of this size faster than ONNX Runtime."""
+    if find_spec("torch") is None:
+        return False
+    if str(device or "cpu") != "cpu" or (device is None and has_accelerator()):
+        return True
+    return has_amx() and (folder(path) / WEIGHTS).stat().st_size > _LARGE
+
+
 def _network(
     path: Path, card: Card, device: "str | Device | None", runtime: str
 ) -> "Network | ClipNetwork":
@@ -346,8 +357,7 @@ def _network(
     if runtime not in RUNTIMES:
         raise UserError(f"runtime: expected {', '.join(RUNTIMES)}, found {runtime}")
     if runtime == "auto":
-        on_processor = device is None and not has_accelerator() or str(device) == "cpu"
-        runtime = "onnx" if onnx.has_graph(path) and on_processor else "torch"
+        runtime = "onnx" if onnx.has_graph(path) and not _torch_is_faster(path, device) else "torch"
     if runtime == "onnx":
         if not onnx.has_graph(path):
             raise UserError(

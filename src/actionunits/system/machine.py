@@ -27,6 +27,18 @@ def has_accelerator() -> bool:
     return nvidia or (sys.platform == "darwin" and platform.machine() == "arm64")
 
 
+def has_amx() -> bool:
+    """Whether the processor multiplies matrices of bfloat16 in hardware of their own, if it tells.
+
+    Linux tells; other systems hardly run on such processors.
+    """
+    try:
+        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as lines:
+            return any(line.startswith("flags") and " amx_bf16" in line for line in lines)
+    except OSError:
+        return False
+
+
 def is_memory_error(error: Exception) -> bool:
     """Whether something failed for want of memory, on the processor or on an accelerator."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
