@@ -101,6 +101,37 @@ def test_of_a_thinned_video_as_much_time_goes_by_from_search_to_search(walk):
     assert all(b - a <= 20 for a, b in pairwise(regular))
 
 
+class Asked(CenterFace):
+    """Remembers at which sizes it was asked."""
+
+    def __init__(self):
+        super().__init__(threads=1)
+        self.sides = []
+
+    def __call__(self, frames, side):
+        self.sides += [side] * len(frames)
+        return super().__call__(frames, side)
+
+
+@pytest.mark.parametrize(
+    ("scene", "faces", "sides"),
+    [("portrait", 1, [416]), ("small", 1, [416, 1280]), ("nobody", 0, [416, 1280])],
+)
+def test_pictures_are_searched_finely_where_it_may_help(scene, faces, sides, tmp_path):
+    picture = np.full((960, 1280, 3), 120, np.uint8)
+    face = Image.fromarray(skimage.data.astronaut()[30:220, 130:320])
+    if scene != "nobody":
+        side = 700 if scene == "portrait" else 110
+        picture[100 : 100 + side, 200 : 200 + side] = face.resize((side, side))
+    Image.fromarray(picture).save(tmp_path / "photo.png")
+    detector = Asked()
+    assert [len(each) for each in found(tmp_path / "photo.png", detector)] == [faces]
+    assert detector.sides == sides
+    given = Asked()
+    found(tmp_path / "photo.png", given, size=500)
+    assert given.sides == [500]
+
+
 @pytest.mark.parametrize("size", [0, 63, 8193, -5])
 def test_a_size_that_cannot_be_searched_is_named(size):
     with pytest.raises(UserError, match=f"search size: expected 64 to 8192 pixels, got {size}"):

@@ -1,9 +1,10 @@
 """From chunks of frames to the faces on each: searched for, followed, numbered.
 
-Pictures are searched one by one. Of a video one frame in twelve is searched, by several threads
-ahead of what follows; on the others faces are looked at where they were (`faces.follow`), which
-goes from frame to frame. Every fifth search, and the first of a shot, is twice as fine: small faces
-are found then, and followed as well as large ones.
+Pictures are searched coarsely, and finely too where that shows nobody or a small face. Of a video
+one frame in twelve is searched, by several threads ahead of what follows; on the others faces are
+looked at where they were (`faces.follow`), which goes from frame to frame. Every fifth search, and
+the first of a shot, is twice as fine: small faces are found then, and followed as well as large
+ones.
 """
 
 from collections.abc import Generator, Sequence
@@ -25,7 +26,9 @@ from actionunits.faces.follow import Follower
 from actionunits.faces.track import Tracker
 from actionunits.types import Face, Frame
 
-_VIDEO_SIDE, _STILL_SIDE = 320, 1280
+_VIDEO_SIDE = 320
+_STILL_SIDES = 416, 1280
+_SMALL = 64  # pixels of the coarse search; smaller faces may have company that it does not see
 _LEAST_SIDE, _MOST_SIDE = 64, 8192
 SEARCH_EVERY = 12  # frames of a video
 _FINE_EVERY = 5  # searches, the first one among them
@@ -44,7 +47,7 @@ class _Looked(NamedTuple):
     """What is known of a frame before the one before it is."""
 
     searched: Detections | None  # None where it was not searched
-    small: FloatArray  # its thumbnail
+    small: FloatArray | None  # its thumbnail, of a video
 
 
 class Seeker:
@@ -52,8 +55,9 @@ class Seeker:
 
     Args:
         detector: finds faces; those of a video are followed if it can look (`Looks`).
-        size: long side at which pictures and videos are searched; None: 1280 for pictures, 320 for
-            videos and now and then 640. Faces of a tenth of the height are found at 320.
+        size: long side at which pictures and videos are searched; None: 416 for pictures and 1280
+            where that shows no large face, 320 for videos and now and then 640. Faces of a tenth of
+            the height are found at 320.
         every: frames of a video from one search to the next; 1 searches all and follows none.
 
     Raises:
@@ -74,7 +78,7 @@ class Seeker:
         self._turn: AbstractContextManager[object] = nullcontext() if several else Lock()
         self._looks = detector if isinstance(detector, Looks) and every > 1 else None
         self._every = every if self._looks else 1
-        self._still_side = size or _STILL_SIDE
+        self._still_sides = _STILL_SIDES if size is None else (size,)
         self._sides = size or _VIDEO_SIDE, size or _FINE * _VIDEO_SIDE
 
     def found(
@@ -109,21 +113,20 @@ class Seeker:
 
         def search(positions: Sequence[int]) -> list[_Looked]:
             frames = [chunk.frames[at] for at in positions]
+            if chunk.still:
+                return [_Looked(each, None) for each in self._of_stills(frames)]
             sides = [self._side(chunk, at) for at in positions]
             found: dict[int, Detections] = {}
             for side in {side for side in sides if side}:
                 mine = [i for i, wanted in enumerate(sides) if wanted == side]
-                found |= zip(
-                    mine, self._search([frames[i] for i in mine], side, chunk), strict=True
-                )
+                searched = self._of_video([frames[i] for i in mine], side)
+                found |= zip(mine, searched, strict=True)
             return [_Looked(found.get(i), thumbnail(f.image)) for i, f in enumerate(frames)]
 
         return chunk, tried(len(chunk.frames), search)
 
     def _side(self, chunk: Chunk, at: int) -> int:
         """Long side at which a frame of a chunk is searched ahead, 0 if it is not."""
-        if chunk.still:
-            return self._still_side
         before = chunk.frames[at - 1].number if at else chunk.before
         turn, last = (n // self._every for n in (chunk.frames[at].number, before))
         if turn == last:
@@ -131,11 +134,31 @@ class Seeker:
         fine = self._looks is not None and turn // _FINE_EVERY != last // _FINE_EVERY
         return self._sides[fine]
 
-    def _search(self, frames: Sequence[Frame], side: int, chunk: Chunk) -> list[Detections]:
+    def _of_stills(self, frames: Sequence[Frame]) -> list[Detections]:
+        coarse, *finer = self._still_sides
         with self._turn:
-            if self._looks is None or chunk.still:
+            found = self._detector(frames, coarse)
+            for side in finer:
+                again = [i for i, f in enumerate(frames) if _may_hide(f, found[i], coarse, side)]
+                fine = self._detector([frames[i] for i in again], side) if again else []
+                for i, each in zip(again, fine, strict=True):
+                    found[i] = each
+        return found
+
+    def _of_video(self, frames: Sequence[Frame], side: int) -> list[Detections]:
+        with self._turn:
+            if self._looks is None:
                 return self._detector(frames, side)
             return self._looks.search(frames, side)
+
+
+def _may_hide(frame: Frame, found: Detections, coarse: int, fine: int) -> bool:
+    """Whether a finer search may find faces that a coarse one has not."""
+    long = max(frame.image.shape[:2])
+    if min(long, fine) <= coarse:
+        return False
+    smallest = found.boxes[:, 2:].max(axis=1).min(initial=long)
+    return not len(found.scores) or smallest * coarse / long < _SMALL
 
 
 class _Video:
@@ -147,7 +170,7 @@ class _Video:
 
     def faces(self, frame: Frame, looked: _Looked, _: Sequence[int]) -> list[tuple[Face, ...]]:
         """Faces of the next frame, the only one, by identity number."""
-        if self._cuts(looked.small):
+        if looked.small is not None and self._cuts(looked.small):
             self._tracker.forget()
             if self._follower is not None:
                 self._follower.forget()

@@ -33,6 +33,7 @@ PUBLISHED: Mapping[str, tuple[Stage, ...]] = {
         Stage("wholeface_fast_people", _PEOPLE, ("epochs=5", "optimiser.lr=0.0015"), 0.65),
     ),
     "resnet18": (Stage("resnet18_people", _PEOPLE),),
+    "mgrrnet": (Stage("mgrrnet_people", _PEOPLE),),
     "gtlenet": (Stage("expression_people", _PEOPLE), Stage("gtlenet_people", _PEOPLE)),
     "sacl": (Stage("sacl_people", _PEOPLE),),
     "mdhr": (
