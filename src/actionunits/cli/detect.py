@@ -65,7 +65,7 @@ def detect(
     ] = None,
     runtime: Annotated[
         str,
-        typer.Option(help="onnx, torch, or auto: onnx where the weights have a graph for it."),
+        typer.Option(help="onnx, torch, or auto: the faster one that can read these weights here."),
     ] = "auto",
     aligned: Annotated[bool, typer.Option("--aligned", help="Same as --detector aligned.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print rows as JSON.")] = False,
@@ -130,6 +130,7 @@ def detect(
             rest,
             search_size,
             span,
+            runtime,
         ),
         "resume" if resume else "overwrite" if overwrite else "new",
         problems,

@@ -38,6 +38,7 @@ def settings(
     neutral: Neutral | None = None,
     search_size: int | None = None,
     span: media.Span = media.WHOLE,
+    runtime: str = "auto",
 ) -> Settings:
     """What the rows of a run depend on, by what it is called in a sentence.
 
@@ -49,6 +50,7 @@ def settings(
         neutral: whose rest intensities are compared with, if they are.
         search_size: see `Predictor`.
         span: which frames of videos are read.
+        runtime: what computes the model, as it was asked for.
 
     Raises:
         CheckpointError: there are no such weights.
@@ -62,6 +64,7 @@ def settings(
         "least confidence": min_confidence,
         "search size": search_size,
         "part of the videos": list(span),
+        "runtime": runtime,
         "rest": None if neutral is None or neutral.rest is None else neutral.rest.tolist(),
     }
 
