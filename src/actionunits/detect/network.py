@@ -37,8 +37,8 @@ def joined(parts: Sequence[Values], aus: int) -> Values:
     return Values(*arrays)
 
 
-class Network(Protocol):
-    """A model of single faces. Several threads may ask it at once.
+class Reads(Protocol):
+    """What models of single faces and of clips have in common. Several threads may ask at once.
 
     Attributes:
         spec: what it is fed.
@@ -55,6 +55,10 @@ class Network(Protocol):
     def embedding(self) -> int:
         """Numbers of the embedding that it gives, 0 if none."""
         ...
+
+
+class Network(Reads, Protocol):
+    """A model of single faces."""
 
     def values(self, crops: NDArray[np.uint8]) -> Values:
         """Read (F, size, size, 3) aligned faces, F from 1 on; with the embedding if there is one.
@@ -65,24 +69,8 @@ class Network(Protocol):
         ...
 
 
-class ClipNetwork(Protocol):
-    """A model of clips, which looks at each frame once; see `actionunits.types.ClipModel`.
-
-    Attributes:
-        spec: what it is fed.
-    """
-
-    spec: InputSpec
-
-    @property
-    def intensity(self) -> bool:
-        """Whether it tells intensities."""
-        ...
-
-    @property
-    def embedding(self) -> int:
-        """Numbers of the embedding that it gives, 0 if none."""
-        ...
+class ClipNetwork(Reads, Protocol):
+    """A model of clips, which looks at each frame once; see `actionunits.types.ClipModel`."""
 
     def encode(self, crops: NDArray[np.uint8]) -> Sequence[Any]:
         """What is kept of each of F faces.
