@@ -27,8 +27,8 @@ TRACEBACK = "AU_TRACEBACK"
 """Environment variable: where it is set, the traceback of a fault is printed."""
 
 _TRAINING = {
-    *("accelerate", "h5py", "matplotlib", "onnxscript", "safetensors", "scipy", "sklearn"),
-    *("timm", "torch", "torchmetrics", "torchvision"),
+    *("accelerate", "h5py", "matplotlib", "onnxscript", "safetensors", "scipy", "skimage"),
+    *("sklearn", "timm", "torch", "torchmetrics", "torchvision"),
 }
 """Packages that detection does without."""
 

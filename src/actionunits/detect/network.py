@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from actionunits.types import InputSpec
 
 RUNTIMES = ("auto", "onnx", "torch")
-"""ONNX Runtime, which needs the graph beside the weights; PyTorch; or the first that can."""
+"""ONNX Runtime, which needs the graph beside the weights; PyTorch; or the faster that can."""
 
 MOST_FACES = 64  # of a crowd, more go in turns
 

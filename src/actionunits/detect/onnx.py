@@ -58,11 +58,10 @@ class GraphNetwork:
             raise CheckpointError(f"{file}: it is not what its checksum says; {_HELP}")
         if said.get("weights") != card.sha256:
             raise CheckpointError(f"{file}: is the graph of other weights; {_HELP}")
-        self._outputs = [output.name for output in self._session.get_outputs()]
-        self._aus = len(card.aus)
-        self.spec = card.spec
-        self.intensity = "intensity" in self._outputs
         shapes = {output.name: output.shape for output in self._session.get_outputs()}
+        self._outputs, self._aus = list(shapes), len(card.aus)
+        self.spec = card.spec
+        self.intensity = "intensity" in shapes
         self.embedding: int = shapes.get("face_embedding", [0])[-1]
 
     def values(self, crops: NDArray[np.uint8]) -> Values:
@@ -74,5 +73,5 @@ class GraphNetwork:
         images = np.ascontiguousarray(crops.transpose(0, 3, 1, 2), np.float32)
         found = self._session.run(self._outputs, {"images": images})
         told = {name: v.astype(np.float64) for name, v in zip(self._outputs, found, strict=True)}
-        kinds = ("probability", "intensity", "face_embedding", "quality")
-        return Values(*(told.get(kind) for kind in kinds))  # type: ignore[arg-type]
+        others = (told.get(kind) for kind in ("intensity", "face_embedding", "quality"))
+        return Values(told["probability"], *others)

@@ -1,6 +1,6 @@
 """Faces of a video, each looked for where it was a frame before.
 
-A search of the whole picture costs some six times as much as a look at one face, and gives less
+A search of the whole picture costs some four times as much as a look at one face, and gives less
 exact landmarks. So all frames are looked at where faces are known, and the picture is searched now
 and then (whoever follows decides when), and at once where a face is lost.
 
