@@ -20,6 +20,7 @@ from command import Au
 def test_what_is_published_can_be_made(name: str) -> None:
     for stage in PUBLISHED[name]:
         assert stage.people <= PRESETS[stage.preset].subjects
+        assert stage.corpus().seed == (stage.seed or PRESETS[stage.preset].seed)
         load_recipe(stage.recipe, stage.settings)
 
 
@@ -47,7 +48,7 @@ def test_all_of_it_runs_and_goes_on(au: Au, tmp_path: Path, name: str, assets_fo
     assert len(card.aus) == 24
     assert card.recipe.epochs == 1
     if PUBLISHED[name][-1].share < 1:
-        mean, _ = checkpoint.load(tmp_path / "runs" / f"{name}-mean")
+        mean, _ = checkpoint.load(made.with_name(f"{made.name}-mean"))
         assert not torch.equal(*(next(each.parameters()) for each in (model, mean)))
     before = (made / "last.safetensors").stat().st_mtime_ns
     assert au(*command).code == 0  # finished: nothing is done again

@@ -90,7 +90,6 @@ def reproduce(
     from actionunits.learn.train import train
     from actionunits.synth.corpus import render_corpus
     from actionunits.synth.published import PUBLISHED, first_people
-    from actionunits.synth.script import PRESETS
 
     if name not in PUBLISHED:
         raise UserError(f"{name}: expected weights of the package, {', '.join(PUBLISHED)}")
@@ -99,23 +98,23 @@ def reproduce(
     for stage in stages:  # before anything is rendered
         load_recipe(stage.recipe, [*stage.settings, *settings])
     corpora = {}
-    for preset in dict.fromkeys(stage.preset for stage in stages):
-        people = max(stage.people for stage in stages if stage.preset == preset)
-        corpus = replace(PRESETS[preset], subjects=_SMOKE_PEOPLE if smoke else people)
-        render_corpus(assets, out / corpus.name, corpus, workers)
-        corpora[preset] = corpus
+    for whole in dict.fromkeys(stage.corpus() for stage in stages):
+        people = max(stage.people for stage in stages if stage.corpus() == whole)
+        corpora[whole] = replace(whole, subjects=_SMOKE_PEOPLE if smoke else people)
+        render_corpus(assets, out / f"{whole.name}-seed{whole.seed}", corpora[whole], workers)
     start = None
     for number, stage in enumerate(stages, 1):
-        corpus = corpora[stage.preset]
-        part = out / f"{corpus.name}-{stage.people}"
-        root = first_people(out / corpus.name, corpus, stage.people, part)
+        corpus = corpora[stage.corpus()]
+        folder = out / f"{corpus.name}-seed{corpus.seed}"
+        part = folder.with_name(f"{folder.name}-{stage.people}")
+        root = first_people(folder, corpus, stage.people, part)
         values = [f"data.root={root}", *stage.settings, *settings]
         if start is not None:
             values.insert(0, f"init={start}")
         run = out / "runs" / f"{name}-{number}"
         made = train(load_recipe(stage.recipe, values), None, run).checkpoint
         if start is not None and stage.share < 1:
-            made = average(start, made, stage.share, out / "runs" / f"{name}-mean")
+            made = average(start, made, stage.share, run.with_name(f"{run.name}-mean"))
         start = made
     typer.echo(f"checkpoint: {start}", err=True)
 

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from concurrent.futures import Future, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from multiprocessing import get_context
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 from rich.console import Console
 from rich.progress import (
@@ -91,9 +92,6 @@ def _render_missing(
     assets: Path, out: Path, settings: CorpusSettings, workers: int, console: Console | None
 ) -> int:
     claim(out, settings)
-    if not (out / PEOPLE).exists():
-        with writing(out), atomic(out / PEOPLE) as temporary:
-            people(settings, Head(load_assets(assets))).round(4).to_csv(temporary, index=False)
     todo = [group for group in groups(settings) if not is_complete(out, settings, group)]
     frames = settings.tasks * settings.frames
     rendered, failures = 0, list[Exception]()
@@ -116,6 +114,10 @@ def _render_missing(
                 else:
                     progress.advance(bar, len(jobs[job]) * frames)
                     rendered += len(jobs[job]) * frames
+            if not (out / PEOPLE).exists():
+                described = pool.map(partial(_describe, assets, settings), groups(settings))
+                with writing(out), atomic(out / PEOPLE) as temporary:
+                    pd.concat(described).round(4).to_csv(temporary, index=False)
         except BaseException:
             stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
@@ -175,10 +177,22 @@ def _start_worker(stop: Event) -> None:
 
 
 @cache
+def _head(assets: Path) -> Head:
+    return Head(load_assets(assets))
+
+
+@cache
 def _studio(assets: Path, size: int) -> tuple[Head, Renderer]:
     """Head and OpenGL context of this process; its end releases them."""
-    head = Head(load_assets(assets))
+    head = _head(assets)
     return head, Renderer(head, size=size)
+
+
+def _describe(assets: Path, settings: CorpusSettings, group: range) -> pd.DataFrame:
+    """Who some of the people are."""
+    if _stop.is_set():
+        raise InterruptedError
+    return people(settings, _head(assets), group)
 
 
 def _render_group(assets: Path, out: Path, settings: CorpusSettings, group: range) -> None:

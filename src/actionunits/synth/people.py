@@ -18,12 +18,13 @@ def person(settings: CorpusSettings, subject: int, head: Head) -> tuple[Identity
     return identity, draw_appearance(rng, identity, head.assets)
 
 
-def people(settings: CorpusSettings, head: Head) -> pd.DataFrame:
-    """Who the people of a corpus are.
+def people(settings: CorpusSettings, head: Head, subjects: range) -> pd.DataFrame:
+    """Who some people of a corpus are.
 
     Args:
         settings: Of the corpus.
         head: Of the assets it is rendered from.
+        subjects: 0-based positions in the corpus.
 
     Returns:
         A row for each person: ``subject``; ``male`` (0 to 1, halves and all between occur), ``age``
@@ -32,7 +33,7 @@ def people(settings: CorpusSettings, head: Head) -> pd.DataFrame:
         41 light and below 10 dark (Chardon et al. 1991); ``glasses``, true or false.
     """
     rows = []
-    for subject in range(settings.subjects):
+    for subject in subjects:
         identity, looks = person(settings, subject, head)
         african, asian, caucasian = identity.ancestry
         rows.append(

@@ -3,11 +3,12 @@
 import os
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from actionunits.files import atomic, writing
-from actionunits.synth.script import CorpusSettings
+from actionunits.synth.script import PRESETS, CorpusSettings
 from actionunits.synth.store import DESCRIPTION, group_file, groups
 
 
@@ -19,6 +20,12 @@ class Stage(NamedTuple):
     settings: tuple[str, ...] = ()  # what is changed in it, as of `au train --set`
     share: float = 1.0  # in the mean with the weights of the stage before
     preset: str = "people"  # of the corpus that is rendered
+    seed: int | None = None  # of the corpus; the preset's own without it
+
+    def corpus(self) -> CorpusSettings:
+        """The whole corpus from which it takes its people."""
+        preset = PRESETS[self.preset]
+        return preset if self.seed is None else replace(preset, seed=self.seed)
 
 
 _PEOPLE = 11_844  # as many as there was time for, of 32,000
@@ -27,12 +34,23 @@ PUBLISHED: Mapping[str, tuple[Stage, ...]] = {
     "default": (
         Stage("wholeface_people", 5_040, ("epochs=10",)),
         Stage("wholeface_people", _PEOPLE, ("epochs=7", "optimiser.lr=0.0015"), 0.65),
+        Stage(
+            "wholeface_people",
+            7_500,
+            (
+                *("epochs=10", "batch=512", "optimiser.lr=0.002", "seed=7"),
+                *("data.augment.spectrum=0.9", "data.augment.grayscale=0.4"),
+            ),
+            0.65,
+            seed=4711,  # people whom the stages before have not seen
+        ),
     ),
     "default-fast": (
         Stage("wholeface_fast_people", 5_040, ("epochs=10",)),
         Stage("wholeface_fast_people", _PEOPLE, ("epochs=5", "optimiser.lr=0.0015"), 0.65),
     ),
     "resnet18": (Stage("resnet18_people", _PEOPLE),),
+    "renet": (Stage("renet_people", _PEOPLE),),
     "mgrrnet": (Stage("mgrrnet_people", _PEOPLE),),
     "gtlenet": (Stage("expression_people", _PEOPLE), Stage("gtlenet_people", _PEOPLE)),
     "sacl": (Stage("sacl_people", _PEOPLE),),
