@@ -59,7 +59,7 @@ def main() -> None:
 
 def one_by_one(predictor: Predictor, detector: CenterFace, clip: Path) -> None:
     """Every chunk through all networks before the next."""
-    size, target = predictor._network.spec.size, predictor._cropper._target
+    size, target = predictor.network.spec.size, predictor._cropper._target
     for chunk in batches(list(media.frames(clip))):
         crops = [
             warp(frame.image, similarity(found.landmarks, target), size)

@@ -62,7 +62,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=300)
     options = parser.parse_args()
     predictor = load(options.checkpoint)
-    spec = predictor._network.spec
+    spec = predictor.network.spec
     # Untrained, which costs the same: eighteen AUs, each with its own norms, in one batched pass.
     renet = RENet(ALL, blank_stats(len(ALL)), task="both", size=spec.size, align=spec.align)
     several = Predictor(renet, ALL, np.full(len(ALL), 0.5))
@@ -118,7 +118,7 @@ def stages(clip: Path, predictor: Predictor) -> None:
             len(frames),
         ),
     )
-    spec = predictor._network.spec
+    spec = predictor.network.spec
     target = template(spec.size, spec.align)
     marks = np.concatenate([d.landmarks for chunk in chunks for d in detector(chunk, SIDE)])
     matrices = similarity(marks, target)
@@ -141,13 +141,13 @@ def stages(clip: Path, predictor: Predictor) -> None:
 
 def read(predictor: Predictor, crops: NDArray[np.uint8]) -> None:
     """The network on aligned faces, without its tracker and tables."""
-    predictor._network.values(crops)
+    predictor.network.values(crops)
 
 
 def baseline(clip: Path, predictor: Predictor) -> float:
     """Frames a second of one frame after the other."""
     detector = AsShipped()
-    spec = predictor._network.spec
+    spec = predictor.network.spec
     target = template(spec.size, spec.align)
 
     length = sum(1 for _ in media.frames(clip))

@@ -5,7 +5,7 @@ The library is imported inside the commands, so that ``au --help`` comes at once
 
 import typer
 
-from actionunits.cli import compare, data, detect, figure, learn, models, synth
+from actionunits.cli import bench, compare, data, detect, figure, learn, models, synth
 from actionunits.cli.boundary import boundary
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.command()(models.models)
 app.command()(models.export)
 app.command()(models.calibrate)
 app.command()(models.average)
+app.command()(bench.bench)
 app.command()(detect.demo)
 app.add_typer(data.app, name="data")
 app.add_typer(figure.app, name="figure")

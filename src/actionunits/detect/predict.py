@@ -60,6 +60,7 @@ class Predictor:
     Attributes:
         aus: the label axis of what it reads.
         thresholds: (A,) probability from which on an AU counts as present.
+        network: reads aligned faces.
     """
 
     def __init__(
@@ -105,8 +106,8 @@ class Predictor:
             raise ValueError(
                 f"expected {len(aus)} thresholds, one an AU; got shape {self.thresholds.shape}"
             )
-        self._network = _asked_with_arrays(network)
-        self._cropper = Cropper(self._network.spec, templates.target(template))
+        self.network = _asked_with_arrays(network)
+        self._cropper = Cropper(self.network.spec, templates.target(template))
         self._seeker = Seeker(detector or CenterFace(threads=1), search_size, search_every)
 
     def predict(
@@ -180,7 +181,7 @@ class Predictor:
         )
 
     def _check_intensity(self) -> None:
-        if not self._network.intensity:
+        if not self.network.intensity:
             raise UserError(
                 "neutral: the model reads no intensities, which are what rest is told by; take one "
                 "that does"
@@ -210,7 +211,7 @@ class Predictor:
             UserError: a path is none, or there is no such thing to add.
         """
         wanted = self.embedding_size(add) > 0
-        begin = partial(reader, self._network, len(self.aus))
+        begin = partial(reader, self.network, len(self.aus))
         faults = Faults(report)
         with crew(_ROOM) as hands:
             found = self._found(listed(paths), faults, hands, span)
@@ -231,12 +232,12 @@ class Predictor:
             )
         if "embedding" not in add:
             return 0
-        if not self._network.embedding:
+        if not self.network.embedding:
             raise UserError(
                 'add: the model gives no embeddings: its Output lacks aux["embeddings"], '
                 "or its graph was written without them"
             )
-        return self._network.embedding
+        return self.network.embedding
 
     def faces(
         self, paths: Iterable[PathLike] | PathLike, report: Report
