@@ -50,6 +50,15 @@ def test_overlay_of_a_frame_keeps_its_pixels_and_size():
     assert empty.shape == many.shape
 
 
+@pytest.mark.parametrize(
+    ("size", "shown"), [((4320, 7680), (2160, 3840)), ((8000, 600), (3840, 288))]
+)
+def test_overlay_of_more_than_4k_is_shrunk_to_it(size, shown):
+    image = plots.overlay(reading(size, faces=0), ALL)
+    assert (image[: shown[0] - 2, : shown[1] - 2] == 90).all()
+    assert (image[: shown[0], shown[1] + 2 :] != 90).any(axis=-1).all()
+
+
 def test_bars_are_as_long_as_the_intensity():
     # Only bars of AUs that occur have the colour of the face; the box has it in all.
     colour = plots._COLOURS[0]

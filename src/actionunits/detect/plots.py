@@ -26,6 +26,8 @@ _COLOURS = ["#4cc3ff", "#ffb03a", "#7be07b", "#ff7a7a", "#c9a0ff", "#ffe14d"]
 _PANEL, _TRACK, _TEXT, _FAINT = "#14181d", "#2b323b", "#f2f5f7", "#8b96a3"
 _ROW = 16  # pixels, the least height of a panel row that can be read
 _ENLARGED = 2048  # pixels, the width to which small frames are enlarged at most
+_LARGE = 1 << 22  # pixels of a frame of an overlay
+_SHRUNK = 3840  # pixels, the long side of what larger frames become
 _COLUMNS = len(_COLOURS)  # faces that the panel shows side by side
 _WRITTEN = media.IMAGES - {".apng", ".heic", ".heif", ".hif"}  # the others are only read
 _CLOCK = Fraction(1, 60_000)  # seconds per tick of an overlay video; MPEG-4 allows 1/65535
@@ -36,8 +38,8 @@ def overlay(reading: Reading, aus: AUSet) -> NDArray[np.uint8]:
 
     The bars show intensity on 0 to 5, or probability where the model tells no intensity; an AU that
     occurs is bright. A face that was read with too little confidence is grey and has a question
-    mark. Small frames are enlarged until the panel can be read. Of more faces than the panel has
-    room for, the lowest identity numbers are shown.
+    mark. Small frames are enlarged until the panel can be read, those of more than 4K shrunk to it.
+    Of more faces than the panel has room for, the lowest identity numbers are shown.
 
     Args:
         reading: of one frame, (H, W, 3).
@@ -49,18 +51,20 @@ def overlay(reading: Reading, aus: AUSet) -> NDArray[np.uint8]:
     height, width = reading.frame.image.shape[:2]
     lines = len(aus) + 2
     scale = max(min(_ROW * lines / height, _ENLARGED / width), 1.0)
+    scale = min(scale, _SHRUNK / max(height, width))
     height, width = (2 * round(edge * scale / 2 + 0.5) for edge in (height, width))
     # As high as the frame, but in a tall frame not wider than about half of it.
     row = max(min(height / lines, width / 20), _ROW)
     panel = 2 * round(row * 9)
     canvas = Image.new("RGB", (width + panel, max(height, 2 * round(row * lines / 2))), _PANEL)
     frame = Image.fromarray(reading.frame.image)
-    canvas.paste(frame.resize((width, height), Image.Resampling.BICUBIC))
+    same = frame.size == (width, height)  # a copy less of what may be a hundred megabytes
+    canvas.paste(frame if same else frame.resize((width, height), Image.Resampling.BICUBIC))
     draw = ImageDraw.Draw(canvas)
     for face, colour, doubt in zip(reading.faces, _colours(reading), reading.doubtful, strict=True):
         _draw_face(draw, face, scale, row, colour, "?" if doubt else "")
     _draw_panel(draw, reading, aus, width, panel, row)
-    return np.array(canvas)
+    return np.asarray(canvas)
 
 
 def _colours(reading: Reading) -> list[str]:
@@ -242,6 +246,8 @@ class _Video:
         stream.codec_context.time_base = stream.time_base = _CLOCK
         if codec == "libx264":
             stream.options = {"preset": "veryfast", "crf": "21"}
+            if width * height > _LARGE:  # else the encoder keeps some fifty frames
+                stream.options |= {"rc-lookahead": "0", "bf": "0"}
         else:
             stream.bit_rate = 4 * width * height
         return stream
