@@ -49,17 +49,22 @@ def heads(model: MDHR, maps: list[list[Tensor]], chunk: int) -> Tensor:
 def video(model: MDHR, images: Tensor, chunk: int, repeats: int) -> None:
     """Print the model's time on a video, and that of its parts."""
     maps = [model.backbone(part) for part in images.split(chunk)]
+    around = images[: chunk + 2 * model.spec.context]
     cases: dict[str, Callable[[], object]] = {
         "whole model": lambda: whole(model, images, chunk),
         "backbone alone": lambda: [model.backbone(part) for part in images.split(chunk)],
         "heads on kept maps": lambda: heads(model, maps, chunk),
+        "a clip around one frame": lambda: model.read(model.encode(around)[None]),
     }
     difference = (whole(model, images, chunk) - heads(model, maps, chunk)).abs().max()
     once = milliseconds(cases, repeats)
     print(f"{model.backbone.name}, {len(images)} frames of {images.shape[-1]} px by {chunk}:")
+    clip = once.pop("a clip around one frame")
     for name, value in once.items():
         print(f"  {name:24s}{value:10.1f} ms{value / len(images):8.2f} ms a frame")
     together, *parts = once.values()
+    print(f"  a clip around every frame         {clip:8.2f} ms a frame,")
+    print(f"  {clip * len(images) / together:.1f} times the whole model, which sees a frame once")
     print(f"  the whole costs {together / sum(parts):.2f} times its parts timed apart;")
     print(f"  results differ by {difference:.1e}")
 

@@ -157,6 +157,13 @@ def export(
             "--beside", help="Write a graph beside the weights: au detect then needs no PyTorch."
         ),
     ] = False,
+    int8: Annotated[
+        bool,
+        typer.Option(
+            "--int8",
+            help="With --beside: a graph of convolutions in bytes, for processors with VNNI.",
+        ),
+    ] = False,
     embedding: Annotated[
         bool, typer.Option("--embedding", help="With the embedding as an output of its own.")
     ] = False,
@@ -164,13 +171,16 @@ def export(
     """Write a model as an ONNX file, and check that ONNX Runtime computes the same."""
     from actionunits.cli.outputs import check_output
     from actionunits.cli.terminal import terminal
+    from actionunits.errors import UserError
     from actionunits.learn import export as write
 
+    if int8 and not beside:
+        raise UserError("--int8: is a graph beside the weights; add --beside")
     if not beside:
         check_output(out, (), (".onnx",))
     with terminal(error=True).status("exporting"):
         if beside:
-            out = write.write_graph(checkpoint)
+            out = write.write_graph(checkpoint, int8=int8)
         else:
             write.export(checkpoint, out, embedding=embedding)
     typer.echo(f"written: {out}", err=True)

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from actionunits.types import InputSpec
 
-RUNTIMES = ("auto", "onnx", "torch")
-"""ONNX Runtime, which needs the graph beside the weights; PyTorch; or the faster that can."""
+RUNTIMES = ("auto", "onnx", "int8", "torch")
+"""ONNX Runtime, which needs the graph beside the weights; the same by convolutions in bytes, which
+needs another; PyTorch; or the fastest that can."""
 
 MOST_FACES = 64  # of a crowd, more go in turns
 

@@ -10,35 +10,37 @@ from numpy.typing import NDArray
 from actionunits.detect.network import MOST_FACES, Values, joined
 from actionunits.errors import CheckpointError
 from actionunits.files import seals
-from actionunits.learn.card import GRAPH, WEIGHTS, Card, folder
+from actionunits.learn.card import GRAPH, INT8, WEIGHTS, Card, folder
 from actionunits.system.privacy import onnx_session
 
 _HELP = "write it anew with au export --beside, or read with --runtime torch"
 
 
-def has_graph(path: Path) -> bool:
+def has_graph(path: Path, *, int8: bool = False) -> bool:
     """Whether a checkpoint can be read without PyTorch.
 
     Args:
         path: its folder, or that of its run.
+        int8: by convolutions in bytes.
     """
-    return (folder(path) / GRAPH).is_file()
+    return (folder(path) / (INT8 if int8 else GRAPH)).is_file()
 
 
 class GraphNetwork:
     """A model of single faces, on the processor, one thread for each that asks; see `Network`."""
 
-    def __init__(self, path: Path, card: Card) -> None:
+    def __init__(self, path: Path, card: Card, *, int8: bool = False) -> None:
         """Load the graph and its weights.
 
         Args:
             path: folder of a checkpoint, or of its run, that has a graph.
             card: of the checkpoint.
+            int8: take the graph whose convolutions compute in bytes.
 
         Raises:
             CheckpointError: the graph or the weights are damaged, or do not belong together.
         """
-        file, weights = folder(path) / GRAPH, folder(path) / WEIGHTS
+        file, weights = folder(path) / (INT8 if int8 else GRAPH), folder(path) / WEIGHTS
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 4  # what is wrong is said once, below

@@ -38,7 +38,7 @@ from actionunits.faces import templates
 from actionunits.faces.centerface import CenterFace
 from actionunits.faces.detections import Detector
 from actionunits.learn.card import WEIGHTS, Card, folder, read_card
-from actionunits.system.machine import has_accelerator, has_amx
+from actionunits.system.machine import has_accelerator, has_amx, has_vnni
 from actionunits.types import Reading
 
 if TYPE_CHECKING:
@@ -340,13 +340,17 @@ def _asked_with_arrays(network: "Network | ClipNetwork | Module") -> "Network | 
     return pytorch.network(cast("Module", network))
 
 
-def _torch_is_faster(path: Path, device: "str | Device | None") -> bool:
-    """Whether PyTorch is there, and computes a model of this size faster than ONNX Runtime."""
-    if find_spec("torch") is None:
-        return False
-    if str(device or "cpu") != "cpu" or (device is None and has_accelerator()):
-        return True
-    return has_amx() and (folder(path) / WEIGHTS).stat().st_size > _LARGE
+def _fastest(path: Path, device: "str | Device | None") -> str:
+    """What computes a model of this size fastest here, see docs/performance.md."""
+    from actionunits.detect import onnx
+
+    torch = find_spec("torch") is not None
+    if torch and (str(device or "cpu") != "cpu" or (device is None and has_accelerator())):
+        return "torch"
+    if has_vnni() and onnx.has_graph(path, int8=True):
+        return "int8"
+    large = (folder(path) / WEIGHTS).stat().st_size > _LARGE
+    return "onnx" if onnx.has_graph(path) and not (torch and has_amx() and large) else "torch"
 
 
 def _network(
@@ -358,16 +362,17 @@ def _network(
     if runtime not in RUNTIMES:
         raise UserError(f"runtime: expected {', '.join(RUNTIMES)}, found {runtime}")
     if runtime == "auto":
-        runtime = "onnx" if onnx.has_graph(path) and not _torch_is_faster(path, device) else "torch"
-    if runtime == "onnx":
-        if not onnx.has_graph(path):
+        runtime = _fastest(path, device)
+    if runtime in {"onnx", "int8"}:
+        int8 = runtime == "int8"
+        if not onnx.has_graph(path, int8=int8):
             raise UserError(
-                f"runtime: {path} has no graph for ONNX Runtime; write it with au export --beside, "
-                "or take --runtime torch"
+                f"runtime: {path} has no graph for {runtime}; write it with au export --beside"
+                f"{' --int8' if int8 else ''}, or take --runtime torch"
             )
         if device is not None and str(device) != "cpu":
             raise UserError(f"device {device}: ONNX Runtime computes on cpu; take --runtime torch")
-        return onnx.GraphNetwork(path, card)
+        return onnx.GraphNetwork(path, card, int8=int8)
     try:
         from actionunits.detect import pytorch
         from actionunits.learn import checkpoint

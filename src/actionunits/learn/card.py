@@ -14,6 +14,7 @@ from actionunits.learn.recipe import Recipe, Rule
 from actionunits.types import FOLDS, Coding, InputSpec
 
 WEIGHTS, CARD, GRAPH = "model.safetensors", "card.json", "model.onnx"
+INT8 = "model-int8.onnx"  # the graph with convolutions in bytes
 Storage = Literal["float32", "float16"]
 
 
@@ -108,7 +109,7 @@ def folder(path: Path) -> Path:
 
 
 def copy(source: Path, card: Card, out: Path) -> None:
-    """Write a checkpoint with the weights of another, and their graph, and a card of its own.
+    """Write a checkpoint with the weights of another, and their graphs, and a card of its own.
 
     Args:
         source: folder of the other, or of its run.
@@ -116,8 +117,9 @@ def copy(source: Path, card: Card, out: Path) -> None:
         out: made if it is not there; a checkpoint in it is replaced.
     """
     (out / CARD).unlink(missing_ok=True)  # first out and last in, see `checkpoint.save`
-    (out / GRAPH).unlink(missing_ok=True)
-    for name in (WEIGHTS, GRAPH):
+    for graph in (GRAPH, INT8):
+        (out / graph).unlink(missing_ok=True)
+    for name in (WEIGHTS, GRAPH, INT8):
         file = folder(source) / name
         if file.is_file():
             with writing(out / name), atomic(out / name) as fresh:

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.export import Dim
 
@@ -19,14 +20,17 @@ from actionunits.faces.align import template
 from actionunits.faces.templates import target
 from actionunits.files import atomic, folder, seals, writing
 from actionunits.learn import checkpoint
-from actionunits.learn.card import GRAPH, WEIGHTS, Card
+from actionunits.learn.card import GRAPH, INT8, WEIGHTS, Card
 from actionunits.learn.card import folder as card_folder
 from actionunits.learn.graph import slim
+from actionunits.learn.quantize import in_bytes, rendered_faces
 from actionunits.models import registry
 from actionunits.system.privacy import onnx_session
 from actionunits.types import AUModel, InputSpec, Output
 
+_BATCH = 64
 _TOLERANCE = 1e-3  # of probabilities, the scale of intensities, and the largest number of others
+_ROUNDED = 0.005  # of probabilities that are computed in bytes, in the mean
 _SCALES = {"probability": 1.0, "hidden": 1.0, "quality": 1.0, "intensity": 5.0, "sides": 5.0}
 
 
@@ -106,7 +110,7 @@ def export(name_or_path: str | Path, out: Path | str, *, embedding: bool = False
     return out
 
 
-def write_graph(path: str | Path) -> Path:
+def write_graph(path: str | Path, *, int8: bool = False) -> Path:
     """Write the graph of a checkpoint beside its weights, and check that it computes the same.
 
     With it `actionunits.detect` reads faces without PyTorch. It has the embedding if the model
@@ -114,6 +118,7 @@ def write_graph(path: str | Path) -> Path:
 
     Args:
         path: weights that come with the package, or the folder of a run or checkpoint.
+        int8: with convolutions in bytes, beside the other graph: see `quantize`.
 
     Raises:
         CheckpointError: there is no such checkpoint, or it reads no AUs.
@@ -129,19 +134,27 @@ def write_graph(path: str | Path) -> Path:
             "programs"
         )
     deployed = Deployed(model, embedding=_gives_embedding(model, card.spec)).eval()
-    graph = slim(_trace(deployed, _example(card.spec, 2), str(path)).model_proto, place / WEIGHTS)
+    graph = _trace(deployed, _example(card.spec, 2), str(path)).model_proto
+    name, faces = GRAPH, None
+    if int8:
+        name, faces = INT8, rendered_faces(card.spec)
+        graph = in_bytes(graph, faces)
+    graph = slim(graph, place / WEIGHTS)
     about = {**_metadata(card), "weights": card.sha256, seals.KEY: seals.BLANK}
     for key, value in about.items():
         graph.metadata_props.add(key=key, value=value)
     with TemporaryDirectory() as temporary:  # the graph finds its weights beside it
         copyfile(place / WEIGHTS, Path(temporary) / WEIGHTS)
-        tried = Path(temporary) / GRAPH
+        tried = Path(temporary) / name
         tried.write_bytes(graph.SerializeToString())
         seals.seal(tried)
-        _compare(deployed, tried, card.spec)
-        with writing(place / GRAPH), atomic(place / GRAPH) as fresh:
+        if faces is None:
+            _compare(deployed, tried, card.spec)
+        else:
+            _compare_rounded(deployed, tried, faces)
+        with writing(place / name), atomic(place / name) as fresh:
             copyfile(tried, fresh)
-    return place / GRAPH
+    return place / name
 
 
 def _gives_embedding(model: nn.Module, spec: InputSpec) -> bool:
@@ -207,3 +220,19 @@ def _compare(deployed: nn.Module, file: Path, spec: InputSpec) -> None:
                     f"the ONNX file differs from the model by {difference:.2g} at batch {batch}; "
                     "it was not written"
                 )
+
+
+def _compare_rounded(deployed: nn.Module, file: Path, faces: NDArray[np.float32]) -> None:
+    """Compare on rendered faces what convolutions in bytes say."""
+    session, off = onnx_session(file), []
+    for images in np.array_split(faces, max(len(faces) // _BATCH, 1)):
+        with torch.inference_mode():
+            expected = deployed(torch.from_numpy(images))["probability"].numpy()
+        (found,) = session.run(["probability"], {"images": images})
+        off.append(np.abs(found - expected).mean(axis=1))
+    difference = float(np.concatenate(off).mean())
+    if not difference <= _ROUNDED:
+        raise UserError(
+            f"in bytes, probabilities differ by {difference:.2g} from the model's in the mean, "
+            f"more than {_ROUNDED:g}; the graph was not written"
+        )
