@@ -14,15 +14,20 @@ from PIL import Image
 
 import actionunits
 from actionunits import weights
+from actionunits.detect import predict
 from actionunits.detect.onnx import GraphNetwork, has_graph
 from actionunits.errors import CheckpointError, UserError
 from actionunits.learn import card as cards
 from actionunits.learn import checkpoint
-from actionunits.learn.card import GRAPH, WEIGHTS, read_card
+from actionunits.learn.card import GRAPH, INT8, WEIGHTS, read_card
 from actionunits.learn.export import write_graph
+from actionunits.learn.quantize import rendered_faces
+from actionunits.system.machine import has_vnni
+from command import Au
 from runs import make, tiny_recipe
 
 GRAPHS = [name for name in weights.list_weights() if has_graph(weights.locate(name))]
+BYTES = [name for name in GRAPHS if has_graph(weights.locate(name), int8=True)]
 LEAN = Path(__file__).with_name("lean.py")
 
 
@@ -38,7 +43,7 @@ def photo(tmp_path: Path) -> Path:
 
 
 def test_the_weights_that_are_read_by_default_have_graphs() -> None:
-    assert {"default", "default-fast"} <= set(GRAPHS)
+    assert {"default", "default-fast"} <= set(BYTES) <= set(GRAPHS)
 
 
 @pytest.mark.parametrize("name", GRAPHS)
@@ -84,7 +89,7 @@ def test_thresholds_are_calibrated_without_what_training_needs(photo: Path, tmp_
     [
         (["detect", "x.png", "--model", "mdhr"], "torch is not installed: pip install"),
         (["detect", "x.png", "--runtime", "torch"], "torch is not installed: pip install"),
-        (["detect", "x.png", "--runtime", "tensorflow"], "runtime: expected auto, onnx, torch"),
+        (["detect", "x.png", "--runtime", "tensorflow"], "runtime: expected auto, onnx, int8, torch"),
         (["models"], "pip install 'actionunits[train]'"),
         (["evaluate", "default"], "pip install 'actionunits[train]'"),
     ],
@@ -110,15 +115,19 @@ def run(tmp_path: Path) -> Path:
     model, card = make(tiny_recipe(tmp_path / "none.parquet"))
     checkpoint.save(model, card, tmp_path / "run", "float16")
     write_graph(tmp_path / "run")
+    write_graph(tmp_path / "run", int8=True)
     return tmp_path / "run"
 
 
 def test_the_graph_holds_no_weights_of_its_own(run: Path) -> None:
     for name in GRAPHS:
         folder = weights.locate(name)
-        assert (folder / GRAPH).stat().st_size < 1 << 19
-    network = GraphNetwork(run, read_card(run))
-    assert network.values(np.zeros((2, *[network.spec.size] * 2, 3), np.uint8)).probability.shape[0]
+        for graph in (GRAPH, INT8) if name in BYTES else (GRAPH,):
+            assert (folder / graph).stat().st_size < 1 << 20
+    for int8 in (False, True):
+        network = GraphNetwork(run, read_card(run), int8=int8)
+        faces = np.zeros((2, *[network.spec.size] * 2, 3), np.uint8)
+        assert len(network.values(faces).probability) == 2
 
 
 def test_a_graph_does_not_go_with_other_weights(run: Path, tmp_path: Path) -> None:
@@ -130,8 +139,11 @@ def test_a_graph_does_not_go_with_other_weights(run: Path, tmp_path: Path) -> No
         parameter.data += 0.5
     checkpoint.save(other, card, run, "float16")
     assert not has_graph(run)  # it went with the weights
-    with pytest.raises(UserError, match="au export --beside"):
+    assert not has_graph(run, int8=True)
+    with pytest.raises(UserError, match="au export --beside, or"):
         actionunits.load(run, runtime="onnx")
+    with pytest.raises(UserError, match="au export --beside --int8, or"):
+        actionunits.load(run, runtime="int8")
 
 
 @pytest.mark.parametrize("place", [0.2, 0.5, 0.9])
@@ -147,6 +159,60 @@ def test_a_copy_keeps_weights_and_graph(run: Path, tmp_path: Path) -> None:
     card = read_card(run)
     cards.copy(run, card.model_copy(update={"notes": "quiet"}), tmp_path / "copy")
     assert read_card(tmp_path / "copy").notes == "quiet"
-    for name in (WEIGHTS, GRAPH):
+    for name in (WEIGHTS, GRAPH, INT8):
         assert (tmp_path / "copy" / name).read_bytes() == (run / name).read_bytes()
     actionunits.load(tmp_path / "copy", runtime="onnx")
+
+
+@pytest.mark.parametrize("name", BYTES)
+def test_bytes_read_nearly_what_floating_numbers_read(name: str) -> None:
+    folder = weights.locate(name)
+    card = read_card(folder)
+    faces = rendered_faces(card.spec)[:64].astype(np.uint8).transpose(0, 2, 3, 1)
+    floating, rounded = (GraphNetwork(folder, card, int8=int8) for int8 in (False, True))
+    off = np.abs(floating.values(faces).probability - rounded.values(faces).probability)
+    if has_vnni():  # on others sums of bytes may overflow, and nobody is given them by default
+        assert off.mean() < 0.01
+    alone = [rounded.values(face[None]).probability[0] for face in faces[:5]]
+    assert np.allclose(alone, rounded.values(faces[:5]).probability, atol=1e-6)
+
+
+def test_bytes_are_taken_where_the_processor_has_instructions_for_them(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predict, "has_accelerator", lambda: False)
+    monkeypatch.setattr(predict, "has_amx", lambda: False)
+    taken = []
+
+    def network(path: Path, card: object, *, int8: bool) -> GraphNetwork:
+        taken.append(int8)
+        return GraphNetwork(path, read_card(path), int8=int8)
+
+    monkeypatch.setattr("actionunits.detect.onnx.GraphNetwork", network)
+    for has in (True, False):
+        monkeypatch.setattr(predict, "has_vnni", lambda has=has: has)
+        actionunits.load(run)
+    (run / INT8).unlink()
+    monkeypatch.setattr(predict, "has_vnni", lambda: True)
+    actionunits.load(run)
+    assert taken == [True, False, False]
+
+
+def test_a_graph_in_bytes_is_one_beside_the_weights(au: Au, run: Path, tmp_path: Path) -> None:
+    said = au("export", run, "--out", tmp_path / "one.onnx", "--int8")
+    assert said.code == 2
+    assert "--int8: is a graph beside the weights; add --beside" in said.err
+    (run / INT8).unlink()
+    said = au("export", run, "--beside", "--int8")
+    assert (said.code, has_graph(run, int8=True)) == (0, True)
+    assert not said.out
+
+
+def test_bytes_that_say_something_else_are_not_written(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("actionunits.learn.export._ROUNDED", -1.0)
+    before = (run / INT8).read_bytes()
+    with pytest.raises(UserError, match="the graph was not written"):
+        write_graph(run, int8=True)
+    assert (run / INT8).read_bytes() == before

@@ -89,7 +89,7 @@ def _stages(name: str, predictor: Predictor, clip: Path) -> Iterator[Line]:
         read = network.encode if hasattr(network, "encode") else network.values
         eights = 1000 * seconds(lambda: read(crops)) / len(crops)
         floor = _floor(name)
-        beside = f"{eights / floor:.1f} times its arithmetic, {floor:.2f} ms" if floor else ""
+        beside = f"{eights / floor:.1f} times float32 arithmetic, {floor:.2f} ms" if floor else ""
         yield Line(section, f"model, {len(crops)} at a time", eights, "ms a frame", beside)
         yield line("model, one at a time", seconds(lambda: read(crops[:1])), 1)
 

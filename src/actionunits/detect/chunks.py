@@ -1,9 +1,11 @@
 """From paths to chunks of frames, which go through the networks together."""
 
 import os
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from itertools import groupby
+from functools import partial
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -88,7 +90,7 @@ def chunks(
         limit = 1 if media.is_camera(block[0]) else _CHUNK_FRAMES
         frames: list[Frame] = []
         pixels, before = 0, -1
-        for frame in (frame for source in block for frame in _frames(source, faults, span)):
+        for frame in _begun_ahead([partial(_frames, source, faults, span) for source in block]):
             size = frame.image.shape[0] * frame.image.shape[1]
             if frames and pixels + size > _CHUNK_PIXELS:
                 yield Chunk(frames, still, pixels, before)
@@ -103,7 +105,33 @@ def chunks(
             yield Chunk(frames, still, pixels, before)
 
 
-def _frames(source: str, faults: Faults, span: media.Span) -> Iterator[Frame]:
+def _begun_ahead(sources: Sequence[Callable[[], Generator[Frame, None, None]]]) -> Iterator[Frame]:
+    """Frames of one source after the other; the next one is opened and decoded meanwhile."""
+    with ThreadPoolExecutor(1, "next") as hand:
+        begun = (hand.submit(_begun, source) for source in sources)
+        coming = next(begun, None)
+        while coming is not None:
+            first, rest = coming.result()
+            coming = next(begun, None)
+            try:
+                with closing(rest):
+                    yield from first
+                    yield from rest
+            except GeneratorExit:
+                if coming is not None:
+                    coming.result()[1].close()
+                raise
+
+
+def _begun(
+    source: Callable[[], Generator[Frame, None, None]],
+) -> tuple[list[Frame], Generator[Frame, None, None]]:
+    """The first frame of a source, if there is one, and what gives the others."""
+    frames = source()
+    return list(islice(frames, 1)), frames
+
+
+def _frames(source: str, faults: Faults, span: media.Span) -> Generator[Frame, None, None]:
     """Frames of a source, until it ends, cannot be decoded, or has ended for another reason."""
     try:
         with closing(media.frames(source, span=span)) as frames:
