@@ -115,7 +115,7 @@ class Asked(CenterFace):
 
 @pytest.mark.parametrize(
     ("scene", "faces", "sides"),
-    [("portrait", 1, [416]), ("small", 1, [416, 1280]), ("nobody", 0, [416, 1280])],
+    [("portrait", 1, [320]), ("small", 1, [320, 1280]), ("nobody", 0, [320, 1280])],
 )
 def test_pictures_are_searched_finely_where_it_may_help(scene, faces, sides, tmp_path):
     picture = np.full((960, 1280, 3), 120, np.uint8)

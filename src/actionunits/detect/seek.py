@@ -27,8 +27,8 @@ from actionunits.faces.track import Tracker
 from actionunits.types import Face, Frame
 
 _VIDEO_SIDE = 320
-_STILL_SIDES = 416, 1280
-_SMALL = 64  # pixels of the coarse search; smaller faces may have company that it does not see
+_STILL_SIDES = 320, 1280
+_SMALL = 48  # pixels of the coarse search; smaller faces may have company that it does not see
 _LEAST_SIDE, _MOST_SIDE = 64, 8192
 SEARCH_EVERY = 12  # frames of a video
 _FINE_EVERY = 5  # searches, the first one among them
@@ -55,7 +55,7 @@ class Seeker:
 
     Args:
         detector: finds faces; those of a video are followed if it can look (`Looks`).
-        size: long side at which pictures and videos are searched; None: 416 for pictures and 1280
+        size: long side at which pictures and videos are searched; None: 320 for pictures and 1280
             where that shows no large face, 320 for videos and now and then 640. Faces of a tenth of
             the height are found at 320.
         every: frames of a video from one search to the next; 1 searches all and follows none.
