@@ -89,7 +89,10 @@ def test_thresholds_are_calibrated_without_what_training_needs(photo: Path, tmp_
     [
         (["detect", "x.png", "--model", "mdhr"], "torch is not installed: pip install"),
         (["detect", "x.png", "--runtime", "torch"], "torch is not installed: pip install"),
-        (["detect", "x.png", "--runtime", "tensorflow"], "runtime: expected auto, onnx, int8, torch"),
+        (
+            ["detect", "x.png", "--runtime", "tensorflow"],
+            "runtime: expected auto, onnx, int8, torch",
+        ),
         (["models"], "pip install 'actionunits[train]'"),
         (["evaluate", "default"], "pip install 'actionunits[train]'"),
     ],

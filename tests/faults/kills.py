@@ -60,7 +60,7 @@ def recipe(folder: Path) -> None:
 
 def trained(out: Path) -> dict[str, object]:
     weights = load_file(out / "checkpoint" / "model.safetensors")
-    log = pd.read_csv(out / "log.csv").drop(columns="images_per_second")
+    log = pd.read_csv(out / "log.csv").drop(columns=["images_per_second", "waiting"])
     return {
         **{name: tensor.numpy().tobytes() for name, tensor in weights.items()},
         "log": log.to_csv(),

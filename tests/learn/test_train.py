@@ -34,7 +34,7 @@ def weights(out: Path) -> dict[str, torch.Tensor]:
 
 
 def losses(out: Path) -> pd.DataFrame:
-    return pd.read_csv(out / LOG).drop(columns="images_per_second")
+    return pd.read_csv(out / LOG).drop(columns=["images_per_second", "waiting"])
 
 
 def assert_same_run(one: Path, two: Path) -> None:

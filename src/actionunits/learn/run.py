@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -41,6 +41,9 @@ from actionunits.types import HoldsOut, InputSpec
 
 RECIPE, LOG, CHECKPOINT, REPORT = "recipe.yaml", "log.csv", "checkpoint", "report.json"
 STATE, LAST = "state.safetensors", "last.safetensors"
+
+
+_T = TypeVar("_T")
 
 
 class TrainingError(UserError):
@@ -133,7 +136,8 @@ class Run:
         )
         self._context, self._signals = ExitStack(), ExitStack()
         self._unsaved = 0  # optimiser steps since the state was written
-        self._seen, self._since = 0, time.monotonic()  # frames of this epoch, by this process
+        # frames of this epoch, by this process, and seconds of waiting for them
+        self._seen, self._waited, self._since = 0, 0.0, time.monotonic()
 
     def __enter__(self) -> Self:
         self._save_state()  # from here on the folder says that it holds an unfinished run
@@ -157,6 +161,14 @@ class Run:
     ) -> None:
         self._signals.close()
         self._context.close()
+
+    def fed(self, batches: Iterator[_T]) -> Iterator[_T]:
+        """Batches as they come; how long they let one wait is counted."""
+        start = time.monotonic()
+        for batch in batches:
+            self._waited += time.monotonic() - start
+            yield batch
+            start = time.monotonic()
 
     def record(self, total: Tensor, terms: Mapping[str, Tensor]) -> None:
         """Count a forward pass and its loss.
@@ -206,6 +218,7 @@ class Run:
         line: dict[str, float] = {"epoch": at.epoch + 1, "lr": group["lr"] / group["factor"]}
         line |= {name: self._mean(value) / self.passes for name, value in at.sums.items()}
         line["images_per_second"] = self._speed()
+        line["waiting"] = self._waited / max(time.monotonic() - self._since, 1e-9)
         if self._watched is not None:
             self._save_state()  # scoring may take long, and may be what is interrupted
             value = self._steering(self._score(self._watched, "").scores[selection.metric])
@@ -221,7 +234,7 @@ class Run:
                 pd.DataFrame(at.log).to_csv(file, index=False)
         # the checkpoint is written before the state that counts it: a crash between repeats it
         self._save_state()
-        self._seen, self._since = 0, time.monotonic()
+        self._seen, self._waited, self._since = 0, 0.0, time.monotonic()
 
     def gave_up(self) -> bool:
         """Whether early stopping ends the run here."""

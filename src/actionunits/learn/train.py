@@ -129,7 +129,7 @@ def _train(
         at = run.at
         while at.epoch < recipe.epochs and not run.gave_up():
             net.train()
-            for batch in feed.epoch(at.epoch, skip=at.step):
+            for batch in run.fed(feed.epoch(at.epoch, skip=at.step)):
                 torch.manual_seed(_seed(recipe.seed, at.epoch, at.step, accelerator.process_index))
                 with hands.working(), accelerator.accumulate(net):
                     with autocast(recipe.precision, accelerator.device), SmallMaps():
