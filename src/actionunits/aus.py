@@ -80,6 +80,10 @@ _RENDERED = (
 _BY_NUMBER = {au.number: au for au in _RENDERED}
 
 
+SIDED = frozenset({1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 16, 20, 43, 45})
+"""AUs of muscles in pairs, each of which can act by itself; the others are of the middle."""
+
+
 @dataclass(frozen=True)
 class AUSet:
     """An ordered vocabulary of AUs: the label axis of every table, batch and output.

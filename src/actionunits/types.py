@@ -48,6 +48,13 @@ class Reading(NamedTuple):
     embedding: np.ndarray | None = None  # (F, E), None where it was not asked for
     confidence: np.ndarray | None = None  # (F,) 0..1, None: that of the face search
     sure: np.ndarray | None = None  # (F,) bool, confident enough; None: all are
+    # what else the model tells and was asked for, see `detect.added`; None: it was not, or is not
+    landmarks: np.ndarray | None = None  # (F, 49, 2) pixels of the frame
+    pose: np.ndarray | None = None  # (F, 3) degrees: yaw to the subject's left, pitch up, roll
+    gaze: np.ndarray | None = None  # (F, 2) degrees within the head: yaw, pitch
+    sides: np.ndarray | None = None  # (F, A, 2) intensity 0..5, the subject's right and left
+    hidden: np.ndarray | None = None  # (F, 6) share 0..1 of each of `REGIONS` that is not seen
+    quality: np.ndarray | None = None  # (F,) 0..1, how far the model relies on what it read
 
     @property
     def doubtful(self) -> np.ndarray:
@@ -62,6 +69,10 @@ class LabelStats(NamedTuple):
     correlation: Tensor  # (A, A) Pearson correlation, diagonal 1
     agreement: Tensor  # (A, A) share of frames in which both AUs have the same label
     threshold: float | None = None  # intensity from which an AU occurs; None: coded by occurrence
+
+
+REGIONS = ("right_brow", "left_brow", "nose", "right_eye", "left_eye", "mouth")
+"""Of a face, of which `Besides.hidden` tells; right and left are the subject's."""
 
 
 class Besides(NamedTuple):

@@ -12,6 +12,7 @@ from PIL import Image
 from torch import nn
 
 from actionunits.aus import DISFA8
+from actionunits.detect.added import added
 from actionunits.detect.predict import Predictor, load
 from actionunits.detect.tables import columns
 from actionunits.errors import CheckpointError, MediaError, UserError
@@ -255,16 +256,16 @@ class Describing(Shade):
 def test_embedding_is_read_on_request(pictures):
     read = predictor(model=Describing(), detector=Aligned())
     table = read.predict(pictures, add=["embedding"])
-    assert list(table.columns) == columns(DISFA8, 2)
+    assert list(table.columns) == columns(DISFA8, added(["embedding"], {"embedding": 2}, DISFA8))
     expected = np.log(table["AU12_p"] / (1 - table["AU12_p"])) / 5 * 3.5  # mean of 0 to 7
     np.testing.assert_allclose(table["e0"], expected, atol=0.05)
     np.testing.assert_allclose(table["e1"], expected, atol=0.05)
     assert list(read.predict(pictures).columns) == columns(DISFA8)
     reading = next(read.readings([pictures / "a.png"], pytest.fail, ["embedding"]))
     assert reading.embedding.shape == (1, 2)
-    with pytest.raises(UserError, match="add: expected embedding, found gaze"):
+    with pytest.raises(UserError, match="does not tell gaze; it tells embedding"):
         read.predict(pictures, add=["gaze"])
-    with pytest.raises(UserError, match="gives no embeddings"):
+    with pytest.raises(UserError, match="does not tell embedding; it tells nothing"):
         predictor(detector=Aligned()).predict(pictures, add=["embedding"])
 
 

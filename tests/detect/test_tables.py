@@ -11,6 +11,7 @@ from rich.console import Console
 
 from actionunits.aus import AUSet
 from actionunits.detect import outputs, tables
+from actionunits.detect.added import added
 from actionunits.detect.outputs import Job
 from actionunits.detect.places import destinations
 from actionunits.errors import UserError
@@ -196,9 +197,10 @@ def test_destinations_of_cameras_and_single_files(tmp_path):
 def test_embedding_has_its_columns_in_every_format(tmp_path):
     vectors = np.array([[1 / 3, -2.0, 1e-9], [4.0, 5.0, 6.0]])
     shown, nobody = reading(faces=2)._replace(embedding=vectors), reading(number=1, faces=0)
-    collected = tables.Rows(AUS, 3)
+    three = added(["embedding"], {"embedding": 3}, AUS)
+    collected = tables.Rows(AUS, three)
     for name in ("rows.csv", "rows.parquet"):
-        with outputs.table(tmp_path / name, Job(["a.mp4"], AUS, 3)) as file:
+        with outputs.table(tmp_path / name, Job(["a.mp4"], AUS, three)) as file:
             file.add(shown)
             file.add(nobody)
     collected.add(shown)

@@ -145,8 +145,8 @@ def test_reads_pictures_and_names_what_it_cannot(run: Path, corpus: Path, tmp_pa
     vectors = read.filter(regex=r"^e\d+$")
     assert vectors.shape[1] > 1
     assert np.isfinite(vectors).all(axis=None)
-    # what is said of a picture is said of it by itself; so short a training may leave a network that
-    # says the same of all, so that they need not differ
+    # what is said of a picture is said of it by itself; so short a training may leave a network
+    # that says the same of all, so that they need not differ
     for row, name in enumerate(("0.png", "7.png")):
         alone = predictor.predict(tmp_path / name, add=["embedding"])
         for part in (columns, list(vectors)):

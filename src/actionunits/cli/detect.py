@@ -37,7 +37,11 @@ def detect(
         Path | None, typer.Option(help="CSV of known faces: source, frame, x, y, width, height.")
     ] = None,
     add: Annotated[
-        list[str] | None, typer.Option(help="embedding: what the model makes of a face.")
+        list[str] | None,
+        typer.Option(
+            metavar="WHAT,...",
+            help="landmarks, pose, gaze, sides, hidden, quality, embedding, or all.",
+        ),
     ] = None,
     neutral: Annotated[
         str,
@@ -65,7 +69,9 @@ def detect(
     ] = None,
     runtime: Annotated[
         str,
-        typer.Option(help="onnx, torch, or auto: the faster one that can read these weights here."),
+        typer.Option(
+            help="onnx, int8, torch, or auto: the fastest that can read these weights here."
+        ),
     ] = "auto",
     aligned: Annotated[bool, typer.Option("--aligned", help="Same as --detector aligned.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print rows as JSON.")] = False,
@@ -81,8 +87,9 @@ def detect(
     Columns: frame (from 1), face_id, timestamp (seconds), confidence, success, the box, and for
     each AU its probability (_p), occurrence (_c, 0 or 1) and intensity (_r, 0 to 5). A frame
     without a face has a row with success 0; one of less than `--min-confidence` keeps what was
-    read and has success 0 too. `--add embedding` adds the columns e0, e1, ...: the
-    features that the model's last layer reads, on average over the AUs where each has its own.
+    read and has success 0 too. `--add` adds what else the model tells: 49 landmarks (x_0, y_0, ...,
+    pixels), head pose and gaze (degrees), the right and left of AUs, the share of face regions that
+    is hidden, quality, and the embedding (e0, e1, ...): the features that its last layer reads.
 
     Rows are in FILE.part until all are there. A run that was stopped goes on with `--resume`; into
     a folder it goes on by itself, with the inputs that have no whole table there yet.
@@ -115,17 +122,18 @@ def detect(
         min_confidence=min_confidence,
         search_size=search_size,
     )
-    size = predictor.embedding_size(add or ())
+    wanted = [name for names in add or () for name in names.split(",")]
+    added = predictor.added(wanted)
     rest = predictor.neutral(neutral)
     problems: list[UserError] = []
     job = Job(
         media.sources(paths, problems.append),
         predictor.aus,
-        size,
+        added,
         settings(
             model,
             boxes or faces,
-            tables.columns(predictor.aus, size, rest=rest is not None),
+            tables.columns(predictor.aus, added, rest=rest is not None),
             min_confidence,
             rest,
             search_size,
@@ -139,9 +147,7 @@ def detect(
     inputs = [weights.locate(model), *([] if boxes is None else [boxes])]
     inputs += [Path(neutral)] if rest is not None and rest.rest is not None else []
     outs = [] if out is None else [out]
-    stopped = _read(
-        predictor, job, outs, overlay, json=json, add=add or (), inputs=inputs, span=span
-    )
+    stopped = _read(predictor, job, outs, overlay, json=json, add=wanted, inputs=inputs, span=span)
     if isinstance(found, BoxesFile) and stopped is None:
         partial = [problem.source for problem in problems if problem.source is not None]
         for line in found.unused(job.sources, partial):

@@ -119,7 +119,7 @@ class Json:
             job: what is read.
             console: standard output.
         """
-        self._rows = tables.Rows(job.aus, job.embedding, rest=job.neutral is not None)
+        self._rows = tables.Rows(job.aus, job.added, rest=job.neutral is not None)
         self._job, self._console = job, console
 
     def __enter__(self) -> Self:

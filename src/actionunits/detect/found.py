@@ -40,9 +40,12 @@ class Cropper:
         return [self._cropped(part.frames[at], part.faces[at]) for at in positions]
 
     def _cropped(self, frame: Frame, faces: tuple[Face, ...]) -> Cropped:
+        return Cropped(frame, faces, align.warp(frame.image, self.placing(faces), self._size))
+
+    def placing(self, faces: tuple[Face, ...]) -> align.FloatArray:
+        """Maps (F, 2, 3) from the picture to the crop of each face."""
         landmarks = np.array([face.landmarks for face in faces]).reshape(-1, 5, 2)
-        matrices = align.similarity(landmarks, self._target)
-        return Cropped(frame, faces, align.warp(frame.image, matrices, self._size))
+        return align.similarity(landmarks, self._target)
 
 
 def looked(

@@ -1,6 +1,6 @@
 """What reads faces, whichever library computes it: arrays in, arrays out."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -22,6 +22,16 @@ class Values(NamedTuple):
     intensity: NDArray[np.floating] | None  # (F, A)
     embedding: NDArray[np.floating] | None = None  # (F, E)
     quality: NDArray[np.floating] | None = None  # (F,) 0..1
+    landmarks: NDArray[np.floating] | None = None  # (F, 49, 2) pixels of the crop
+    pose: NDArray[np.floating] | None = None  # (F, 3), this and the others as in `Besides`
+    gaze: NDArray[np.floating] | None = None  # (F, 2)
+    sides: NDArray[np.floating] | None = None  # (F, A, 2)
+    hidden: NDArray[np.floating] | None = None  # (F, 6)
+
+    def told(self) -> dict[str, int]:
+        """What is told besides AUs, by its name: how many numbers a face has."""
+        kinds = {kind: getattr(self, kind) for kind in self._fields[2:]}
+        return {k: v[0].size for k, v in kinds.items() if v is not None}
 
     def part(self, *index: int | slice | None) -> "Values":
         """Return some of the values, each indexed alike."""
@@ -53,8 +63,8 @@ class Reads(Protocol):
         ...
 
     @property
-    def embedding(self) -> int:
-        """Numbers of the embedding that it gives, 0 if none."""
+    def told(self) -> Mapping[str, int]:
+        """What it tells besides AUs, by its name in `Values`: how many numbers a face has."""
         ...
 
 
@@ -62,7 +72,7 @@ class Network(Reads, Protocol):
     """A model of single faces."""
 
     def values(self, crops: NDArray[np.uint8]) -> Values:
-        """Read (F, size, size, 3) aligned faces, F from 1 on; with the embedding if there is one.
+        """Read (F, size, size, 3) aligned faces, F from 1 on, with all that the model tells.
 
         Args:
             crops: RGB.

@@ -1,7 +1,10 @@
 """Models that ONNX Runtime computes, from the graph beside their weights: PyTorch is not needed."""
 
 import hashlib
+from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -64,7 +67,11 @@ class GraphNetwork:
         self._outputs, self._aus = list(shapes), len(card.aus)
         self.spec = card.spec
         self.intensity = "intensity" in shapes
-        self.embedding: int = shapes.get("face_embedding", [0])[-1]
+
+    @cached_property
+    def told(self) -> Mapping[str, int]:
+        """What it tells besides AUs; see `Network`."""
+        return self.values(np.zeros((1, self.spec.size, self.spec.size, 3), np.uint8)).told()
 
     def values(self, crops: NDArray[np.uint8]) -> Values:
         """Read (F, size, size, 3) faces; see `Network`."""
@@ -74,6 +81,8 @@ class GraphNetwork:
     def _part(self, crops: NDArray[np.uint8]) -> Values:
         images = np.ascontiguousarray(crops.transpose(0, 3, 1, 2), np.float32)
         found = self._session.run(self._outputs, {"images": images})
-        told = {name: v.astype(np.float64) for name, v in zip(self._outputs, found, strict=True)}
-        others = (told.get(kind) for kind in ("intensity", "face_embedding", "quality"))
-        return Values(told["probability"], *others)
+        told: dict[str, Any] = {
+            name: v.astype(np.float64) for name, v in zip(self._outputs, found, strict=True)
+        }
+        told["embedding"] = told.pop("face_embedding", None)
+        return Values(**{"intensity": None, **told})

@@ -16,6 +16,7 @@ from typing import Any, Literal, Protocol, Self
 from actionunits import media
 from actionunits.aus import AUSet
 from actionunits.detect import writers
+from actionunits.detect.added import NOTHING, Added
 from actionunits.detect.neutral import Neutral
 from actionunits.detect.places import destinations, is_folder
 from actionunits.detect.record import Held, Record, Settings, stamp
@@ -35,7 +36,7 @@ class Job:
     Attributes:
         sources: the inputs, see `media.sources`.
         aus: label axis of the readings.
-        embedding: numbers of the embedding, 0 for none.
+        added: what is told besides AUs.
         neutral: whose rest intensities are compared with, if they are.
         settings: what the rows depend on beside their source.
         mode: what of a stopped run: refuse to lose it, go on from it, or begin anew.
@@ -44,7 +45,7 @@ class Job:
 
     sources: Sequence[str]
     aus: AUSet
-    embedding: int = 0
+    added: Added = NOTHING
     settings: Settings = field(default_factory=dict)
     mode: Mode = "overwrite"
     problems: list[UserError] = field(default_factory=list)
@@ -167,7 +168,7 @@ class _Table:
         self._table = writers.TableFile(
             path,
             job.aus,
-            job.embedding,
+            job.added,
             neutral=job.neutral,
             start=max((each.end for each in held), default=0),
             ended=self._note,
@@ -209,7 +210,7 @@ class _Tables:
                 raise _seen_once(unfinished)
         self._files = writers.PerInput(
             paths,
-            lambda path: writers.TableFile(path, job.aus, job.embedding, neutral=job.neutral),
+            lambda path: writers.TableFile(path, job.aus, job.added, neutral=job.neutral),
             job.problems,
             self._note,
         )

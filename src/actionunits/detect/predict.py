@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from actionunits import media, weights
 from actionunits.aus import AUSet
 from actionunits.detect import tables
+from actionunits.detect.added import NOTHING, Added, added
 from actionunits.detect.ahead import Crew, crew
 from actionunits.detect.chunks import PathLike, chunks, listed
 from actionunits.detect.faults import Faults, Report
@@ -34,12 +35,12 @@ from actionunits.detect.neutral import Neutral, corrected
 from actionunits.detect.reader import Read, reader
 from actionunits.detect.seek import SEARCH_EVERY, Found, Seeker
 from actionunits.errors import UserError, printable
-from actionunits.faces import templates
+from actionunits.faces import align, templates
 from actionunits.faces.centerface import CenterFace
 from actionunits.faces.detections import Detector
 from actionunits.learn.card import WEIGHTS, Card, folder, read_card
 from actionunits.system.machine import has_accelerator, has_amx, has_vnni
-from actionunits.types import Reading
+from actionunits.types import Face, Reading
 
 if TYPE_CHECKING:
     from torch import device as Device  # noqa: N812
@@ -49,9 +50,6 @@ _log = logging.getLogger(__name__)
 
 _LARGE = 10_000_000  # bytes of weights from which on bfloat16 on AMX pays, see docs/performance.md
 _ROOM = 1 << 26  # pixels of frames that are on the way at a time: 200 MB
-
-ADDABLE = ("embedding",)
-"""What can be read beside the AUs."""
 
 
 class Predictor:
@@ -124,7 +122,7 @@ class Predictor:
 
         Args:
             paths: pictures, videos, folders, cameras.
-            add: ``embedding`` adds its columns.
+            add: what else is told, of `added.ADDABLE`, or ``all``: adds its columns.
             neutral: ``auto`` or a picture adds intensities above rest, see `neutral`.
             start: seconds, from which on videos are read.
             end: seconds, up to which they are; None: to their end.
@@ -142,7 +140,7 @@ class Predictor:
         span = media.Span(start, end, every, fps).checked()
         problems: list[UserError] = []
         compared = self.neutral(neutral)
-        rows = tables.Rows(self.aus, self.embedding_size(add), rest=compared is not None)
+        rows = tables.Rows(self.aus, self.added(add), rest=compared is not None)
         for reading in self.readings(listed(paths), problems.append, add, span):
             rows.add(reading)
         if problems and not len(rows):
@@ -201,7 +199,8 @@ class Predictor:
             report: is told of each file that cannot be read, or not to its end, whatever the
                 reason, also from the thread that decodes; the other files go on. A face whose
                 values are not finite is left out, and told once a file.
-            add: ``embedding`` has it read too: the mean over the AUs of what the last layer reads.
+            add: what else is told, of `added.ADDABLE`, or ``all``; see `Reading`. The embedding
+                is the mean over the AUs of what the last layer reads.
             span: which frames of videos.
 
         Yields:
@@ -210,34 +209,25 @@ class Predictor:
         Raises:
             UserError: a path is none, or there is no such thing to add.
         """
-        wanted = self.embedding_size(add) > 0
+        wanted = self.added(add)
         begin = partial(reader, self.network, len(self.aus))
         faults = Faults(report)
         with crew(_ROOM) as hands:
             found = self._found(listed(paths), faults, hands, span)
             with closing(hands.ahead(found, partial(looked, begin(), self._cropper))) as parts:
                 for read in reads(begin, parts, faults, hands.room):
-                    reading = self._reading(read, faults)
-                    yield reading if wanted else reading._replace(embedding=None)
+                    yield wanted.kept(self._reading(read, faults))
 
-    def embedding_size(self, add: Sequence[str]) -> int:
-        """Numbers of the embedding, 0 if it is not among what is to be added.
+    def added(self, wanted: Sequence[str]) -> Added:
+        """What is added to tables.
+
+        Args:
+            wanted: of `added.ADDABLE`, or ``all``.
 
         Raises:
-            UserError: there is no such thing to add, or the model gives none.
+            UserError: there is no such thing to add, or the model does not tell it.
         """
-        if unknown := set(add) - set(ADDABLE):
-            raise UserError(
-                f"add: expected {', '.join(ADDABLE)}, found {', '.join(sorted(unknown))}"
-            )
-        if "embedding" not in add:
-            return 0
-        if not self.network.embedding:
-            raise UserError(
-                'add: the model gives no embeddings: its Output lacks aux["embeddings"], '
-                "or its graph was written without them"
-            )
-        return self.network.embedding
+        return added(wanted, self.network.told, self.aus) if wanted else NOTHING
 
     def faces(
         self, paths: Iterable[PathLike] | PathLike, report: Report
@@ -281,15 +271,35 @@ class Predictor:
                 "without others has success 0; check the weights",
             )
         faces = tuple(face for face, kept in zip(read.faces, good, strict=True) if kept)
-        probability, intensity, embedding, quality = read.values.part(good)
-        present = probability >= self.thresholds
+        values = read.values.part(good)
+        present = values.probability >= self.thresholds
         confidence = np.array([face.score for face in faces])
-        if quality is not None:
-            confidence = confidence * quality
+        if values.quality is not None:
+            confidence = confidence * values.quality
         sure = confidence >= self._min_confidence
+        landmarks, pose = self._in_picture(faces, values.landmarks, values.pose)
         return Reading(
-            read.frame, faces, probability, present, intensity, embedding, confidence, sure
+            *(read.frame, faces, values.probability, present, values.intensity, values.embedding),
+            *(confidence, sure, landmarks, pose),
+            *(values.gaze, values.sides, values.hidden, values.quality),
         )
+
+    def _in_picture(
+        self,
+        faces: tuple[Face, ...],
+        landmarks: NDArray[np.floating] | None,
+        pose: NDArray[np.floating] | None,
+    ) -> tuple[NDArray[np.floating] | None, NDArray[np.floating] | None]:
+        """Landmarks and pose of aligned faces as the picture shows them."""
+        if landmarks is None and pose is None:
+            return None, None
+        matrices = self._cropper.placing(faces)
+        if landmarks is not None:
+            landmarks = align.transform(landmarks, align.invert(matrices))
+        if pose is not None:  # alignment has turned the face by so much
+            turned = np.degrees(np.arctan2(matrices[:, 1, 0], matrices[:, 0, 0]))
+            pose = pose + np.stack([0 * turned, 0 * turned, turned], axis=1)
+        return landmarks, pose
 
 
 def load(

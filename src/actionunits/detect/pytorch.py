@@ -1,8 +1,8 @@
 """Models that PyTorch computes, on any device, in the number format in which that is fastest."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -62,10 +62,10 @@ class _Model:
     def intensity(self) -> bool:
         return self._of_nothing.intensity is not None
 
-    @property
-    def embedding(self) -> int:
-        out = self._of_nothing
-        return registry.embedding(out).shape[-1] if _gives_embedding(out) else 0
+    @cached_property
+    def told(self) -> Mapping[str, int]:
+        time = () if self.spec.clip is None else (0,)  # of the one frame
+        return self._values(self._of_nothing).part(*time).told()
 
     @cached_property
     def _of_nothing(self) -> Output:
@@ -88,11 +88,13 @@ class _Model:
 
     def _values(self, out: Output) -> Values:
         """Values of any leading axes, on the CPU: float64 there, which not every device has."""
-        probability = out.logits.float().sigmoid().cpu().double().numpy()
-        intensity = None if out.intensity is None else out.intensity.float().cpu().double().numpy()
-        vectors = registry.embedding(out).cpu().double().numpy() if _gives_embedding(out) else None
-        quality = None if out.quality is None else out.quality.float().cpu().double().numpy()
-        return Values(probability, intensity, vectors, quality)
+        told: dict[str, Any] = {} if out.besides is None else out.besides._asdict()
+        told |= {kind: getattr(out, kind) for kind in ("intensity", "quality", "landmarks")}
+        told["probability"] = out.logits.float().sigmoid()
+        told["embedding"] = registry.embedding(out) if _gives_embedding(out) else None
+        for kind, values in told.items():
+            told[kind] = None if values is None else values.float().cpu().double().numpy()
+        return Values(**told)
 
 
 def _gives_embedding(out: Output) -> bool:

@@ -4,17 +4,16 @@ The columns begin like OpenFace 2's: ``frame`` (from 1), ``face_id``, ``timestam
 ``confidence`` and ``success`` (0 or 1). Then come the box in pixels, for each AU its probability
 (``AU12_p``), whether it occurs at the calibrated threshold (``AU12_c``) and its intensity on 0 to 5
 (``AU12_r``, empty if the model does not tell), that above the person's rest if it was asked for
-(``AU12_n``, see `actionunits.detect.neutral`), the numbers of the embedding (``e0``, ``e1``, ...)
-if it was asked for, and last the ``input`` file. A row is a face; a frame without one has a row
-too, with ``success`` 0 and nothing else known. ``success`` is 0 too where the confidence is less
-than was asked for; what was read is there all the same.
+(``AU12_n``, see `actionunits.detect.neutral`), what else was asked for (landmarks, pose, ...: see
+`actionunits.detect.added`), and last the ``input`` file. A row is a face; a frame without one has a
+row too, with ``success`` 0 and nothing else known. ``success`` is 0 too where the confidence is
+less than was asked for; what was read is there all the same.
 
 ``input`` is the path as `actionunits.files.names.escaped` writes it: mostly as it is, always one
 line of Unicode, and nothing that a spreadsheet takes for a formula.
 `actionunits.files.names.unescaped` leads back to the file.
 """
 
-import re
 from pathlib import Path
 
 import numpy as np
@@ -26,18 +25,18 @@ from rich.table import Table
 from rich.text import Text
 
 from actionunits.aus import STARRED, AUSet
+from actionunits.detect.added import NOTHING, Added, decimals
 from actionunits.errors import printable
 from actionunits.files.names import escaped
 from actionunits.types import Reading
 
 _FIRST = ["frame", "face_id", "timestamp", "confidence", "success"]
 _BOX = ["face_x", "face_y", "face_w", "face_h"]
-_EMBEDDED = re.compile(r"e\d+")
 _DECIMALS = {"timestamp": 6, "confidence": 4, **dict.fromkeys(_BOX, 2), "_p": 4, "_r": 3, "_n": 3}
 
 
-def columns(aus: AUSet, embedding: int = 0, *, rest: bool = False) -> list[str]:
-    """Names of the columns in order, with so many of the embedding, and those above `rest`.
+def columns(aus: AUSet, added: Added = NOTHING, *, rest: bool = False) -> list[str]:
+    """Names of the columns in order, with those that are added, and those above `rest`.
 
     >>> from actionunits.aus import AUSet
     >>> columns(AUSet.of([12]))[-4:]
@@ -45,22 +44,22 @@ def columns(aus: AUSet, embedding: int = 0, *, rest: bool = False) -> list[str]:
     """
     kinds = "pcrn" if rest else "pcr"
     read = [f"{column}_{kind}" for kind in kinds for column in aus.columns()]
-    return [*_FIRST, *_BOX, *read, *(f"e{i}" for i in range(embedding)), "input"]
+    return [*_FIRST, *_BOX, *read, *added.columns, "input"]
 
 
 class Rows:
     """Rows of readings, without their pictures."""
 
-    def __init__(self, aus: AUSet, embedding: int = 0, *, rest: bool = False) -> None:
+    def __init__(self, aus: AUSet, added: Added = NOTHING, *, rest: bool = False) -> None:
         """Start without rows.
 
         Args:
             aus: label axis of the readings.
-            embedding: numbers of the embedding, 0 for none.
+            added: what is told besides AUs.
             rest: with columns for intensities above rest, empty as yet.
         """
-        self._columns = columns(aus, embedding, rest=rest)
-        self._aus, self._kinds = len(aus), 4 if rest else 3
+        self._columns = columns(aus, added, rest=rest)
+        self._aus, self._added, self._kinds = aus, added, 4 if rest else 3
         self._values: list[NDArray[np.float64]] = []
         self._inputs: list[str] = []
 
@@ -78,13 +77,12 @@ class Rows:
             values[:, 1] = [face.track for face in reading.faces]
             values[:, 3], values[:, 4] = confidence(reading), reading.sure is None or reading.sure
             values[:, 5:9] = [face.box for face in reading.faces]
-            ends = self._aus * np.arange(1, self._kinds + 1)
-            p, c, r, *_, e = np.split(values[:, 9:], ends, axis=1)
+            ends = len(self._aus) * np.arange(1, self._kinds + 1)
+            p, c, r, *_, others = np.split(values[:, 9:], ends, axis=1)
             p[:], c[:] = reading.probability, reading.present
             if reading.intensity is not None:
                 r[:] = reading.intensity
-            if reading.embedding is not None:
-                e[:] = reading.embedding
+            others[:] = self._added.values(reading, self._aus)
         self._values.append(values)
         self._inputs += [escaped(reading.frame.source)] * len(values)
 
@@ -109,7 +107,7 @@ def confidence(reading: Reading) -> NDArray[np.floating]:
 def rounded(table: pd.DataFrame) -> pd.DataFrame:
     """Table without decimals that mean nothing, for text."""
     places = {c: _DECIMALS.get(c, _DECIMALS.get(str(c)[-2:])) for c in table.columns}
-    places |= {c: 6 for c in table.columns if _EMBEDDED.fullmatch(str(c))}
+    places |= {c: n for c in table.columns if (n := decimals(str(c))) is not None}
     return table.round({c: n for c, n in places.items() if n is not None})
 
 

@@ -19,6 +19,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from actionunits.aus import AUSet
+from actionunits.detect.added import NOTHING, Added
 from actionunits.detect.faults import reason
 from actionunits.detect.neutral import Neutral, fill
 from actionunits.detect.tables import Rows, rounded
@@ -141,7 +142,7 @@ class TableFile:
         self,
         path: Path,
         aus: AUSet,
-        embedding: int = 0,
+        added: Added = NOTHING,
         *,
         neutral: Neutral | None = None,
         start: int = 0,
@@ -152,13 +153,13 @@ class TableFile:
         Args:
             path: the file; its suffix is the format.
             aus: label axis of the readings.
-            embedding: numbers of the embedding, 0 for none.
+            added: what is told besides AUs.
             neutral: whose rest to compare with, at the end, if it is wanted.
             start: bytes of the part that is there to go on from.
             ended: is told of sources whose rows are all on the disk, and of the bytes up to there.
         """
         self._path, self._aus, self._neutral = path, aus, neutral
-        self._new_rows = partial(Rows, aus, embedding, rest=neutral is not None)
+        self._new_rows = partial(Rows, aus, added, rest=neutral is not None)
         self._format = FORMATS[path.suffix.lower()]
         self._part, self._start, self._ended = part(path), start, ended
         self._rows, self._whole = self._new_rows(), 0  # so many rows are of sources that ended
