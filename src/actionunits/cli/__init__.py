@@ -5,7 +5,7 @@ The library is imported inside the commands, so that ``au --help`` comes at once
 
 import typer
 
-from actionunits.cli import bench, compare, data, detect, figure, learn, models, synth
+from actionunits.cli import bench, compare, data, detect, figure, findings, learn, models, synth
 from actionunits.cli.boundary import boundary
 
 app = typer.Typer(
@@ -17,6 +17,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(detect.detect)
+app.command()(findings.events)
+app.command()(findings.summary)
 app.command()(learn.train)
 app.command()(learn.crossval)
 app.command()(learn.evaluate)

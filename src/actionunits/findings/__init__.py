@@ -1,0 +1,1 @@
+"""From rows of frames to findings: events, summaries."""

@@ -1,0 +1,214 @@
+"""Events and summaries of tables, ours and others', against a slow count by hand."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from actionunits.errors import DataError, UserError
+from actionunits.findings.events import COLUMNS, events
+from actionunits.findings.frames import Frames, read, several
+from actionunits.findings.summary import read_trials, summary
+from command import Au
+
+RATE = 10
+
+
+def frames(present: list[int], strength: list[float] | None = None, au: str = "AU12") -> Frames:
+    """One face at ten frames a second; -1 is a frame in which nobody is seen."""
+    count = len(present)
+    rows = pd.DataFrame(
+        {
+            "input": "a.mp4",
+            "face_id": 0,
+            "timestamp": np.arange(count) / RATE,
+            "success": [value >= 0 for value in present],
+        }
+    )
+    shown = pd.DataFrame({au: [np.nan if v < 0 else float(v) for v in present]})
+    values = [float(max(v, 0)) for v in present] if strength is None else strength
+    return Frames(rows, shown, pd.DataFrame({au: values}), True)
+
+
+def by_hand(present: list[int], gap: float, shortest: float) -> list[tuple[float, float]]:
+    """Onset and offset of each event, frame by frame."""
+    found: list[list[int]] = []
+    for frame, value in enumerate(present):
+        if value != 1:
+            continue
+        if found and (frame - found[-1][1]) / RATE < gap:
+            found[-1][1] = frame + 1
+        else:
+            found.append([frame, frame + 1])
+    return [(a / RATE, b / RATE) for a, b in found if (b - a) / RATE >= shortest - 1e-9]
+
+
+def test_an_event_has_onset_apex_and_offset() -> None:
+    found = events(frames([0, 1, 1, 1, 0, 0], [0, 2, 4, 3, 0, 0]), gap=0.05, shortest=0)
+    assert list(found.columns) == COLUMNS
+    (row,) = found.to_dict("records")
+    assert row == pytest.approx(
+        {
+            **{"input": "a.mp4", "face_id": 0, "AU": "AU12", "frames": 3},
+            **{"onset": 0.1, "apex": 0.2, "offset": 0.4, "duration": 0.3, "peak": 4, "mean": 3},
+        }
+    )
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.sampled_from([-1, 0, 1]), min_size=3, max_size=40),
+    st.sampled_from([0.05, 0.15, 0.35]),
+    st.sampled_from([0.0, 0.15, 0.25]),
+)
+def test_events_are_those_that_one_counts_by_hand(
+    present: list[int], gap: float, shortest: float
+) -> None:
+    found = events(frames(present), gap=gap, shortest=shortest)
+    times = list(zip(found["onset"], found["offset"], strict=True))
+    assert np.allclose(times, by_hand(present, gap, shortest)) or not (times or present.count(1))
+    assert len(times) == len(by_hand(present, gap, shortest))
+
+
+def test_faces_videos_and_aus_have_events_of_their_own() -> None:
+    one, two = frames([1, 1, 1]), frames([1, 1, 1], au="AU04")
+    other = one.rows.assign(face_id=1)
+    rows = pd.concat([one.rows, other, two.rows.assign(input="b.mp4")], ignore_index=True)
+    present = pd.concat([one.present, one.present, two.present], ignore_index=True)
+    found = events(Frames(rows, present, present, True), shortest=0)
+    said = found[["input", "face_id", "AU"]].to_numpy().tolist()
+    assert said == [["a.mp4", 0, "AU12"], ["a.mp4", 1, "AU12"], ["b.mp4", 0, "AU04"]]
+
+
+def test_nobody_has_no_events_and_no_summary() -> None:
+    nobody = frames([-1, -1, -1])
+    assert list(events(nobody).columns) == COLUMNS
+    assert events(nobody).empty
+    assert summary(nobody).empty
+
+
+def test_a_summary_is_of_the_frames_that_show_the_face() -> None:
+    strength = [0.0, 1, 2, 3, 9, 0]
+    (row,) = summary(frames([0, 0, 1, 1, -1, 0], strength), gap=0.05, shortest=0).to_dict("records")
+    seen = np.array([0.0, 1, 2, 3, 0])
+    assert row["frames"] == 5
+    assert row["seconds"] == pytest.approx(0.5)
+    assert row["present"] == pytest.approx(2 / 5)
+    assert row["events"] == 1
+    assert row["events_per_minute"] == pytest.approx(60 / 0.5)
+    expected = summary(frames([0, 0, 1, 1, 0], list(seen)), gap=0.05, shortest=0).iloc[0]
+    assert row["mean"] == pytest.approx(expected["mean"]) == seen.mean()
+    assert row["sd"] == pytest.approx(seen.std(ddof=1))
+
+
+def test_conditions_hold_from_start_to_end(tmp_path: Path) -> None:
+    file = tmp_path / "trials.csv"
+    file.write_text("input;start;end;condition\nx/a.mov;0;0,3;rest\na;0,3;0,6;film\nb;0;9;film\n")
+    trials = read_trials(file)
+    found = summary(frames([0, 0, 0, 1, 1, 0]), trials, gap=0.05, shortest=0)
+    assert found["condition"].tolist() == ["film", "rest"]
+    assert found["frames"].tolist() == [3, 3]
+    assert found["present"].tolist() == pytest.approx([2 / 3, 0])
+    assert found["events"].tolist() == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("start,end\n0,1\n", "condition is missing; found start, end"),
+        ("start,end,condition\n0,soon,a\n", ":2: expected seconds in end, got 'soon'"),
+        ("start,end,condition\n0,1,a\n2,1,b\n", ":3: the end is not after the start"),
+    ],
+)
+def test_wrong_trials_are_named(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "trials.csv").write_text(text)
+    with pytest.raises(DataError, match=said):
+        read_trials(tmp_path / "trials.csv")
+
+
+def test_openfaces_tables_are_read(tmp_path: Path) -> None:
+    text = (
+        "frame, face_id, timestamp, confidence, success, AU01_r, AU12_r, AU01_c, AU12_c, AU28_c\n"
+        "1, 0, 0.000, 0.98, 1, 0.10, 2.50, 0.00, 1.00, 0.00\n"
+        "2, 0, 0.033, 0.10, 0, 0.00, 0.00, 0.00, 0.00, 0.00\n"
+    )
+    (tmp_path / "talk.csv").write_text(text)
+    table = read(tmp_path / "talk.csv")
+    assert table.graded
+    assert list(table.present) == ["AU01", "AU12", "AU28"]
+    assert table.present.iloc[0].tolist() == [0, 1, 0]
+    assert table.present.iloc[1].isna().all()  # nobody was seen
+    assert table.strength.iloc[0].tolist()[:2] == [0.1, 2.5]
+    assert table.rows["input"].unique().tolist() == ["talk"]
+
+
+def test_py_feats_tables_are_read_by_the_rate_of_their_video(tmp_path: Path) -> None:
+    text = "frame,input,FaceScore,AU01,AU12\n0,a.mp4,0.9,0.2,0.7\n5,a.mp4,0.9,0.6,\n"
+    (tmp_path / "feat.csv").write_text(text)
+    with pytest.raises(DataError, match="expected a column timestamp .* by --fps"):
+        read(tmp_path / "feat.csv")
+    table = read(tmp_path / "feat.csv", fps=25)
+    assert not table.graded
+    assert table.rows["timestamp"].tolist() == [0, 0.2]
+    assert table.present["AU12"].tolist()[0] == 1
+    assert table.present["AU12"].isna().tolist() == [False, True]
+    assert table.strength["AU01"].tolist() == [0.2, 0.6]
+
+
+def test_tables_of_two_kinds_are_not_mixed(tmp_path: Path) -> None:
+    (tmp_path / "one.csv").write_text("timestamp,AU12_r,AU12_c\n0,1,1\n")
+    (tmp_path / "two.csv").write_text("timestamp,AU12\n0,.7\n")
+    with pytest.raises(UserError, match=r"two\.csv: has probabilities alone"):
+        several([tmp_path / "one.csv", tmp_path / "two.csv"])
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"a,b\n1,2\n", "expected columns of Action Units such as AU12_c or AU12, found a, b"),
+        (b"", "expected a table, CSV or Parquet"),
+        (b"\x00\x01PAR1", "expected columns of Action Units|expected a table"),
+    ],
+)
+def test_what_is_no_table_of_frames_is_named(tmp_path: Path, content: bytes, said: str) -> None:
+    (tmp_path / "x.csv").write_bytes(content)
+    with pytest.raises(DataError, match=said):
+        read(tmp_path / "x.csv")
+    with pytest.raises(DataError, match=r"none\.csv: cannot be read"):
+        read(tmp_path / "none.csv")
+    (tmp_path / "x.parquet").write_bytes(content)
+    with pytest.raises(DataError, match="expected a table, CSV or Parquet"):
+        read(tmp_path / "x.parquet")
+
+
+def test_the_commands_read_what_detection_wrote(au: Au, tmp_path: Path) -> None:
+    times = np.arange(30) / RATE
+    smile = ((times >= 1) & (times < 2)).astype(int)
+    table = pd.DataFrame(
+        {
+            **{"frame": range(1, 31), "face_id": 0, "timestamp": times, "success": 1},
+            **{"AU12_p": 0.9 * smile, "AU12_c": smile, "AU12_r": 3.0 * smile, "input": "a.mp4"},
+        }
+    )
+    table.to_parquet(tmp_path / "read.parquet")
+    said = au("events", tmp_path / "read.parquet")
+    assert said.code == 0, said.err
+    assert "a.mp4, face 0" in said.out
+    assert "1 event" in said.out
+    said = au("events", tmp_path / "read.parquet", "--out", tmp_path / "events.csv")
+    assert said.code == 0
+    (row,) = pd.read_csv(tmp_path / "events.csv").to_dict("records")
+    assert (row["onset"], row["offset"], row["peak"]) == (1.0, 2.0, 3.0)
+    said = au("summary", tmp_path / "read.parquet", "--out", tmp_path / "summary.parquet")
+    assert said.code == 0
+    (row,) = pd.read_parquet(tmp_path / "summary.parquet").to_dict("records")
+    assert row["present"] == pytest.approx(1 / 3, abs=1e-4)
+    said = au("summary", tmp_path / "read.parquet")
+    assert "per minute" in said.out
+    for wrong in (("--gap", -1), ("--fps", 0), ("--out", tmp_path / "x.xlsx")):
+        said = au("events", tmp_path / "read.parquet", *wrong)
+        assert said.code == 2
+        assert said.err.count("\n") == 1
