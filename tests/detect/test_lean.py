@@ -22,7 +22,6 @@ from actionunits.learn import checkpoint
 from actionunits.learn.card import GRAPH, INT8, WEIGHTS, read_card
 from actionunits.learn.export import write_graph
 from actionunits.learn.quantize import rendered_faces
-from actionunits.system.machine import has_vnni
 from command import Au
 from runs import make, tiny_recipe
 
@@ -174,10 +173,9 @@ def test_bytes_read_nearly_what_floating_numbers_read(name: str) -> None:
     faces = rendered_faces(card.spec)[:64].astype(np.uint8).transpose(0, 2, 3, 1)
     floating, rounded = (GraphNetwork(folder, card, int8=int8) for int8 in (False, True))
     off = np.abs(floating.values(faces).probability - rounded.values(faces).probability)
-    if has_vnni():  # on others sums of bytes may overflow, and nobody is given them by default
-        assert off.mean() < 0.01
+    assert off.mean() < 0.01
     alone = [rounded.values(face[None]).probability[0] for face in faces[:5]]
-    assert np.allclose(alone, rounded.values(faces[:5]).probability, atol=1e-6)
+    assert np.allclose(alone, rounded.values(faces[:5]).probability, atol=1e-4)
 
 
 def test_bytes_are_taken_where_the_processor_has_instructions_for_them(

@@ -38,7 +38,7 @@ def has_amx() -> bool:
 def has_vnni() -> bool:
     """Whether the processor sums products of bytes in one instruction (VNNI), if it tells.
 
-    Linux tells. Without these, bytes are no faster than floating numbers, and their sums overflow.
+    Linux tells. Without these, bytes are hardly faster than floating numbers.
     """
     return not {"avx512_vnni", "avx_vnni"}.isdisjoint(_flags())
 
