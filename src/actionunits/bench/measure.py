@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -73,7 +74,7 @@ def _stages(name: str, predictor: Predictor, clip: Path) -> Iterator[Line]:
         yield line("decode", seconds(lambda: list(media.frames(clip))), len(frames))
         some = frames[:_BATCH]
         for side, often in ((_COARSE, "4 frames in 60"), (_FINE, "1 in 60")):
-            took = seconds(lambda side=side: detector.search(some, side))  # type: ignore[misc]
+            took = seconds(partial(detector.search, some, side))
             yield line(f"search at {side} pixels", took, len(some), f"on {often}")
         found = [each.landmarks[:1] for each in detector(some, _COARSE)]
         seen = [(frame, at) for frame, at in zip(some, found, strict=True) if len(at)]
@@ -125,7 +126,7 @@ def _growth(predictor: Predictor, clip: Path, frames: int, folder: Path) -> Iter
     first = 0.0
     for times in (1, 4):
         long = scene.clip(folder / f"{times}.mp4", times * frames, 1, 640, 360)
-        took = seconds(lambda long=long: _read(predictor, long))  # type: ignore[misc]
+        took = seconds(partial(_read, predictor, long))
         memory = psutil.Process().memory_info().rss / 1e6
         yield Line(
             *("length", f"{times * frames} frames", times * frames / took, "frames/s"),
@@ -133,7 +134,7 @@ def _growth(predictor: Predictor, clip: Path, frames: int, folder: Path) -> Iter
         )
     for faces in (1, 2, 4, 8):
         many = scene.clip(folder / f"faces{faces}.mp4", _SHORT, faces, 1280, 720)
-        took = 1000 * seconds(lambda many=many: _read(predictor, many)) / _SHORT  # type: ignore[misc]
+        took = 1000 * seconds(partial(_read, predictor, many)) / _SHORT
         first = first or took
         beside = "" if faces == 1 else f"{(took - first) / (faces - 1):.1f} ms for each more"
         yield Line(
@@ -145,7 +146,7 @@ def _growth(predictor: Predictor, clip: Path, frames: int, folder: Path) -> Iter
         )
     for width, height in ((640, 360), (1280, 720), (1920, 1080), (3840, 2160)):
         large = scene.clip(folder / f"{height}.mp4", _SHORT // 2, 1, width, height)
-        rate = _SHORT // 2 / seconds(lambda large=large: _read(predictor, large))  # type: ignore[misc]
+        rate = _SHORT // 2 / seconds(partial(_read, predictor, large))
         yield Line("resolution, one face", f"{width} x {height}", rate, "frames/s")
     alone = 0.0
     for threads in sorted({1, 2, 4, 8, 16, cores()} & set(range(cores() + 1))):
