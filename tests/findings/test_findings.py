@@ -158,6 +158,15 @@ def test_py_feats_tables_are_read_by_the_rate_of_their_video(tmp_path: Path) -> 
     assert table.strength["AU01"].tolist() == [0.2, 0.6]
 
 
+def test_faces_without_numbers_are_told_apart_by_their_order(tmp_path: Path) -> None:
+    text = "frame,file,input,AU12\n0,x,a.mp4,.7\n0,x,a.mp4,.1\n1,x,a.mp4,.8\n"
+    (tmp_path / "feat.csv").write_text(text)
+    table = read(tmp_path / "feat.csv", fps=25)
+    assert table.rows["input"].unique().tolist() == ["a.mp4"]
+    assert table.rows["face_id"].tolist() == [0, 0, 1]
+    assert table.strength["AU12"].tolist() == [0.7, 0.8, 0.1]
+
+
 def test_tables_of_two_kinds_are_not_mixed(tmp_path: Path) -> None:
     (tmp_path / "one.csv").write_text("timestamp,AU12_r,AU12_c\n0,1,1\n")
     (tmp_path / "two.csv").write_text("timestamp,AU12\n0,.7\n")

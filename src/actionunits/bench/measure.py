@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import psutil
+from numpy.typing import NDArray
 
 from actionunits import media, weights
 from actionunits.bench import scene
@@ -20,7 +21,7 @@ from actionunits.detect.predict import Predictor, load
 from actionunits.detect.seek import Found
 from actionunits.faces import templates
 from actionunits.faces.centerface import CenterFace
-from actionunits.learn.card import GRAPH, read_card
+from actionunits.learn.card import GRAPH, folder, read_card
 from actionunits.system.machine import cores
 from actionunits.types import Face, Frame
 
@@ -40,13 +41,13 @@ class Line(NamedTuple):
     """What it is compared with, in words."""
 
 
-def measured(name: str, frames: int, folder: Path) -> Iterator[Line]:
+def measured(name: str, frames: int, place: Path) -> Iterator[Line]:
     """Measure one thing after the other.
 
     Args:
         name: of weights, or the folder of a run.
         frames: of the videos, from 16 on.
-        folder: an empty one, for pictures and videos.
+        place: an empty folder, for pictures and videos.
 
     Yields:
         Each as soon as it is known; rates are medians of three turns.
@@ -55,10 +56,10 @@ def measured(name: str, frames: int, folder: Path) -> Iterator[Line]:
         CheckpointError: there are no such weights, or they are damaged.
     """
     predictor = load(name)
-    clip = scene.clip(folder / "one.mp4", frames, 1, 640, 360)
-    yield from _stages(name, predictor, scene.clip(folder / "short.mp4", _SHORT, 1, 640, 360))
-    yield from _whole(name, predictor, clip, frames, folder)
-    yield from _growth(predictor, clip, frames, folder)
+    clip = scene.clip(place / "one.mp4", frames, 1, 640, 360)
+    yield from _stages(name, predictor, scene.clip(place / "short.mp4", _SHORT, 1, 640, 360))
+    yield from _whole(name, predictor, clip, frames, place)
+    yield from _growth(predictor, clip, frames, place)
 
 
 def _stages(name: str, predictor: Predictor, clip: Path) -> Iterator[Line]:
@@ -82,12 +83,10 @@ def _stages(name: str, predictor: Predictor, clip: Path) -> Iterator[Line]:
         owners = np.arange(len(seen))
         took = seconds(lambda: detector.refine(images, owners, marks))
         yield line("look at a face", took, len(seen), "on every frame")
-        part, network = _found(seen), predictor.network
-        cropper = Cropper(network.spec, templates.target(read_card(weights.locate(name)).template))
+        part, (cropper, read) = _found(seen), _model(name, predictor)
         took = seconds(lambda: cropper(part, range(len(seen))))
         yield line("align", took, len(seen))
         crops = np.concatenate([each.crops for each in cropper(part, range(len(seen)))])
-        read = network.encode if hasattr(network, "encode") else network.values
         eights = 1000 * seconds(lambda: read(crops)) / len(crops)
         floor = _floor(name)
         beside = f"{eights / floor:.1f} times float32 arithmetic, {floor:.2f} ms" if floor else ""
@@ -95,15 +94,13 @@ def _stages(name: str, predictor: Predictor, clip: Path) -> Iterator[Line]:
         yield line("model, one at a time", seconds(lambda: read(crops[:1])), 1)
 
 
-def _whole(
-    name: str, predictor: Predictor, clip: Path, frames: int, folder: Path
-) -> Iterator[Line]:
+def _whole(name: str, predictor: Predictor, clip: Path, frames: int, place: Path) -> Iterator[Line]:
     """All cores, from file to readings."""
     section = f"from file to readings, {cores()} threads"
     rate = frames / seconds(lambda: _read(predictor, clip))
     every = load(name, search_every=1)
     searched = frames / seconds(lambda: _read(every, clip))
-    single = _SHORT / seconds(lambda: _one_by_one(name, predictor, folder / "short.mp4"))
+    single = _SHORT / seconds(lambda: _one_by_one(name, predictor, place / "short.mp4"))
     yield Line(section, "video 640 x 360, one face", rate, "frames/s")
     yield Line(
         section,
@@ -116,16 +113,16 @@ def _whole(
         *(section, "and one frame after the other", single, "frames/s"),
         f"{rate / single:.1f} times slower",
     )
-    shots = scene.stills(folder / "stills", 2 * _BATCH, 1, 1280, 960)
+    shots = scene.stills(place / "stills", 2 * _BATCH, 1, 1280, 960)
     took = seconds(lambda: _read(predictor, shots))
     yield Line(section, "photographs 1280 x 960", 2 * _BATCH / took, "pictures/s")
 
 
-def _growth(predictor: Predictor, clip: Path, frames: int, folder: Path) -> Iterator[Line]:
+def _growth(predictor: Predictor, clip: Path, frames: int, place: Path) -> Iterator[Line]:
     """How the rate changes with what is read, and with the cores."""
     first = 0.0
     for times in (1, 4):
-        long = scene.clip(folder / f"{times}.mp4", times * frames, 1, 640, 360)
+        long = scene.clip(place / f"{times}.mp4", times * frames, 1, 640, 360)
         took = seconds(partial(_read, predictor, long))
         memory = psutil.Process().memory_info().rss / 1e6
         yield Line(
@@ -133,7 +130,7 @@ def _growth(predictor: Predictor, clip: Path, frames: int, folder: Path) -> Iter
             f"{memory:.0f} MB of memory",
         )
     for faces in (1, 2, 4, 8):
-        many = scene.clip(folder / f"faces{faces}.mp4", _SHORT, faces, 1280, 720)
+        many = scene.clip(place / f"faces{faces}.mp4", _SHORT, faces, 1280, 720)
         took = 1000 * seconds(partial(_read, predictor, many)) / _SHORT
         first = first or took
         beside = "" if faces == 1 else f"{(took - first) / (faces - 1):.1f} ms for each more"
@@ -145,7 +142,7 @@ def _growth(predictor: Predictor, clip: Path, frames: int, folder: Path) -> Iter
             beside,
         )
     for width, height in ((640, 360), (1280, 720), (1920, 1080), (3840, 2160)):
-        large = scene.clip(folder / f"{height}.mp4", _SHORT // 2, 1, width, height)
+        large = scene.clip(place / f"{height}.mp4", _SHORT // 2, 1, width, height)
         rate = _SHORT // 2 / seconds(partial(_read, predictor, large))
         yield Line("resolution, one face", f"{width} x {height}", rate, "frames/s")
     alone = 0.0
@@ -168,16 +165,22 @@ def _raise(error: Exception) -> None:
 
 def _one_by_one(name: str, predictor: Predictor, clip: Path) -> None:
     """Decode, search, align and read a frame, then the next one."""
-    spec = predictor.network.spec
-    cropper = Cropper(spec, templates.target(read_card(weights.locate(name)).template))
+    cropper, read = _model(name, predictor)
     detector = CenterFace()
-    network = predictor.network
-    read = network.encode if hasattr(network, "encode") else network.values
     for frame in media.frames(clip):
         (found,) = detector([frame], _COARSE)
         part = _found([(frame, found.landmarks[:1])] if len(found.landmarks) else [])
         for each in cropper(part, range(len(part.frames))):
             read(each.crops)
+
+
+def _model(
+    name: str, predictor: Predictor
+) -> tuple[Cropper, Callable[[NDArray[np.uint8]], object]]:
+    """What crops faces for a model, and the model; of one of clips what it does with a frame."""
+    network = predictor.network
+    cropper = Cropper(network.spec, templates.target(read_card(weights.locate(name)).template))
+    return cropper, network.encode if hasattr(network, "encode") else network.values
 
 
 def _found(seen: list[tuple[Frame, np.ndarray]]) -> Found:
@@ -189,10 +192,8 @@ def _found(seen: list[tuple[Frame, np.ndarray]]) -> Found:
 
 def _floor(name: str) -> float | None:
     """Milliseconds that the arithmetic of a face takes at the peak of a thread."""
-    path = weights.locate(name)
-    graphs = [path / GRAPH, path / "checkpoint" / GRAPH]
-    graph = next((graph for graph in graphs if graph.is_file()), None)
-    return None if graph is None else 1000 * multiply_adds(graph) / peak()
+    graph = folder(weights.locate(name)) / GRAPH
+    return 1000 * multiply_adds(graph) / peak() if graph.is_file() else None
 
 
 @contextmanager

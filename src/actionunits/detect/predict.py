@@ -40,7 +40,7 @@ from actionunits.faces.centerface import CenterFace
 from actionunits.faces.detections import Detector
 from actionunits.learn.card import WEIGHTS, Card, folder, read_card
 from actionunits.system.machine import has_accelerator, has_amx, has_vnni
-from actionunits.types import Face, Reading
+from actionunits.types import Reading
 
 if TYPE_CHECKING:
     from torch import device as Device  # noqa: N812
@@ -216,7 +216,7 @@ class Predictor:
             found = self._found(listed(paths), faults, hands, span)
             with closing(hands.ahead(found, partial(looked, begin(), self._cropper))) as parts:
                 for read in reads(begin, parts, faults, hands.room):
-                    yield wanted.kept(self._reading(read, faults))
+                    yield self._in_picture(wanted.kept(self._reading(read, faults)))
 
     def added(self, wanted: Sequence[str]) -> Added:
         """What is added to tables.
@@ -277,29 +277,24 @@ class Predictor:
         if values.quality is not None:
             confidence = confidence * values.quality
         sure = confidence >= self._min_confidence
-        landmarks, pose = self._in_picture(faces, values.landmarks, values.pose)
         return Reading(
             *(read.frame, faces, values.probability, present, values.intensity, values.embedding),
-            *(confidence, sure, landmarks, pose),
+            *(confidence, sure, values.landmarks, values.pose),
             *(values.gaze, values.sides, values.hidden, values.quality),
         )
 
-    def _in_picture(
-        self,
-        faces: tuple[Face, ...],
-        landmarks: NDArray[np.floating] | None,
-        pose: NDArray[np.floating] | None,
-    ) -> tuple[NDArray[np.floating] | None, NDArray[np.floating] | None]:
-        """Landmarks and pose of aligned faces as the picture shows them."""
+    def _in_picture(self, reading: Reading) -> Reading:
+        """The reading with landmarks and pose, if they are wanted, not as the crops show them."""
+        landmarks, pose = reading.landmarks, reading.pose
         if landmarks is None and pose is None:
-            return None, None
-        matrices = self._cropper.placing(faces)
+            return reading
+        matrices = self._cropper.placing(reading.faces)
         if landmarks is not None:
             landmarks = align.transform(landmarks, align.invert(matrices))
         if pose is not None:  # alignment has turned the face by so much
-            turned = np.degrees(np.arctan2(matrices[:, 1, 0], matrices[:, 0, 0]))
-            pose = pose + np.stack([0 * turned, 0 * turned, turned], axis=1)
-        return landmarks, pose
+            pose = pose.copy()
+            pose[:, 2] += np.degrees(np.arctan2(matrices[:, 1, 0], matrices[:, 0, 0]))
+        return reading._replace(landmarks=landmarks, pose=pose)
 
 
 def load(

@@ -50,7 +50,10 @@ def read(path: Path, fps: float | None = None) -> Frames:
     Raises:
         DataError: it cannot be read, or has no AUs, or no times.
     """
-    table = _table(path).rename(columns=_NAMES)
+    table = _table(path)
+    for theirs, ours in _NAMES.items():
+        if theirs in table and ours not in table:
+            table = table.rename(columns={theirs: ours})
     found: dict[str, dict[str, pd.Series]] = {kind: {} for kind in set(_STATES.values())}
     for name in table:
         match = _AU.fullmatch(str(name))
@@ -103,8 +106,6 @@ def _rows(path: Path, table: pd.DataFrame, fps: float | None) -> pd.DataFrame:
     """Whose each row is, and of when."""
     rows = pd.DataFrame(index=table.index)
     rows["input"] = table["input"].astype(str) if "input" in table else path.stem
-    face = table["face_id"] if "face_id" in table else pd.Series(0, table.index)
-    rows["face_id"] = pd.to_numeric(face, errors="coerce")
     if "timestamp" in table:
         times = pd.to_numeric(table["timestamp"], errors="coerce")
     elif fps is not None and "frame" in table:
@@ -115,6 +116,10 @@ def _rows(path: Path, table: pd.DataFrame, fps: float | None) -> pd.DataFrame:
             f"--fps; found {', '.join(map(str, list(table)[:12]))}"
         )
     rows["timestamp"] = times
+    if "face_id" in table:
+        rows["face_id"] = pd.to_numeric(table["face_id"], errors="coerce")
+    else:  # several faces of a frame are told apart by their order
+        rows["face_id"] = rows.groupby(["input", "timestamp"], dropna=False).cumcount()
     success = table["success"] if "success" in table else pd.Series(1, table.index)
     known = rows["face_id"].notna() & rows["timestamp"].notna()
     rows["success"] = pd.to_numeric(success, errors="coerce").fillna(0).gt(0) & known
