@@ -51,7 +51,10 @@ def test_every_mode_becomes_rgb(tmp_path, mode):
         image = grey.convert("RGB").convert("CMYK")
     else:
         image = grey.convert("RGB").convert(mode) if mode not in ("1", "LA") else grey.convert(mode)
-    name = "picture.tif" if mode in ("F", "CMYK", "YCbCr") else "picture.png"
+    # Pillow 12.3 reads no TIFF of YCbCr, not even its own.
+    name = {"F": "picture.tif", "CMYK": "picture.tif", "YCbCr": "picture.jpg"}.get(
+        mode, "picture.png"
+    )
     read = media.read_image(save(tmp_path, image, name))
     assert read.shape == (7, 9, 3)
     assert read.dtype == np.uint8
