@@ -80,7 +80,9 @@ def read_as(number: str) -> str:
     others = rises.drop(shown.column).sort_values(ascending=False)
     told = [f"AU{int(name[2:])} {rise:.1f}" for name, rise in others.items() if rise >= _LEAST]
     also = ", ".join(told) if told else f"nothing else by {_LEAST} or more"
-    return f"Shown at 4, it is read as {rises[shown.column]:.1f}. Also rising: {also}.\n"
+    return (
+        f"*Measured:* shown at 4, it is read as {rises[shown.column]:.1f}. Also rising: {also}.\n"
+    )
 
 
 def grid(head: list[str], rows: Iterable[list[str]], left: tuple[int, ...] = (0,)) -> str:
