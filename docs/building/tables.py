@@ -9,7 +9,6 @@ import shlex
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from actionunits import weights
@@ -18,10 +17,19 @@ from actionunits.files import atomic
 from actionunits.learn.card import read_card
 from actionunits.learn.grid import MEAN, UNITS
 from actionunits.papers import published
-from actionunits.papers.compare.measured import read_run
+from actionunits.papers.compare import compare
 
 DOCS = Path(__file__).resolve().parents[1]
 _PLACE = re.compile(r"(<!-- table: (.*?) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+WEIGHTS = DOCS / "weights.md"
+BASELINE = "resnet18"
+SYSTEMS = {
+    "renet": "RE-Net",
+    "mgrrnet": "MGRR-Net",
+    "gtlenet": "GTLE-Net",
+    "sacl": "SACL",
+    "mdhr": "MDHR",
+}
 _LEAST = 0.3  # rise of an intensity that is worth telling
 
 
@@ -41,16 +49,38 @@ def printed(system: str, source: str, metric: str) -> str:
 
 
 def measured(system: str) -> str:
-    """What a system and its baseline reach on the corpus in the package, AU by AU."""
-    runs = [read_run(DOCS / "results" / f"{name}_synfacs") for name in ("resnet18", system)]
-    columns = [run.score(metric) for metric in ("f1", "auc") for run in runs]
+    """What a system reaches on the corpus in the package, AU by AU, beside its baseline."""
+    folders = [DOCS / "results" / f"{name}_synfacs" for name in (BASELINE, system)]
+    f1, auc = (compare(folders, metric).together[1].frame for metric in ("f1", "auc"))
     rows = [
-        [f"AU{number}", *(f"{values[i]:.3f}" for values in columns)]
-        for i, number in enumerate(runs[0].aus)
+        [
+            str(au).replace("AU0", "AU"),
+            *(f"{value:.1f}" for value in (line["reference"], line["value"])),
+            _difference(line),
+            *(f"{auc.loc[au, name]:.1f}" for name in ("reference", "value")),
+        ]
+        for au, line in f1.iterrows()
     ]
-    rows.append(["mean", *(f"{np.nanmean(values):.3f}" for values in columns)])
-    head = [f"{metric}, {name}" for metric in ("F1", "AUC") for name in ("ResNet-18", system)]
-    return grid(["", *head], rows)
+    ends = (BASELINE, system)
+    head = ["", *(f"F1, {n}" for n in ends), "difference [95 %]", *(f"AUC, {n}" for n in ends)]
+    return grid(head, rows)
+
+
+def systems() -> str:
+    """The systems beside their baseline: on the corpus in the package, and as small weights."""
+    rows = []
+    for system, page in SYSTEMS.items():
+        folders = [DOCS / "results" / f"{name}_synfacs" for name in (BASELINE, system)]
+        line = compare(folders).together[1].frame.loc[MEAN]
+        small = [f"{_small(i, system)} ({_small(i, BASELINE)})" for i in (0, 1)]
+        rows.append([f"[{page}]({system}.md)", _difference(line), *small])
+    head = [
+        "",
+        "F1 ahead [95 %], points",
+        "small weights: AUC, rendered people",
+        "AUC, photographs",
+    ]
+    return grid(head, rows)
 
 
 def readings() -> str:
@@ -106,6 +136,19 @@ def pages() -> list[Path]:
     return [page for page in sorted(DOCS.rglob("*.md")) if _PLACE.search(page.read_text("utf-8"))]
 
 
+def _difference(line: "pd.Series[float]") -> str:
+    ends = " ".join(f"{line[f'difference_{end}']:+.0f}" for end in ("low", "high"))
+    return f"{line['difference']:+.1f} [{ends}]".replace("-", "−")
+
+
+def _small(table: int, system: str) -> str:
+    """Mean area under the curve of a system's weights, of a table of weights.md."""
+    tables = re.findall(r"^\| AU \|.*?(?=^$)", WEIGHTS.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    lines = [[cell.strip() for cell in line.split("|")] for line in tables[table].splitlines()]
+    (mean,) = (line for line in lines if line[1] == MEAN)
+    return mean[lines[0].index(system)].split()[0]
+
+
 def _cell(text: str, number: int, column: int) -> str:
     """A number of the line of an AU in the first table that has one; "" where it has none."""
     line = re.search(rf"^\| {number} [A-Z][^|]*\|(.*)\|$", text, re.MULTILINE)
@@ -113,7 +156,7 @@ def _cell(text: str, number: int, column: int) -> str:
 
 
 TABLES: dict[str, Callable[..., str]] = {
-    function.__name__: function for function in (printed, measured, readings, read_as)
+    function.__name__: function for function in (printed, measured, systems, readings, read_as)
 }
 
 if __name__ == "__main__":

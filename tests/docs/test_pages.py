@@ -44,7 +44,7 @@ def check_titled(block: Block, here: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
 def test_every_block_says_what_it_is(page: Path) -> None:
     for block in blocks(page.read_text("utf-8")):
-        assert block.language in LANGUAGES, f"{block.language!r}: {block.text[:80]}"
+        assert block.language in LANGUAGES, f"expected one of {LANGUAGES}: {block}"
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,8 @@ def test_cards_and_code_are_pages(site: Path) -> None:
 def test_every_page_that_is_written_has_a_place(site: Path) -> None:
     written = {p.relative_to(ROOT / "docs").as_posix() for p in (ROOT / "docs").glob("*.md")}
     navigation = yaml.safe_dump(yaml.safe_load((ROOT / "mkdocs.yml").read_text("utf-8"))["nav"])
-    assert not {page for page in written if page not in navigation}
+    missing = {page for page in written if page not in navigation}
+    assert not missing, f"name {missing} in mkdocs.yml, under nav"
 
 
 @pytest.mark.parametrize("page", tables.pages(), ids=lambda page: page.name)
