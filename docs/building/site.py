@@ -104,5 +104,7 @@ def _content(source: Path) -> str:
         return text
     inside = source.relative_to(ROOT).as_posix()
     language = _LANGUAGES.get(source.suffix, "text")
-    hidden = "---\nsearch:\n  exclude: true\n---\n"  # it would be found before every page
+    hidden = (
+        "---\nsearch: {exclude: true}\nhide: [navigation, toc]\n---\n"  # found before pages, else
+    )
     return f"{hidden}# {source.name}\n\n`{inside}`\n\n````{language}\n{text}\n````\n"
