@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test test-slow test-processors test-faults check format bench clean
+.PHONY: demo test test-slow test-processors test-faults format bench docs clean
 
 demo: $(READY)
 	$(BIN)/au demo --out demo
@@ -32,6 +32,11 @@ format: $(READY)
 
 bench: $(READY)
 	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+
+# build/site/index.html opens from the disk; what pages repeat of data elsewhere is brought up to date first.
+docs: $(READY)
+	$(BIN)/python docs/building/tables.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean:
 	rm -rf .venv build demo runs

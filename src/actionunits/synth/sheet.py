@@ -1,5 +1,7 @@
 """Contact sheets: every Action Unit on several people, and random subjects in random scenes."""
 
+from collections.abc import Iterable, Sequence
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +20,8 @@ _CELL = 176
 _MARGIN = 150  # of the labels, left
 _HEAD = 34  # of the labels, above
 _COLUMNS = 8  # of the sheet of random subjects
-_COMPANION = {
-    16: 25,
-    22: 25,
-    26: 25,
-    27: 25,
-}  # AUs that nearly always come with another are shown with it
+COMPANION = {16: 25, 22: 25, 26: 25, 27: 25}
+"""AUs that nearly always come with another, and are shown with it."""
 _DOT = 1.5
 
 
@@ -39,23 +37,45 @@ def contact_sheet(
         seed: of the people.
         aus: which AUs.
     """
-    people = [_shot(renderer, seed, number, studio()) for number in range(identities)]
-    rows = []
-    for au in aus:
-        for person in people:
-            for level in _LEVELS:
-                intensity = np.zeros((len(RENDERED), 2))
-                intensity[RENDERED.index(au.number)] = level
-                if au.number in _COMPANION:
-                    intensity[RENDERED.index(_COMPANION[au.number])] = level
-                rows.append(person._replace(au=intensity))
-    images = renderer.render(rows).images
+    images = exemplars(renderer, aus, _LEVELS, range(identities), seed)
+    images = images.reshape(-1, *images.shape[3:])
     labels = [
-        f"AU{au.number}" + (f"+{_COMPANION[au.number]}" if au.number in _COMPANION else "")
+        f"AU{au.number}" + (f"+{COMPANION[au.number]}" if au.number in COMPANION else "")
         for au in aus
     ]
-    titles = [str(level) for _ in people for level in _LEVELS]
+    titles = [str(level) for level in _LEVELS] * identities
     _save(_table(images, labels, [au.name for au in aus], titles), out)
+
+
+def exemplars(
+    renderer: Renderer,
+    aus: AUSet,
+    levels: Sequence[float],
+    identities: Iterable[int],
+    seed: int = 0,
+) -> np.ndarray:
+    """Draw AUs one at a time, with their `COMPANION` alone, in studio light.
+
+    Args:
+        renderer: of the pictures, S pixels a side.
+        aus: which AUs, A of them.
+        levels: intensities on 0..5, L of them.
+        identities: numbers of P people.
+        seed: of the people.
+
+    Returns:
+        (A, P, L, S, S, 3) uint8 RGB.
+    """
+    people = [_shot(renderer, seed, number, studio()) for number in identities]
+    shots = []
+    for au, person, level in product(aus, people, levels):
+        intensity = np.zeros((len(RENDERED), 2))
+        intensity[RENDERED.index(au.number)] = level
+        if au.number in COMPANION:
+            intensity[RENDERED.index(COMPANION[au.number])] = level
+        shots.append(person._replace(au=intensity))
+    images = renderer.render(shots).images
+    return images.reshape(len(aus), len(people), len(levels), *images.shape[1:])
 
 
 def looks_sheet(

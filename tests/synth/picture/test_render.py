@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from actionunits.aus import RENDERED
+from actionunits.aus import RENDERED, AUSet
 from actionunits.errors import UserError
 from actionunits.faces.align import TEMPLATE, five_points
 from actionunits.synth.person.face import draw_identity
@@ -11,7 +11,7 @@ from actionunits.synth.picture.hidden import REGIONS
 from actionunits.synth.picture.lens import covered, expose
 from actionunits.synth.picture.looks import Glasses, draw_appearance, draw_scene, studio
 from actionunits.synth.picture.render import Shot
-from actionunits.synth.sheet import looks_sheet
+from actionunits.synth.sheet import contact_sheet, exemplars, looks_sheet
 
 
 def shot(head, seed, *pairs, pose=(0.0, 0.0, 0.0), scene=None):
@@ -210,6 +210,25 @@ def test_missing_opengl_says_what_to_install(monkeypatch):
     monkeypatch.setattr(moderngl, "create_context", fail)
     with pytest.raises(UserError, match="libegl1 libgl1 libgl1-mesa-dri"):
         gl.context()
+
+
+def test_exemplars_move_what_the_au_moves_and_more_the_stronger_it_is(renderer):
+    images = exemplars(renderer, AUSet.of([12, 43]), (0, 2, 5), [51], seed=0)
+    assert images.shape == (2, 1, 3, renderer.size, renderer.size, 3)
+    change = np.abs(images[:, 0, 1:].astype(float) - images[:, 0, :1]).mean((3, 4))  # by rows
+    upper, lower = (
+        change[..., : renderer.size // 2].sum(-1),
+        change[..., renderer.size // 2 :].sum(-1),
+    )
+    assert (lower[0] > upper[0]).all()  # a smile
+    assert (upper[1] > lower[1]).all()  # closed eyes
+    assert (change.sum(-1)[:, 1] > change.sum(-1)[:, 0]).all()
+
+
+def test_contact_sheet_has_a_row_an_au(renderer, tmp_path):
+    contact_sheet(renderer, tmp_path / "sheet.png", identities=2, aus=AUSet.of([1, 26]))
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.size == (150 + 2 * 3 * 176, 34 + 2 * 176)
 
 
 def test_looks_sheet_is_written(renderer, tmp_path):

@@ -1,6 +1,5 @@
 """The commands of docs/datasets.md, each in its place and no other, on trees of its data sets."""
 
-import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from blocks import ROOT, blocks, commands, sections
 from PIL import Image
 
 import trees
@@ -22,18 +22,10 @@ from command import Au
 from models.cases import QUICK, SMALL
 from web import address, without_web
 
-DOC = (Path(__file__).parents[2] / "docs" / "datasets.md").read_text("utf-8")
-SECTIONS = dict(re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", DOC, re.MULTILINE | re.DOTALL))
+PAGE = ROOT / "docs" / "datasets.md"
+SECTIONS = sections(PAGE)
 HELD = "/data/"  # where the data sets lie in the document
 SIDE = 128
-
-
-def commands(text: str) -> list[list[str]]:
-    """Arguments of every command in the blocks of a text; those called ``text`` are of others."""
-    blocks = re.findall(r"^```(\w*)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    lines = [line for kind, block in blocks if not kind for line in block.splitlines()]
-    assert all(line.startswith("au ") for line in lines)
-    return [shlex.split(line, comments=True)[1:] for line in lines]
 
 
 def quick(arguments: list[str], root: Path) -> list[str]:
@@ -115,7 +107,9 @@ def held(root: Path) -> None:
 
 def follow(au: Au, section: str, root: Path) -> Iterator[tuple[list[str], str]]:
     """Run the commands of a section in the current folder; yield them and what they print."""
-    for arguments in commands(section):
+    shell = "".join(block.text for block in blocks(section, "sh"))
+    for program, *arguments in commands(shell, root):
+        assert program == "au"
         said = au(*quick(arguments, root))
         assert said.code == 0, f"au {shlex.join(arguments)}\n{said.err}"
         yield arguments, said.out
@@ -153,7 +147,8 @@ def test_every_command_does_what_the_document_says(
 
 
 def test_figures_are_those_that_copies_are_checked_against() -> None:
+    text = PAGE.read_text("utf-8")
     for facts in known().values():
         for published in facts.lists.values():
             for count in (*published.parts, sum(published.parts)):
-                assert f"{count:,}" in DOC
+                assert f"{count:,}" in text

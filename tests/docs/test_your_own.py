@@ -1,7 +1,5 @@
 """docs/your-own.md as it stands: files are written, packages installed, commands run."""
 
-import re
-import shlex
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -11,6 +9,7 @@ import numpy as np
 import onnxruntime
 import pandas as pd
 import pytest
+from blocks import ROOT, blocks, commands, sections
 from PIL import Image
 
 from actionunits import datasets, plugins
@@ -22,24 +21,21 @@ from actionunits.learn.recipe import load_recipe
 from actionunits.models import registry
 from command import Au
 
-DOC = (Path(__file__).parents[1] / "docs" / "your-own.md").read_text("utf-8")
-SECTIONS = dict(re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", DOC, re.MULTILINE | re.DOTALL))
+SECTIONS = sections(ROOT / "docs" / "your-own.md")
 QUICK = ["--set=epochs=1", "--set=model.params.size=32", "--set=batch=4"]  # else minutes
 
 
-def blocks(section: str, kind: str) -> list[str]:
-    found = re.findall(r"^```(\w*)\n(.*?)^```", SECTIONS[section], re.MULTILINE | re.DOTALL)
-    return [text for language, text in found if language == kind]
+def texts(section: str, language: str) -> list[str]:
+    return [block.text for block in blocks(SECTIONS[section], language)]
 
 
 def follow(au: Au, section: str, *quick: str) -> None:
-    for line in "".join(blocks(section, "sh")).splitlines():
-        name, *arguments = shlex.split(line, comments=True)
+    for name, *arguments in commands("".join(texts(section, "sh")), Path()):
         assert name == "au"
         changes = {"train": quick, "crossval": quick, "data prepare": ["--workers", "1"]}
         command = " ".join(arguments[: 2 if arguments[0] == "data" else 1])
         said = au(*arguments, *changes.get(command, ()))
-        assert said.code == 0, f"{line}\n{said.err}"
+        assert said.code == 0, f"{arguments}\n{said.err}"
 
 
 def pictures(folder: Path, count: int) -> list[tuple[str, str]]:
@@ -91,8 +87,8 @@ def install(site: Path, package: str, toml: str) -> None:
 
 def test_it_is_yours_in_20_lines(au: Au, here: Path) -> None:
     section = "Make it yours in 20 lines"
-    (recipe,), (example,) = blocks(section, "yaml"), blocks(section, "")
-    assert len((recipe + "".join(blocks(section, "sh"))).splitlines()) <= 20
+    (recipe,), (example,) = texts(section, "yaml"), texts(section, "csv")
+    assert len((recipe + "".join(texts(section, "sh"))).splitlines()) <= 20
     (here / "mine.yaml").write_text(recipe)
     rng = np.random.default_rng(0)
     header = example.splitlines()[0]
@@ -113,7 +109,7 @@ def test_it_is_yours_in_20_lines(au: Au, here: Path) -> None:
 
 def test_a_model_is_one_file_and_one_recipe(au: Au, here: Path, installed: Path) -> None:
     section = "A model of your own"
-    (code,), (recipe,), (toml,) = (blocks(section, kind) for kind in ("python", "yaml", "toml"))
+    (code,), (recipe,), (toml,) = (texts(section, kind) for kind in ("python", "yaml", "toml"))
     (installed / "toymodel.py").write_text(code)
     (here / "toy.yaml").write_text(recipe)
     with pytest.raises(RecipeError, match="no model 'toy'"):
@@ -131,7 +127,7 @@ def test_a_model_is_one_file_and_one_recipe(au: Au, here: Path, installed: Path)
 
 def test_a_data_set_is_one_function(au: Au, here: Path, installed: Path) -> None:
     section = "A data set of your own"
-    (code,), (toml,) = (blocks(section, kind) for kind in ("python", "toml"))
+    (code,), (toml,) = (texts(section, kind) for kind in ("python", "toml"))
     (installed / "smiles.py").write_text(code)
     install(installed, "smiles", toml)
     assert "smiles" in datasets.list_datasets()
@@ -173,7 +169,7 @@ def test_a_model_of_a_package_that_cannot_be_built_is_its_packages_fault(
     au: Au, here: Path, installed: Path
 ) -> None:
     section = "A model of your own"
-    (code,), (recipe,), (toml,) = (blocks(section, kind) for kind in ("python", "yaml", "toml"))
+    (code,), (recipe,), (toml,) = (texts(section, kind) for kind in ("python", "yaml", "toml"))
     (installed / "toymodel.py").write_text(
         code.replace("super().__init__()", "super().__init__(); raise KeyError('lost')", 1)
     )
