@@ -377,7 +377,7 @@ def _network(
             )
         if device is not None and str(device) != "cpu":
             raise UserError(f"device {device}: ONNX Runtime computes on cpu; take --runtime torch")
-        return onnx.GraphNetwork(path, card, int8=int8)
+        return onnx.network(path, card, int8=int8)
     try:
         from actionunits.detect import pytorch
         from actionunits.learn import checkpoint
