@@ -214,7 +214,8 @@ class Predictor:
         faults = Faults(report)
         with crew(_ROOM) as hands:
             found = self._found(listed(paths), faults, hands, span)
-            with closing(hands.ahead(found, partial(looked, begin(), self._cropper))) as parts:
+            see = partial(looked, begin(), self._cropper, hands.go_on)
+            with closing(hands.ahead(found, see)) as parts:
                 for read in reads(begin, parts, faults, hands.room):
                     yield self._in_picture(wanted.kept(self._reading(read, faults)))
 
