@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test test-slow test-processors test-faults format bench docs clean
+.PHONY: demo test test-slow test-processors test-faults format bench docs release clean
 
 demo: $(READY)
 	$(BIN)/au demo --out demo
@@ -38,8 +38,17 @@ docs: $(READY)
 	$(BIN)/python docs/building/tables.py
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
+# What would be handed out, in dist/: of what is committed alone, looked through and tried; nothing is uploaded.
+release: $(READY)
+	git diff --quiet HEAD || { echo "release: commit your changes first"; exit 1; }
+	$(BIN)/python -m pytest -m "slow or not slow" tests/test_release.py
+	rm -rf build/release dist && mkdir -p build/release
+	git archive HEAD | tar -x -C build/release
+	$(BIN)/uv build --quiet --out-dir dist build/release
+	ls -l dist
+
 clean:
-	rm -rf .venv build demo runs
+	rm -rf .venv build demo dist runs
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

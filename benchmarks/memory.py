@@ -1,83 +1,101 @@
-"""Peak memory of `au detect` on a clip of 10 seconds against one of 10 minutes.
+"""Peak memory of `au detect` on a video of a minute and on one of hours.
 
-Each runs in a process of its own: decode, face search, model, CSV, Parquet and annotated video.
+The long one is the short one again and again, its packets copied, so that it takes seconds to make.
+Each is read by the whole command in a process of its own, without PyTorch, into Parquet; what is
+measured are the peaks of that process and of the one that decodes for it.
 
-    python benchmarks/memory.py [--rate 5]
+    python benchmarks/memory.py [--minutes 120] [--width 320] [--height 180]
+        [--model default] [--overlay]
+
+The third line says how many times as much as for a minute.
 """
 
 import argparse
-import resource
 import subprocess
 import sys
 import tempfile
-from contextlib import ExitStack
+import time
 from pathlib import Path
 
-import numpy as np
-import torch
-from torch import nn
+import av
+import psutil
 
-from actionunits.aus import ALL
-from actionunits.detect import outputs, plots
-from actionunits.detect.predict import Predictor
-from actionunits.types import InputSpec, Output
 from clips import portrait_clip
 
+_RATE = 25  # frames a second
+_LOOK_EVERY = 0.25  # seconds
 
-class Small(nn.Module):
-    """A model that costs nothing: the streams around it are measured."""
 
-    spec = InputSpec(64, 72, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+def looped(clip: Path, out: Path, times: int) -> Path:
+    """Write the packets of a clip so many times over, one after the other."""
+    with av.open(str(clip)) as source, av.open(str(out), "w") as copy:
+        stream = source.streams.video[0]
+        written = copy.add_stream_from_template(stream)
+        length = stream.duration
+        for turn in range(times):
+            source.seek(0)
+            for packet in source.demux(stream):
+                if packet.dts is None:  # the end
+                    continue
+                packet.pts += turn * length
+                packet.dts += turn * length
+                packet.stream = written
+                copy.mux(packet)
+    return out
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.net = nn.Sequential(nn.Conv2d(3, len(ALL), 8, 8), nn.AdaptiveAvgPool2d(1))
 
-    def forward(self, images: torch.Tensor) -> Output:
-        """Map (B, 3, 64, 64) to an `Output`."""
-        logits = self.net(images).flatten(1)
-        return Output(logits, 5 * logits.sigmoid())
+def peaks(video: Path, model: str, *, overlay: bool) -> tuple[float, float]:
+    """Read a video; peaks in MiB of the process that reads and of the one that decodes."""
+    command = [sys.executable, "-m", "actionunits", "detect", str(video)]
+    command += ["--model", model, "--runtime", "onnx", "--out", str(video.with_suffix(".parquet"))]
+    if overlay:
+        command += ["--overlay", str(video.with_name(f"{video.stem}-seen.mp4"))]
+    reader = psutil.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    most = [0.0, 0.0]
+    while reader.poll() is None:
+        for place, processes in enumerate(([reader], reader.children())):
+            resident = sum(map(_resident, processes)) / 2**20
+            most[place] = max(most[place], resident)
+        time.sleep(_LOOK_EVERY)
+    if reader.returncode:
+        raise SystemExit(reader.stderr.read())
+    return most[0], most[1]
+
+
+def _resident(process: psutil.Process) -> int:
+    try:
+        return process.memory_info().rss
+    except psutil.Error:  # it has just ended
+        return 0
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rate", type=int, default=5, help="frames a second of the clips")
-    parser.add_argument("--read", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--minutes", type=int, default=120, help="of the long video")
+    parser.add_argument("--width", type=int, default=320, help="pixels")
+    parser.add_argument("--height", type=int, default=180, help="pixels")
+    parser.add_argument("--model", default="default", help="weights")
+    parser.add_argument("--overlay", action="store_true", help="write the annotated video too")
     options = parser.parse_args()
-    if options.read:
-        read(options.read)
-        return
     with tempfile.TemporaryDirectory() as folder:
-        peaks = {}
-        for name, seconds in (("10 s", 10), ("10 min", 600)):
-            clip = portrait_clip(
-                Path(folder) / f"{seconds}.mp4", seconds * options.rate, options.rate, 320, 180
+        minute = portrait_clip(
+            Path(folder) / "1.mp4", 60 * _RATE, _RATE, options.width, options.height
+        )
+        long = looped(minute, Path(folder) / f"{options.minutes}.mp4", options.minutes)
+        found = []
+        for video, minutes in ((minute, 1), (long, options.minutes)):
+            began = time.perf_counter()
+            found.append(peaks(video, options.model, overlay=options.overlay))
+            read, decoded = found[-1]
+            frames = 60 * _RATE * minutes
+            rate = frames / (time.perf_counter() - began)
+            print(
+                f"{minutes:4d} min {frames:7d} frames, peak {read:6.1f} MiB, decoder "
+                f"{decoded:6.1f} MiB, {rate:.0f} frames/s",
+                flush=True,
             )
-            command = [sys.executable, __file__, "--read", str(clip)]
-            output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-            peaks[name] = float(output.split()[-1])
-            print(f"{name:7s} {seconds * options.rate:6d} frames, peak {peaks[name]:7.1f} MiB")
-        print(f"ratio   {peaks['10 min'] / peaks['10 s']:.3f} (10 min over 10 s)")
-
-
-def read(clip: Path) -> None:
-    """Run everything on one clip and print the peak of this process, MiB."""
-    torch.set_num_threads(1)
-    predictor = Predictor(Small(), ALL, np.full(len(ALL), 0.5))
-    sources = [str(clip)]
-    job = outputs.Job(sources, ALL)
-    with ExitStack() as stack:
-        outs = [
-            outputs.table(clip.with_suffix(".csv"), job),
-            outputs.table(clip.with_suffix(".parquet"), job),
-            plots.overlay_writer(clip.with_name(f"{clip.stem}-read.mp4"), job),
-        ]
-        files = [stack.enter_context(out) for out in outs]
-        for reading in predictor.readings(sources, print):
-            for file in files:
-                file.add(reading)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(peak / (1024 if sys.platform == "linux" else 1024**2))
+        ratios = [after / before for before, after in zip(*found, strict=True)]
+        print(f"ratio {ratios[0]:.3f}, decoder {ratios[1]:.3f}")
 
 
 if __name__ == "__main__":

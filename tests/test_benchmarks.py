@@ -16,7 +16,7 @@ OPTIONS = {
     "detect_video.py": "--frames 8",
     "gtlenet_heads.py": "--repeats 1 --size 128",
     "mdhr_video.py": "--frames 16 --chunk 8 --size 64 --repeats 1",
-    "memory.py": "--rate 1",
+    "memory.py": "--minutes 2 --width 64 --height 48 --model default-fast",
     "mgrrnet_blocks.py": "--repeats 1 --batch 1",
     "prepare.py": "--workers 1 --frames 1",
     "renet_batched.py": "--repeats 1 --size 64",

@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 from threading import Event
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -14,9 +15,14 @@ from PIL import Image
 
 import actionunits
 from actionunits.cli import demo
-from actionunits.detect.ahead import Room, crew, one_thread
+from actionunits.detect.ahead import Room, UnwantedError, crew, one_thread
+from actionunits.detect.found import Cropper, looked
+from actionunits.detect.reader import reader
+from actionunits.detect.seek import Found
 from actionunits.faces.centerface import CenterFace
 from actionunits.faces.given import Aligned
+from actionunits.faces.templates import target
+from actionunits.types import Face, Frame
 
 MANY = 4
 
@@ -27,6 +33,14 @@ def _several_threads() -> Iterator[None]:
     torch.set_num_threads(MANY)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> list[Path]:
+    paths = [tmp_path / f"{number}.png" for number in range(32)]  # four chunks
+    for path in paths:
+        Image.new("RGB", (64, 64), "gray").save(path)
+    return paths
 
 
 def numbers(count: int, seen: list[int]) -> Generator[int, None, None]:
@@ -109,6 +123,51 @@ def test_items_are_closed_where_nobody_reads_on() -> None:
         assert closed.is_set()
 
 
+def test_long_work_ends_soon_after_nobody_waits_for_it() -> None:
+    begun = Event()
+
+    def work(number: int) -> int:
+        while number:  # the first is done at once, the others never by themselves
+            begun.set()
+            hands.go_on()
+            time.sleep(0.001)
+        return number
+
+    with crew(1) as hands:
+        results = hands.ahead(numbers(MANY, []), work)
+        assert next(results) == 0
+        assert begun.wait(60)
+        hands.go_on()
+        results.close()
+        with pytest.raises(UnwantedError):
+            hands.go_on()
+
+
+def test_a_crowd_is_looked_at_in_steps_between_which_it_can_be_stopped() -> None:
+    frame = Frame(np.zeros((64, 64, 3), np.uint8), "x", 0, 0.0)
+    corners = np.array([[20.0, 20], [40, 20], [30, 30], [22, 42], [38, 42]])
+    crowd = tuple(Face(frame, track, np.zeros(4), corners, 1.0) for track in range(40))
+    predictor = actionunits.load("default-fast", detector=Aligned(), runtime="onnx")
+    cropper = Cropper(predictor.network.spec, target("canonical"))
+    look = reader(predictor.network, len(predictor.aus))
+    steps: list[int] = []
+
+    def go_on() -> None:
+        steps.append(1)
+        if len(steps) == 5:
+            raise UnwantedError
+
+    part = Found([frame], [crowd], 0)
+    _, (seen,) = looked(look, cropper, go_on, part)
+    assert len(steps) == 3
+    whole = look.look(np.concatenate([cropper(part, [0])[0].crops]))
+    found = [each.probability for each in seen]
+    assert np.allclose(found, [each.probability for each in whole], atol=1e-5)
+    with pytest.raises(UnwantedError):  # and is not tried again, frame by frame
+        looked(look, cropper, go_on, Found([frame, frame], [crowd, crowd], 0))
+    assert len(steps) == 5
+
+
 def test_there_is_room_for_so_much() -> None:
     room, taken = Room(10), Event()
     room.take(6)
@@ -141,14 +200,6 @@ def test_rows_are_the_same_with_one_thread_and_with_several(tmp_path: Path) -> N
         torch.set_num_threads(threads)
         tables.append(actionunits.load("default-fast").predict(*sources))
     pd.testing.assert_frame_equal(*tables)
-
-
-@pytest.fixture
-def pictures(tmp_path: Path) -> list[Path]:
-    paths = [tmp_path / f"{number}.png" for number in range(32)]  # four chunks
-    for path in paths:
-        Image.new("RGB", (64, 64), "gray").save(path)
-    return paths
 
 
 def test_a_detector_is_asked_by_one_thread_at_a_time(pictures: list[Path]) -> None:

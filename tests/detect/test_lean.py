@@ -14,12 +14,14 @@ from PIL import Image
 
 import actionunits
 from actionunits import weights
-from actionunits.detect import predict
-from actionunits.detect.onnx import GraphNetwork, has_graph
+from actionunits.detect import onnx, predict
+from actionunits.detect.network import ClipNetwork, Network
+from actionunits.detect.onnx import has_graph
 from actionunits.errors import CheckpointError, UserError
 from actionunits.learn import card as cards
 from actionunits.learn import checkpoint
-from actionunits.learn.card import GRAPH, INT8, WEIGHTS, read_card
+from actionunits.learn.card import GRAPH, INT8, WEIGHTS, Card, read_card
+from actionunits.learn.card import GRAPHS as GRAPH_FILES
 from actionunits.learn.export import write_graph
 from actionunits.learn.quantize import rendered_faces
 from command import Au
@@ -73,6 +75,12 @@ def test_a_photograph_is_read_without_what_training_needs(photo: Path, tmp_path:
     assert rows["AU12_p"][0] > 0.5 > rows["AU04_p"][0]
 
 
+def test_a_model_of_clips_reads_without_what_training_needs(photo: Path, tmp_path: Path) -> None:
+    ran = lean("detect", photo, "--model", "mdhr", "--out", tmp_path / "rows.csv")
+    assert ran.returncode == 0, ran.stderr
+    assert pd.read_csv(tmp_path / "rows.csv")["success"].tolist() == [1]
+
+
 def test_thresholds_are_calibrated_without_what_training_needs(photo: Path, tmp_path: Path) -> None:
     for number in range(20):
         (tmp_path / f"{number}.png").write_bytes(photo.read_bytes())
@@ -86,7 +94,7 @@ def test_thresholds_are_calibrated_without_what_training_needs(photo: Path, tmp_
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["detect", "x.png", "--model", "mdhr"], "torch is not installed: pip install"),
+        (["detect", "x.png", "--model", "landmarks"], "torch is not installed: pip install"),
         (["detect", "x.png", "--runtime", "torch"], "torch is not installed: pip install"),
         (
             ["detect", "x.png", "--runtime", "tensorflow"],
@@ -124,10 +132,10 @@ def run(tmp_path: Path) -> Path:
 def test_the_graph_holds_no_weights_of_its_own(run: Path) -> None:
     for name in GRAPHS:
         folder = weights.locate(name)
-        for graph in (GRAPH, INT8) if name in BYTES else (GRAPH,):
-            assert (folder / graph).stat().st_size < 1 << 20
+        for graph in (folder / file for file in GRAPH_FILES):
+            assert not graph.exists() or graph.stat().st_size < 1 << 20
     for int8 in (False, True):
-        network = GraphNetwork(run, read_card(run), int8=int8)
+        network = onnx.network(run, read_card(run), int8=int8)
         faces = np.zeros((2, *[network.spec.size] * 2, 3), np.uint8)
         assert len(network.values(faces).probability) == 2
 
@@ -171,7 +179,7 @@ def test_bytes_read_nearly_what_floating_numbers_read(name: str) -> None:
     folder = weights.locate(name)
     card = read_card(folder)
     faces = rendered_faces(card.spec)[:64].astype(np.uint8).transpose(0, 2, 3, 1)
-    floating, rounded = (GraphNetwork(folder, card, int8=int8) for int8 in (False, True))
+    floating, rounded = (onnx.network(folder, card, int8=int8) for int8 in (False, True))
     off = np.abs(floating.values(faces).probability - rounded.values(faces).probability)
     assert off.mean() < 0.01
     alone = [rounded.values(face[None]).probability[0] for face in faces[:5]]
@@ -183,13 +191,13 @@ def test_bytes_are_taken_where_the_processor_has_instructions_for_them(
 ) -> None:
     monkeypatch.setattr(predict, "has_accelerator", lambda: False)
     monkeypatch.setattr(predict, "has_amx", lambda: False)
-    taken = []
+    taken, load = [], onnx.network
 
-    def network(path: Path, card: object, *, int8: bool) -> GraphNetwork:
+    def network(path: Path, card: Card, *, int8: bool) -> Network | ClipNetwork:
         taken.append(int8)
-        return GraphNetwork(path, read_card(path), int8=int8)
+        return load(path, card, int8=int8)
 
-    monkeypatch.setattr("actionunits.detect.onnx.GraphNetwork", network)
+    monkeypatch.setattr(onnx, "network", network)
     for has in (True, False):
         monkeypatch.setattr(predict, "has_vnni", lambda has=has: has)
         actionunits.load(run)

@@ -12,7 +12,6 @@ app = typer.Typer(
     name="au",
     help="Read Facial Action Units off photos and video; train and evaluate the models that do.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

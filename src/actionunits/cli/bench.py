@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from actionunits.cli import completions
+
 if TYPE_CHECKING:
     from actionunits.bench.measure import Line
 
@@ -12,7 +14,11 @@ _FEWEST, _MOST = 16, 100_000
 
 def bench(
     model: Annotated[
-        str, typer.Option(help="Name of weights in the package, or the folder of a run.")
+        str,
+        typer.Option(
+            help="Name of weights in the package, or the folder of a run.",
+            autocompletion=completions.weights,
+        ),
     ] = "default",
     frames: Annotated[int, typer.Option(help="Frames of the videos that are read.")] = 120,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,

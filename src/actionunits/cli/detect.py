@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from actionunits.cli import completions
+
 if TYPE_CHECKING:
     from actionunits.detect.outputs import Job
     from actionunits.detect.predict import Predictor
@@ -27,11 +29,16 @@ def detect(
         str,
         typer.Option(
             help="`default`, `default-fast`, a system such as `sacl` (all: docs/weights.md), or "
-            "the folder of a run."
+            "the folder of a run.",
+            autocompletion=completions.weights,
         ),
     ] = "default",
     detector: Annotated[
-        str, typer.Option(help="Face detector: centerface, or aligned (all are face crops).")
+        str,
+        typer.Option(
+            help="Face detector: centerface, or aligned (all are face crops).",
+            autocompletion=completions.detectors,
+        ),
     ] = "centerface",
     boxes: Annotated[
         Path | None, typer.Option(help="CSV of known faces: source, frame, x, y, width, height.")
@@ -41,6 +48,7 @@ def detect(
         typer.Option(
             metavar="WHAT,...",
             help="landmarks, pose, gaze, sides, hidden, quality, embedding, or all.",
+            autocompletion=completions.additions,
         ),
     ] = None,
     neutral: Annotated[
@@ -70,7 +78,8 @@ def detect(
     runtime: Annotated[
         str,
         typer.Option(
-            help="onnx, int8, torch, or auto: the fastest that can read these weights here."
+            help="onnx, int8, torch, or auto: the fastest that can read these weights here.",
+            autocompletion=completions.runtimes,
         ),
     ] = "auto",
     aligned: Annotated[bool, typer.Option("--aligned", help="Same as --detector aligned.")] = False,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from actionunits.cli import completions
 from actionunits.cli.options import numbers
 
 if TYPE_CHECKING:
@@ -21,7 +22,12 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-Run = Annotated[str, typer.Argument(help="Folder of a run or checkpoint, or `default`.")]
+Run = Annotated[
+    str,
+    typer.Argument(
+        help="Folder of a run or checkpoint, or `default`.", autocompletion=completions.weights
+    ),
+]
 Paths = Annotated[
     list[str] | None,
     typer.Argument(help="Pictures, videos, folders; without them, frames of a data set."),

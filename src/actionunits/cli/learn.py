@@ -9,17 +9,28 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from actionunits.cli import completions
+
 if TYPE_CHECKING:
     from actionunits.learn.crossval import CrossReport
     from actionunits.learn.report import AnyReport
 
-Recipe = Annotated[str, typer.Argument(help="Name of a recipe (`au recipes`) or a YAML file.")]
+Recipe = Annotated[
+    str,
+    typer.Argument(
+        help="Name of a recipe (`au recipes`) or a YAML file.", autocompletion=completions.recipes
+    ),
+]
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change a value, e.g. optimiser.lr=1e-3."),
 ]
 Ablation = Annotated[
-    str | None, typer.Option(help="Named variant of the recipe, e.g. relation=identity.")
+    str | None,
+    typer.Option(
+        help="Named variant of the recipe, e.g. relation=identity.",
+        autocompletion=completions.ablations,
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
@@ -97,7 +108,10 @@ def _beside_paper(folder: Path) -> None:
 def evaluate(
     checkpoint: Annotated[
         str,
-        typer.Argument(help="Folder of a run, of a crossval's three runs, or `default`."),
+        typer.Argument(
+            help="Folder of a run, of a crossval's three runs, or `default`.",
+            autocompletion=completions.weights,
+        ),
     ],
     fold: Annotated[
         int | None, typer.Option(min=1, max=3, help="Test fold; by default the one kept for it.")
@@ -146,7 +160,11 @@ def evaluate(
 
 def recipes(
     recipe: Annotated[
-        str | None, typer.Argument(help="Only this one, with what its ablations change.")
+        str | None,
+        typer.Argument(
+            help="Only this one, with what its ablations change.",
+            autocompletion=completions.recipes,
+        ),
     ] = None,
     json: Json = False,
 ) -> None:

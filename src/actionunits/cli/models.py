@@ -5,13 +5,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from actionunits.cli import completions
+
 if TYPE_CHECKING:
     from actionunits.papers.complexity import Complexity
 
 
 def models(
     recipe: Annotated[
-        str | None, typer.Argument(help="Only the model of this recipe, with its ablations.")
+        str | None,
+        typer.Argument(
+            help="Only the model of this recipe, with its ablations.",
+            autocompletion=completions.recipes,
+        ),
     ] = None,
     time: Annotated[bool, typer.Option(help="Measure the time, which takes seconds each.")] = True,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
@@ -74,7 +80,12 @@ def _theirs(value: float | None) -> str:
 
 
 def calibrate(
-    model: Annotated[str, typer.Argument(help="`default`, or the folder of a run.")],
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="`default`, or the folder of a run.", autocompletion=completions.weights
+        ),
+    ],
     pictures: Annotated[
         list[Path], typer.Argument(help="Pictures of faces at rest, or folders of them.")
     ],
@@ -149,7 +160,12 @@ def calibrate(
 
 
 def export(
-    checkpoint: Annotated[str, typer.Argument(help="Folder of a run or checkpoint, or `default`.")],
+    checkpoint: Annotated[
+        str,
+        typer.Argument(
+            help="Folder of a run or checkpoint, or `default`.", autocompletion=completions.weights
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="The ONNX file to write.")] = Path("model.onnx"),
     beside: Annotated[
         bool,
@@ -187,7 +203,12 @@ def export(
 
 
 def average(
-    first: Annotated[str, typer.Argument(help="`default`, or the folder of a run.")],
+    first: Annotated[
+        str,
+        typer.Argument(
+            help="`default`, or the folder of a run.", autocompletion=completions.weights
+        ),
+    ],
     second: Annotated[str, typer.Argument(help="Folder of a run that started from it.")],
     out: Annotated[Path, typer.Option(help="Folder for the mean.")],
     share: Annotated[float, typer.Option(help="Of the second in the mean, 0 to 1.")] = 0.5,

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from actionunits.cli import completions
+
 if TYPE_CHECKING:
     from actionunits.synth.picture.render import Renderer
 
@@ -68,7 +70,13 @@ def render(
 
 @app.command()
 def reproduce(
-    name: Annotated[str, typer.Argument(help="Weights: default, default-fast, or a system's.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="Weights: default, default-fast, or a system's.",
+            autocompletion=completions.weights,
+        ),
+    ],
     assets: Assets,
     out: Annotated[Path, typer.Option(help="Folder of the corpora and of the runs.")],
     settings: Annotated[

@@ -52,12 +52,26 @@ class Room:
             self._changed.notify_all()
 
 
+class UnwantedError(Exception):
+    """Nobody waits for what is worked on any more."""
+
+
 class Crew:
     """Threads that work ahead."""
 
     def __init__(self, pool: ThreadPoolExecutor, threads: int, room: Room) -> None:
         """Take the threads of a pool."""
         self._pool, self._most, self.room = pool, threads + 1, room
+        self._is_over = Event()
+
+    def go_on(self) -> None:
+        """Asked between the steps of long work, so that it ends soon after it was stopped.
+
+        Raises:
+            UnwantedError: the results have been given up.
+        """
+        if self._is_over.is_set():
+            raise UnwantedError
 
     def ahead(
         self, items: Generator[_S, None, None], work: Callable[[_S], _T]
@@ -93,6 +107,9 @@ class Crew:
             while (result := coming.get()) is not None:
                 yield result.result()
                 free.release()
+        except BaseException:  # also of who closes this before its end
+            self._is_over.set()
+            raise
         finally:
             unwanted.set()
             free.release()

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
+from actionunits.detect.ahead import UnwantedError
 from actionunits.errors import UserError
 from actionunits.system.machine import is_memory_error
 from actionunits.types import Frame
@@ -33,6 +34,8 @@ def _tried(
 ) -> list[_T | Failed]:
     try:
         return [result for _, result in zip(positions, work(positions), strict=True)]
+    except UnwantedError:
+        raise
     except Exception as error:
         if len(positions) == 1:
             return [Failed(error)]

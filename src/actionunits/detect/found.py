@@ -15,6 +15,8 @@ from actionunits.detect.seek import Found
 from actionunits.faces import align
 from actionunits.types import Face, Frame, InputSpec
 
+_AT_A_TIME = 16  # faces, which take the slowest model some seconds at most
+
 
 class Cropped(NamedTuple):
     """One frame with the faces that were found on it."""
@@ -49,13 +51,18 @@ class Cropper:
 
 
 def looked(
-    look: Reader, cropper: Cropper, part: Found
+    look: Reader, cropper: Cropper, go_on: Callable[[], None], part: Found
 ) -> tuple[Found, list[Sequence[Any] | Failed]]:
-    """A part with what a reader sees on each of its frames."""
+    """A part with what a reader sees on each of its frames; see `Crew.go_on`."""
+
+    def looks_at(faces: NDArray[np.uint8]) -> Iterator[Any]:
+        for at in range(0, len(faces), _AT_A_TIME):
+            go_on()
+            yield from look.look(faces[at : at + _AT_A_TIME])
 
     def see(positions: Sequence[int]) -> list[Sequence[Any]]:
         crops = [each.crops for each in cropper(part, positions)]
-        looks = iter(look.look(np.concatenate(crops)))
+        looks = looks_at(np.concatenate(crops))
         return [[next(looks) for _ in each] for each in crops]
 
     return part, tried(len(part.frames), see)

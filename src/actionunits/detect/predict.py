@@ -214,7 +214,8 @@ class Predictor:
         faults = Faults(report)
         with crew(_ROOM) as hands:
             found = self._found(listed(paths), faults, hands, span)
-            with closing(hands.ahead(found, partial(looked, begin(), self._cropper))) as parts:
+            see = partial(looked, begin(), self._cropper, hands.go_on)
+            with closing(hands.ahead(found, see)) as parts:
                 for read in reads(begin, parts, faults, hands.room):
                     yield self._in_picture(wanted.kept(self._reading(read, faults)))
 
@@ -377,7 +378,7 @@ def _network(
             )
         if device is not None and str(device) != "cpu":
             raise UserError(f"device {device}: ONNX Runtime computes on cpu; take --runtime torch")
-        return onnx.GraphNetwork(path, card, int8=int8)
+        return onnx.network(path, card, int8=int8)
     try:
         from actionunits.detect import pytorch
         from actionunits.learn import checkpoint

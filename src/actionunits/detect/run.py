@@ -6,6 +6,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from actionunits import media, weights
 from actionunits.detect.chunks import blocks
 from actionunits.detect.neutral import Neutral
@@ -15,6 +17,8 @@ from actionunits.detect.record import Settings
 from actionunits.errors import UserError
 from actionunits.learn.card import read_card
 from actionunits.types import Frame
+
+_NO_PICTURE = np.zeros((0, 0, 3), np.uint8)
 
 
 class Stopped(NamedTuple):
@@ -117,7 +121,8 @@ def run(
                 with closing(predictor.readings(sources, problems.append, add, span)) as readings:
                     for reading in readings:
                         outputs.add(reading)
-                        last = reading.frame._replace(image=reading.frame.image[:0])
+                        last = reading.frame._replace(image=_NO_PICTURE)
+                        del reading
             except KeyboardInterrupt:
                 if last is None or last.source != sources[-1] or not media.is_camera(last.source):
                     raise

@@ -7,7 +7,7 @@ the first of a shot, is twice as fine: small faces are found then, and followed 
 ones.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from functools import partial
 from threading import Lock
@@ -92,7 +92,7 @@ class Seeker:
             hands: search ahead.
         """
         source, video = None, _Video(self._looks, *self._sides)
-        with closing(hands.ahead(chunks, self._searched)) as parts:
+        with closing(hands.ahead(chunks, partial(self._searched, hands.go_on))) as parts:
             for chunk, results in parts:
                 frames, faces = [], []
                 for at, looked in faults.settled(chunk.frames, results):
@@ -108,13 +108,15 @@ class Seeker:
                 else:
                     hands.room.give(chunk.pixels)
 
-    def _searched(self, chunk: Chunk) -> tuple[Chunk, list[_Looked | Failed]]:
+    def _searched(
+        self, go_on: Callable[[], None], chunk: Chunk
+    ) -> tuple[Chunk, list[_Looked | Failed]]:
         """A chunk with the faces on those of its frames that are searched."""
 
         def search(positions: Sequence[int]) -> list[_Looked]:
             frames = [chunk.frames[at] for at in positions]
             if chunk.still:
-                return [_Looked(each, None) for each in self._of_stills(frames)]
+                return [_Looked(each, None) for each in self._of_stills(frames, go_on)]
             sides = [self._side(chunk, at) for at in positions]
             found: dict[int, Detections] = {}
             for side in {side for side in sides if side}:
@@ -134,15 +136,15 @@ class Seeker:
         fine = self._looks is not None and turn // _FINE_EVERY != last // _FINE_EVERY
         return self._sides[fine]
 
-    def _of_stills(self, frames: Sequence[Frame]) -> list[Detections]:
+    def _of_stills(self, frames: Sequence[Frame], go_on: Callable[[], None]) -> list[Detections]:
         coarse, *finer = self._still_sides
         with self._turn:
             found = self._detector(frames, coarse)
             for side in finer:
-                again = [i for i, f in enumerate(frames) if _may_hide(f, found[i], coarse, side)]
-                fine = self._detector([frames[i] for i in again], side) if again else []
-                for i, each in zip(again, fine, strict=True):
-                    found[i] = each
+                for i, frame in enumerate(frames):
+                    if _may_hide(frame, found[i], coarse, side):
+                        go_on()
+                        [found[i]] = self._detector([frame], side)
         return found
 
     def _of_video(self, frames: Sequence[Frame], side: int) -> list[Detections]:

@@ -15,6 +15,8 @@ from actionunits.types import FOLDS, Coding, InputSpec
 
 WEIGHTS, CARD, GRAPH = "model.safetensors", "card.json", "model.onnx"
 INT8 = "model-int8.onnx"  # the graph with convolutions in bytes
+TIME = "model-time.onnx"  # of a model of clips: reads faces that the other graph has encoded
+GRAPHS = (GRAPH, INT8, TIME)
 Storage = Literal["float32", "float16"]
 
 
@@ -117,9 +119,9 @@ def copy(source: Path, card: Card, out: Path) -> None:
         out: made if it is not there; a checkpoint in it is replaced.
     """
     (out / CARD).unlink(missing_ok=True)  # first out and last in, see `checkpoint.save`
-    for graph in (GRAPH, INT8):
+    for graph in GRAPHS:
         (out / graph).unlink(missing_ok=True)
-    for name in (WEIGHTS, GRAPH, INT8):
+    for name in (WEIGHTS, *GRAPHS):
         file = folder(source) / name
         if file.is_file():
             with writing(out / name), atomic(out / name) as fresh:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from actionunits.errors import CheckpointError, RecipeError
 from actionunits.files import atomic, seals, writing
-from actionunits.learn.card import CARD, GRAPH, INT8, WEIGHTS, Card, Storage, read_card, write
+from actionunits.learn.card import CARD, GRAPHS, WEIGHTS, Card, Storage, read_card, write
 from actionunits.learn.card import folder as card_folder
 from actionunits.models import registry
 from actionunits.nn.backbone import check_fit
@@ -51,7 +51,7 @@ def save(model: nn.Module, card: Card, folder: Path | str, dtype: Storage = "flo
             # the card goes first out and last in: at no time does it stand beside weights of
             # another; to the same weights the old one belongs until the new one takes its place
             (folder / CARD).unlink(missing_ok=True)
-            for graph in (GRAPH, INT8):
+            for graph in GRAPHS:
                 (folder / graph).unlink(missing_ok=True)
     card = card.model_copy(update={"dtype": dtype, "sha256": sha256})
     write(card, folder)

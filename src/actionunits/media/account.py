@@ -114,6 +114,10 @@ class Account:
         self._last = seconds
         self._shown += 1
 
+    def leave_out(self, count: int) -> None:
+        """So many frames are not decoded, because nobody wants them."""
+        self._shown += count
+
     def _judge(self) -> None:
         """Count the last steps that are longer or shorter than is usual."""
         usual = statistics.median(self._steps or [0])

@@ -125,6 +125,14 @@ class Numbers:
         self._next = number + 1
         return number, self._doubt(picture, stamp, rank == number)
 
+    def leave_out(self, count: int, packet: "Packet[VideoStream]") -> None:
+        """So many packets, all before this one, are whole frames that nobody decodes."""
+        while self._waiting and self._waiting[0] < (self._clocks[0], packet.pts or 0):
+            heapq.heappop(self._waiting)
+            self._before += 1
+        self._shown += count
+        self._next += count
+
     def swallowed(self) -> int:
         """Packets that went in and did not come out, when all has; not those before the first key.
 

@@ -5,6 +5,7 @@ These functions decode in the process that calls them; `actionunits.media` calls
 
 import logging
 import struct
+import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from fractions import Fraction
@@ -23,6 +24,7 @@ from actionunits.media import mp4, transport
 from actionunits.media.account import Account, promised
 from actionunits.media.numbers import Numbers
 from actionunits.media.opening import BROKEN, Opened, listening, opened
+from actionunits.media.passing import Passing, UnlikeError
 from actionunits.media.pictures import LARGEST
 from actionunits.media.sources import is_camera
 from actionunits.media.span import WHOLE, Choice, Span
@@ -32,7 +34,8 @@ Decoded = tuple[NDArray[np.uint8] | None, int, float, str]
 """Upright RGB picture, number, seconds and doubt; see `actionunits.types.Frame`."""
 
 _HOPELESS = 100  # packets in a row, from the first on, that do not decode
-_NOW_AND_THEN = 500  # frames
+_NOW_AND_THEN = 500  # packets that are counted
+_SILENCE = 0.25  # seconds: after each it is asked whether more is wanted
 _OBLONG = 8  # times as wide as high, or as high as wide, pixels are at most
 _TURNED = 6  # number of the side data that say how a frame is turned
 _WRITTEN = {mp4.KIND, "asf", "avi", "flv", "matroska,webm", "nut", "ogg"}
@@ -47,7 +50,7 @@ def frames(name: str, threads: int, span: Span = WHOLE) -> Generator[Decoded, No
     Args:
         name: a file, or "camera:NUMBER".
         threads: of the decoder; 0 lets it choose.
-        span: which are wanted. The others are decoded too, since later ones build on them.
+        span: which are wanted. Others are decoded where those build on them.
 
     Yields:
         The frames; and now and then, while others go by, one without a picture.
@@ -56,11 +59,19 @@ def frames(name: str, threads: int, span: Span = WHOLE) -> Generator[Decoded, No
         MediaError: the source cannot be read, holds nothing of the span, or there should have been
             more; then at the end.
     """
+    try:
+        yield from _frames(name, threads, span, span.start)
+    except UnlikeError:  # before the first picture
+        yield from _frames(name, threads, span, 0.0)
+
+
+def _frames(name: str, threads: int, span: Span, passing: float) -> Iterator[Decoded]:
+    """The same; what is before `passing` seconds need not be decoded."""
     with opened(name) as video:
         video.stream.thread_type = "AUTO"
         video.stream.codec_context.thread_count = threads
         video.stream.codec_context.options = {"max_pixels": str(LARGEST)}
-        yield from _Reading(name, video).frames(Choice(span))
+        yield from _Reading(name, video, passing).frames(Choice(span))
 
 
 def duration(name: str) -> float:
@@ -98,7 +109,8 @@ def count(name: str) -> Iterator[int]:
 class _Reading:
     """One reading of a video, from its first frame to what is missing at its end."""
 
-    def __init__(self, name: str, video: Opened) -> None:
+    def __init__(self, name: str, video: Opened, passing: float = 0.0) -> None:
+        self._passing = Passing(video, passing, self._from_start)
         self._name, self._container, self._stream = name, video.container, video.stream
         self._numbers = Numbers(video, begins_whole=_begins_whole(name, video))
         self._account = Account(name, video)
@@ -111,7 +123,11 @@ class _Reading:
         self._turns: dict[int, tuple[int, ...]] = {}
 
     def frames(self, choice: Choice) -> Iterator[Decoded]:
+        heard = time.monotonic()  # when who waits for frames last heard that it goes on
         for picture in self._pictures():
+            if picture is None:
+                yield None, self._count, 0.0, ""
+                continue
             number, doubt = self._numbers.place(picture)
             seconds = self._time(picture, number)
             if choice.is_over(seconds):
@@ -126,8 +142,9 @@ class _Reading:
             if picture.is_corrupt:
                 self._account.damage()
             self._count += 1
-            if takes or self._count % _NOW_AND_THEN == 0:
+            if takes or time.monotonic() - heard >= _SILENCE:
                 yield image, number, seconds, doubt
+                heard = time.monotonic()
         if not self._count:
             raise MediaError(
                 f"{self._name}: the video holds no frame that can be decoded; get a whole copy"
@@ -137,10 +154,13 @@ class _Reading:
         if not choice.taken:
             raise MediaError(f"{self._name}: {choice.missing(self._seconds)}")
 
-    def _pictures(self) -> Iterator[VideoFrame]:
-        """All that decodes, of the packets in their order."""
+    def _pictures(self) -> Iterator[VideoFrame | None]:
+        """All that decodes, of the packets in their order; None where some are left out."""
         refused, tail, last = 0, Tail(), None
-        for packet in self.packets():
+        for packet in self._wanted():
+            if packet is None:
+                yield None
+                continue
             pictures: list[VideoFrame] = []
             if packet.size:
                 tail.add(packet)
@@ -152,13 +172,31 @@ class _Reading:
             if refused > _HOPELESS and not self._count:
                 return  # not worth reading gigabytes
             for picture in pictures:
+                if last is None and self._passing.passed not in {None, picture.pts}:
+                    raise UnlikeError
                 last = picture.pts
                 yield picture
         if last is not None and not is_camera(self._name) and self._numbers.holds_back():
-            for time, more in tail.decode(self._name, last):
+            for ticks, more in tail.decode(self._name, last):
                 if more is None:
-                    self._refuse(time)
+                    self._refuse(ticks)
                 yield from more or ()
+
+    def _wanted(self) -> Iterator["Packet[VideoStream] | None"]:
+        """Packets that are to be decoded; None where some before the next are not."""
+        for packet in self.packets():
+            left_out, packets = self._passing.take(packet)
+            if left_out:
+                self._numbers.leave_out(left_out, packet)
+                self._account.leave_out(left_out)
+                self._count += left_out
+                yield None
+            yield from packets
+
+    def _from_start(self, ticks: int) -> float:
+        """Seconds of a time in ticks, from the start of the source."""
+        seconds = float(ticks * (self._stream.time_base or 0))
+        return seconds - (self._origin or 0.0)
 
     def _refuse(self, time: int | None) -> None:
         """The decoder refused a packet."""
