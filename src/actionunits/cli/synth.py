@@ -151,9 +151,7 @@ def detector(
     backdrops: Annotated[Path, typer.Option(help="Folder of photographs that show nobody.")],
     out: Annotated[Path, typer.Option(help="Folder of all that is made.")],
     workers: Annotated[int, typer.Option(min=1, help="Processes that render or compose.")] = 1,
-    smoke: Annotated[
-        bool, typer.Option(help="A hundredth of all, to see that it runs.")
-    ] = False,
+    smoke: Annotated[bool, typer.Option(help="A hundredth of all, to see that it runs.")] = False,
 ) -> None:
     """Make the face detector of the package anew: render heads, train on scenes with them.
 

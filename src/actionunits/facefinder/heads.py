@@ -1,6 +1,7 @@
 """Whole heads without a background, rendered to be put into scenes."""
 
 from collections.abc import Iterator, Sequence
+from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from actionunits.synth.picture.looks import draw_appearance, draw_scene
 from actionunits.synth.picture.render import Renderer, Shot
 from actionunits.synth.prototypes import PEOPLE
 from actionunits.synth.sample import draw_performance
+from actionunits.system import processes
 
 SIDE = 192  # pixels
 _ZOOM = 0.5
@@ -44,7 +46,9 @@ def render_heads(assets: Path, out: Path, count: int, seed: int, *, away: bool =
         UserError: the assets or OpenGL are missing, or the folder cannot be written to.
     """
     if not (out / _SEEN).exists():  # which is written last
-        _write(assets, out, count, seed, away)
+        # Mesa's driver and PyTorch in one process end in a crash.
+        with processes.pool(1, get_context("spawn"), processes.follow_parent) as pool:
+            pool.submit(_write, assets, out, count, seed, away).result()
     return Heads(
         np.load(out / _PICTURES, mmap_mode="r"), np.load(out / _POINTS), np.load(out / _SEEN)
     )

@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from actionunits.facefinder import networks
 from actionunits.facefinder.scenes import Composer
 from actionunits.files import atomic, writing
+from actionunits.system import processes
 
 _WARM_UP = 200  # steps
 _FOLLOWS = 0.998  # of the mean of the weights of late
@@ -104,7 +105,12 @@ def train(
         mean.load_state_dict(state["mean"])
         optimiser.load_state_dict(state["optimiser"])
         first = state["step"]
-    loader = DataLoader(_Samples(task, composer, seed, first), task.batch, num_workers=workers)
+    loader = DataLoader(
+        _Samples(task, composer, seed, first),
+        task.batch,
+        num_workers=workers,
+        worker_init_fn=processes.follow_parent,
+    )
     with _progress() as progress:
         bar = progress.add_task(task.name, total=total, completed=first, losses="")
         for step, (images, *truth) in zip(range(first, total), loader, strict=False):

@@ -5,8 +5,6 @@ from pathlib import Path
 from actionunits.errors import CheckpointError
 
 _HERE = Path(__file__).parent
-SYNFACE = _HERE / "synface"
-"""Folder of the face detector's networks."""
 
 
 def list_weights() -> list[str]:
