@@ -26,7 +26,8 @@ class Frames(NamedTuple):
     """Rows of frames, in the order of time.
 
     Attributes:
-        rows: a row a face and frame: ``input``, ``face_id``, ``timestamp`` (seconds), ``success``.
+        rows: a row a face and frame: ``input``, ``face_id``, ``timestamp`` (seconds), ``frame``
+            (its number, NaN where the table has none), ``success``.
         present: of the same rows, a column an AU (``AU12``): 1 where it occurs, 0, NaN.
         strength: likewise how strongly: intensity 0 to 5, or a probability if not `graded`.
         graded: whether the strength is an intensity.
@@ -120,6 +121,8 @@ def _rows(path: Path, table: pd.DataFrame, fps: float | None) -> pd.DataFrame:
         rows["face_id"] = pd.to_numeric(table["face_id"], errors="coerce")
     else:  # several faces of a frame are told apart by their order
         rows["face_id"] = rows.groupby(["input", "timestamp"], dropna=False).cumcount()
+    number = table["frame"] if "frame" in table else pd.Series(np.nan, table.index)
+    rows["frame"] = pd.to_numeric(number, errors="coerce")
     success = table["success"] if "success" in table else pd.Series(1, table.index)
     known = rows["face_id"].notna() & rows["timestamp"].notna()
     rows["success"] = pd.to_numeric(success, errors="coerce").fillna(0).gt(0) & known
