@@ -53,7 +53,9 @@ def agree(
 ) -> None:
     """Compare a table with the codes of a person, or those of two persons, AU by AU.
 
-    By frame kappa, PABAK, F1 and ICC(3,1), by event precision, recall and F1, with intervals of 95 %.
+    By frame kappa, PABAK, F1 and ICC(3,1), by event precision, recall and F1, with intervals of
+    95 %. What cannot be told, such as the kappa of an AU that never occurs, is empty, and it is
+    said why.
     """
     import math
 
@@ -104,37 +106,39 @@ def _show(table: "pd.DataFrame", units: str, tolerance: float) -> None:
         ends = zip(table[name], table[f"{name}_low"], table[f"{name}_high"], strict=True)
         return pd.Series([_between(*each) for each in ends], table.index)
 
-    frames = table[["AU", "frames"]].assign(
-        frames=table["frames"].astype("str").replace("<NA>", "")
-    )
-    for name in ("first", "second"):
-        frames[name] = [_share(value) for value in table[name]]
+    frames = table[["AU"]].assign(frames=_counted(table["frames"]))
+    for short, name in (("1st", "first"), ("2nd", "second")):
+        frames[short] = [_share(value) for value in table[name]]
     for name in ("kappa", "pabak", "f1", "icc"):
         frames[name] = told(name)
     shown.grid(frames.loc[:, ~(frames == "").all()], "By frame")
-    events = table[["AU"]].assign(
-        first=table["events_first"], second=table["events_second"], matched=table["matched"]
-    )
+    events = table[["AU"]]
+    for name, column in (("1st", "events_first"), ("2nd", "events_second"), ("matched",) * 2):
+        events = events.assign(**{name: _counted(table[column])})
     for name, column in (("precision", "precision"), ("recall", "recall"), ("f1", "event_f1")):
-        events[name] = told(column)
+        events = events.assign(**{name: told(column)})
     shown.grid(events, "By event")
     why = table[table["why"] != ""][["AU", "why"]]
     if len(why):
         shown.grid(why, "Not told")
     terminal().print(
-        f"Events are the same if they overlap or begin within {tolerance:g} seconds. Intervals of "
-        f"95 % over {units}."
+        f"Events are the same if they overlap or begin within {tolerance:g} seconds.\n"
+        f"Behind a value its interval of 95 %, over {units}."
     )
 
 
 def _between(value: float, low: float, high: float) -> str:
     if value != value:
         return ""
-    return _short(value) if low != low else f"{_short(value)} [{_short(low)}, {_short(high)}]"
+    return _short(value) if low != low else f"{_short(value)} {_short(low)}–{_short(high)}"
 
 
 def _short(value: float) -> str:
     return f"{value:.2f}".replace("0.", ".", 1) if abs(value) < 0.995 else f"{value:.0f}"
+
+
+def _counted(values: "pd.Series[int]") -> "pd.Series[str]":
+    return values.astype("str").replace("<NA>", "")
 
 
 def _share(value: float) -> str:

@@ -76,7 +76,9 @@ def grid(table: "pd.DataFrame", title: str) -> None:
 
     told = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title=title, title_justify="left")
     for column in table:
-        told.add_column(str(column), justify="left" if column in _LEFT else "right")
+        told.add_column(
+            str(column), justify="left" if column in _LEFT else "right", no_wrap=column != "why"
+        )
     for row in table.itertuples(index=False):
         told.add_row(*map(_cell, row))
     terminal().print(told)

@@ -103,12 +103,12 @@ def agreement(
     table = pd.DataFrame({"AU": [*columns, MEAN]})
     total = counts.sum(0)
     frames = total.sum(-1)
+    table["frames"] = pd.array([*frames.astype(int), pd.NA], dtype="Int64")
     with np.errstate(invalid="ignore", divide="ignore"):
         shares = [total[:, [0, 1]].sum(-1) / frames, total[:, [0, 2]].sum(-1) / frames]
         agree = total[:, [0, 3]].sum(-1) / frames
     for name, values in (("first", shares[0]), ("second", shares[1]), ("agree", agree)):
         table[name] = np.append(values, np.nan)
-    table.insert(1, "frames", pd.array([*frames.astype(int), pd.NA], dtype="Int64"))
     whole_scores = _scores(counts.sum(0), grades.sum(0), happened.sum(0))
     samples = _scores(*(np.einsum("ru,uak->rak", drawn, s) for s in (counts, grades, happened)))
     for name in MEASURES:
@@ -118,8 +118,7 @@ def agreement(
         table[name], table[f"{name}_low"], table[f"{name}_high"] = value, low, high
     happenings = happened.sum(0).astype(int)
     for name, place in (("events_first", 0), ("events_second", 2), ("matched", 1)):
-        values = happenings[:, place]
-        table[name] = [*values, values.sum()]
+        table[name] = pd.array([*happenings[:, place], pd.NA], dtype="Int64")
     table["why"] = [*_why(total, graded, whole_scores["icc"]), ""]
     what = ("persons" if people else "videos") if whole else f"pieces of {block:g} seconds"
     return Agreement(table, f"{len(names)} {what}")
@@ -163,9 +162,8 @@ def _by_unit(
         return numbers
     frames = rows[[*KEY, "timestamp"]].assign(unit=unit).drop_duplicates([*KEY, "timestamp"])
     at = found.rename(columns={"onset": "timestamp"}).merge(frames, on=[*KEY, "timestamp"])
-    au = at["AU"].map({name: place for place, name in enumerate(columns)}).to_numpy()
-    np.add.at(numbers, (at["unit"].to_numpy(), au, 0), 1)
-    np.add.at(numbers, (at["unit"].to_numpy(), au, 1), hit.astype(float))
+    au = at["AU"].map({name: place for place, name in enumerate(columns)}).to_numpy(int)
+    np.add.at(numbers, (at["unit"].to_numpy(int), au), np.stack([np.ones(len(hit)), hit], -1))
     return numbers
 
 

@@ -1,10 +1,11 @@
 """Codings: tables of frames, sheets, and files of coding programs, alike."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from actionunits.errors import DataError
 from actionunits.files.names import listed
@@ -13,11 +14,14 @@ from actionunits.findings.codes.names import Name
 from actionunits.findings.codes.read import PROGRAMS
 from actionunits.findings.codes.read import read as read_program
 from actionunits.findings.codes.stretches import media
-from actionunits.findings.frames import Frames
+from actionunits.findings.frames import Frames, joined
 from actionunits.findings.sheets import read_sheet
 
-Key = tuple[str | None, float]
-"""Input without folders and suffix, and face; what is not said is None and NaN."""
+UNSAID = -1
+"""For the number of a face, where a coding does not tell it."""
+
+Key = tuple[str, int]
+"""Video without folders and suffix, empty where it is not said; and face, or `UNSAID`."""
 
 
 class Coding(NamedTuple):
@@ -35,39 +39,44 @@ class Coding(NamedTuple):
     coded: Coded | None
     notes: tuple[str, ...] = ()
 
-    def keys(self) -> dict[Key, int]:
-        """Whose it is, and how many rows each has."""
-        rows = self.coded.rows if self.frames is None else self.frames.rows
-        rows = rows if self.coded is not None else rows[rows["success"]]
-        stems = rows["input"].map(_stem)
-        counts: dict[Key, int] = {}
-        for stem, face in zip(stems, rows["face_id"].astype(float), strict=True):
-            key = (stem, face if face == face else np.nan)
-            counts[key] = counts.get(key, 0) + 1
-        seen = {stem for stem, _ in counts}
-        quiet = set() if self.coded is None else set(map(_stem, self.coded.videos)) - seen
-        return counts | {(stem, np.nan): 0 for stem in sorted(filter(None, quiet))}
+    def faces(self) -> dict[Key, "Coding"]:
+        """What it says of each face; of a video in which nothing occurs, that too."""
+        if self.frames is not None:
+            places = _places(self.frames.rows)
+            return {key: self._replace(frames=self.frames.take(at)) for key, at in places.items()}
+        assert self.coded is not None
+        rows, hidden = _places(self.coded.rows), _places(self.coded.hidden)
+        keys = dict.fromkeys([*rows, *hidden])
+        seen = {stem for stem, _ in keys}
+        keys |= {(stem, UNSAID): None for v in self.coded.videos if (stem := _stem(v)) not in seen}
+        return {
+            key: self._replace(
+                coded=self.coded._replace(
+                    rows=self.coded.rows.iloc[rows.get(key, [])],
+                    hidden=self.coded.hidden.iloc[hidden.get(key, [])],
+                )
+            )
+            for key in keys
+        }
 
-    def of(self, key: Key) -> "Coding":
-        """What it says of one face."""
-
-        def own(rows: pd.DataFrame) -> np.ndarray:
-            stems = rows["input"].map(_stem)
-            same = stems.isna() if key[0] is None else stems.eq(key[0])
-            face = rows["face_id"].astype(float)
-            return (same & (face.isna() if key[1] != key[1] else face.eq(key[1]))).to_numpy(bool)
-
-        if self.coded is not None:
-            rows, hidden = (t[own(t)] for t in (self.coded.rows, self.coded.hidden))
-            return self._replace(coded=self.coded._replace(rows=rows, hidden=hidden))
-        assert self.frames is not None
-        chosen = own(self.frames.rows)
-        parts = (t[chosen].reset_index(drop=True) for t in self.frames[:3])
-        return self._replace(frames=Frames(*parts, self.frames.graded))
+    def size(self) -> int:
+        """How many frames show the face, or how many stretches there are."""
+        if self.frames is not None:
+            return int(self.frames.rows["success"].sum())
+        assert self.coded is not None
+        return len(self.coded.rows)
 
 
-def _stem(name: object) -> str | None:
-    return None if name is None or name != name else Path(media(str(name))).stem
+def _places(rows: pd.DataFrame) -> dict[Key, NDArray[np.intp]]:
+    stems = rows["input"].map(_stem)
+    faces = rows["face_id"].astype(float).fillna(UNSAID).astype(int)
+    groups = rows.groupby([stems.to_numpy(), faces.to_numpy()], sort=False).indices
+    keys = cast(dict[tuple[str, int], NDArray[np.intp]], groups)
+    return {(str(stem), int(face)): places for (stem, face), places in keys.items()}
+
+
+def _stem(name: object) -> str:
+    return "" if name is None or name != name else Path(media(str(name))).stem
 
 
 def read_coding(
@@ -132,8 +141,7 @@ def _together(path: Path, codings: list[Coding]) -> Coding:
             f"{path}: has tables with intensities and without; give a folder of one kind"
         )
     if frames:
-        parts = (pd.concat(part, ignore_index=True) for part in list(zip(*frames, strict=True))[:3])
-        return Coding(str(path), Frames(*parts, frames[0].graded), None, notes)
+        return Coding(str(path), joined(frames), None, notes)
     rows = pd.concat([one.rows for one in said], ignore_index=True)
     hidden = pd.concat([one.hidden for one in said], ignore_index=True)
     aus = tuple(sorted({au for one in said for au in one.aus}))

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from actionunits.errors import DataError, UserError, brief
 from actionunits.files.lists import decoded, separator
@@ -37,6 +38,12 @@ class Frames(NamedTuple):
     present: pd.DataFrame
     strength: pd.DataFrame
     graded: bool
+
+    def take(self, places: NDArray[np.intp]) -> "Frames":
+        """Rows at these places, in this order."""
+        tables = (self.rows, self.present, self.strength)
+        rows, present, strength = (t.iloc[places].reset_index(drop=True) for t in tables)
+        return Frames(rows, present, strength, self.graded)
 
 
 def read(path: Path, fps: float | None = None) -> Frames:
@@ -149,6 +156,11 @@ def several(paths: list[Path], fps: float | None = None) -> Frames:
             f"{names[0]}: has probabilities alone, {paths[0]} or another has intensities: give "
             "tables of one kind"
         )
+    return joined(tables)
+
+
+def joined(tables: list[Frames]) -> Frames:
+    """Several tables of one kind as one."""
     rows = pd.concat([table.rows for table in tables], ignore_index=True)
     present = pd.concat([table.present for table in tables], ignore_index=True)
     strength = pd.concat([table.strength for table in tables], ignore_index=True)

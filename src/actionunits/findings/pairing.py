@@ -59,11 +59,13 @@ def aligned(
     Raises:
         UserError: no video is in both, or the times of a sheet are not known.
     """
-    pairs, notes = _pairs(first, second, face)
+    ours, theirs = first.faces(), second.faces()
+    sizes = [{key: one.size() for key, one in faces.items()} for faces in (ours, theirs)]
+    pairs, notes = _pairs(first.name, second.name, sizes[0], sizes[1], face)
     parts: list[tuple[pd.DataFrame, ...]] = []
     shared: dict[str, None] = {}
-    for name, ours, theirs in pairs:
-        a, b = first.of(ours), second.of(theirs)
+    for name, key, other in pairs:
+        a, b = ours[key], theirs[other]
         a, b = _timed(a, b, fps), _timed(b, a, fps)
         times, step = grid(a, b, shift, fps)
         keep = (times >= start) & (times < end)
@@ -96,10 +98,9 @@ def _graded(one: Coding) -> bool:
 
 
 def _pairs(
-    first: Coding, second: Coding, face: int | None
+    first: str, second: str, ours: dict[Key, int], theirs: dict[Key, int], face: int | None
 ) -> tuple[list[tuple[str, Key, Key]], list[str]]:
-    """Names of what is in both, and its keys in each."""
-    ours, theirs = first.keys(), second.keys()
+    """Names of what is in both, and its keys in each; and notes on what is in one alone."""
     stems = [dict.fromkeys(stem for stem, _ in keys) for keys in (ours, theirs)]
     notes = []
     if len(stems[0]) == len(stems[1]) == 1:
@@ -109,43 +110,44 @@ def _pairs(
     else:
         videos = [(stem, stem) for stem in stems[0] if stem in stems[1]]
         for one, these, others in ((first, stems[0], stems[1]), (second, stems[1], stems[0])):
-            if alone := [str(stem) for stem in these if stem not in others]:
-                notes.append(f"only in {one.name}: {listed(alone)}")
+            if alone := [stem for stem in these if stem not in others]:
+                notes.append(f"only in {one}: {listed(alone)}")
     if not videos:
-        names = [listed([str(stem) for stem in own]) or "none" for own in stems]
+        names = [listed(list(own)) or "none" for own in stems]
         raise UserError(
-            f"no video is in both: {first.name} has {names[0]}, {second.name} has {names[1]}; name "
-            "files of codes as their videos"
+            f"no video is in both: {first} has {names[0]}, {second} has {names[1]}; name files of "
+            "codes as their videos"
         )
+    of: list[dict[str, dict[int, int]]] = [{}, {}]
+    for keys, found in zip((ours, theirs), of, strict=True):
+        for (video, each), count in keys.items():
+            found.setdefault(video, {})[each] = count
     pairs = []
     for a, b in videos:
-        for fa, fb in _faces(_of(ours, a), _of(theirs, b), face, str(a), notes):
-            name = str(a) if fa != fa or len(_of(ours, a)) == 1 else f"{a}, face {int(fa)}"
-            pairs.append((name, (a, fa), (b, fb)))
+        mine, their = of[0][a], of[1][b]
+        for fa, fb in _faces(mine, their, face, a, notes):
+            pairs.append((a if len(mine) == 1 else f"{a}, face {fa}", (a, fa), (b, fb)))
     if not pairs:
-        raise UserError(f"no face is in both {first.name} and {second.name}; give --face")
+        raise UserError(f"face {face} is in none of {first}; give another number by --face")
     return pairs, notes
 
 
-def _of(keys: dict[Key, int], stem: str | None) -> dict[float, int]:
-    return {face: count for (other, face), count in keys.items() if other == stem}
-
-
 def _faces(
-    ours: dict[float, int], theirs: dict[float, int], face: int | None, name: str, notes: list[str]
-) -> Iterator[tuple[float, float]]:
+    ours: dict[int, int], theirs: dict[int, int], face: int | None, name: str, notes: list[str]
+) -> Iterator[tuple[int, int]]:
     """Faces of one video that are the same: in the first coding and in the second."""
+    most = [max(faces, key=lambda key: faces[key]) for faces in (ours, theirs)]
     if face is not None:
         if face in ours:
-            yield float(face), max(theirs, key=lambda key: theirs[key])
+            yield face, face if face in theirs else most[1]
         return
-    known = [each for each in theirs if each == each]
-    if known and any(each in ours for each in known) and len(ours) > 1:
-        yield from ((each, each) for each in known if each in ours)
+    shared = [each for each in theirs if each in ours]
+    if shared and len(ours) > 1:
+        yield from ((each, each) for each in shared)
         return
     if max(len(ours), len(theirs)) > 1:
         notes.append(f"{name}: of several faces, the one that is seen most; --face says another")
-    yield max(ours, key=lambda key: ours[key]), max(theirs, key=lambda key: theirs[key])
+    yield most[0], most[1]
 
 
 def _timed(one: Coding, other: Coding, fps: float | None) -> Coding:
@@ -168,8 +170,5 @@ def _timed(one: Coding, other: Coding, fps: float | None) -> Coding:
         raise UserError(
             f"{one.name}: has numbers of frames and no times; give the rate of the video by --fps"
         )
-    keep = told.notna().to_numpy()
-    parts = (
-        t[keep].reset_index(drop=True) for t in (rows.assign(timestamp=told), *one.frames[1:3])
-    )
-    return one._replace(frames=Frames(*parts, one.frames.graded))
+    timed = one.frames._replace(rows=rows.assign(timestamp=told))
+    return one._replace(frames=timed.take(np.flatnonzero(told.notna().to_numpy())))

@@ -90,7 +90,7 @@ def _painted(
         shown[frames, place[au]] = 1
         grades[frames, place[au]] = grade  # of both sides of a face, the stronger
     for au, start, end in said.hidden[["AU", "start", "end"]].itertuples(index=False):
-        chosen = slice(None) if au is None else place.get(au)
+        chosen = place.get(au) if au else slice(None)
         if chosen is not None:
             shown[within(start + shift, end + shift), chosen] = np.nan
     present = pd.DataFrame(shown, columns=columns)

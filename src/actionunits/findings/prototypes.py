@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from actionunits.errors import DataError
+from actionunits.files.names import listed
 from actionunits.findings.events import events
 from actionunits.findings.frames import Frames
 from actionunits.findings.summary import summary
@@ -124,10 +125,10 @@ def likeness(frames: Frames, configurations: list[Configuration]) -> Likeness:
     """Compare faces with configurations by the index of Jaccard (1912) of what occurs.
 
     A configuration of S parts, of which s occur (of alternatives, any), is like a face that shows o
-    other AUs by s / (S + o): 1 if all of it occurs and nothing else, 0 if nothing of it does. More of
-    it never lowers the likeness, more of anything else never raises it. Strength does not matter,
-    and blinks (AU45) are not counted. AUs that the table lacks cannot be counted; a configuration
-    that lacks a part is not told.
+    other AUs by s / (S + o): 1 if all of it occurs and nothing else, 0 if nothing of it does. More
+    of it never lowers the likeness, more of anything else never raises it. Strength does not
+    matter, and blinks (AU45) are not counted. AUs that the table lacks cannot be counted; a
+    configuration that lacks a part is not told.
 
     Args:
         frames: of any faces.
@@ -244,12 +245,10 @@ def _notes(alike: Likeness, pain: Likeness) -> list[str]:
     lacking = {name: aus for name, aus in alike.lacking.items() if name not in alike.frames.present}
     if lacking:
         aus = sorted({au for each in lacking.values() for au in each})
-        notes.append(
-            f"not told, since the table lacks AU {', '.join(map(str, aus))}: {', '.join(lacking)}"
-        )
-    fewer = [name for name in alike.lacking if name not in lacking]
-    if fewer:
-        notes.append(f"told by the alternatives that the table has: {', '.join(fewer)}")
+        numbers = ", ".join(map(str, aus))
+        notes.append(f"not told, since the table lacks AU {numbers}: {listed(list(lacking))}")
+    if fewer := [name for name in alike.lacking if name not in lacking]:
+        notes.append(f"told by the alternatives that the table has: {listed(fewer)}")
     if gone := pain.lacking.get(PSPI):
         notes.append(f"{PSPI} is without AU {', '.join(map(str, gone))}, which the table lacks")
     return notes

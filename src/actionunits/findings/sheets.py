@@ -21,7 +21,8 @@ def read_sheet(path: Path, *, occurs: float = 1.0, fps: float | None = None) -> 
     """Read a coder's sheet, or a table of a program that reads faces (`frames.read`).
 
     A sheet has columns that are named as AUs without more (``AU12``, ``12``) and whole numbers in
-    them. What is not 0 to 5, such as an empty cell or the 9 of BP4D and DISFA, is not coded.
+    them; of photographs, a row each with its name. What is not 0 to 5, such as an empty cell or the
+    9 of BP4D, is not coded.
 
     Args:
         path: CSV, or Parquet of such a program.
@@ -44,22 +45,24 @@ def read_sheet(path: Path, *, occurs: float = 1.0, fps: float | None = None) -> 
     except ValueError as error:
         raise DataError(f"{path}: expected a table: {brief(error)}") from error
     table = table.rename(columns=lambda name: str(name).strip())
-    lower = {name.lower(): name for name in table}
+    names = [str(name) for name in table]
+    lower = {name.lower(): name for name in names}
     time, frame, video = (
         next((lower[name] for name in names if name in lower), None)
         for names in (_TIMES, _FRAMES, _VIDEOS)
     )
-    bare = time is not None or frame is not None
-    named = {name: au for name in table if (au := parse(name, bare=bare))}
+    bare = time is not None or frame is not None or video is not None
+    stills = time is None and frame is None and video is not None and table[video].is_unique
+    named = {name: au for name in names if (au := parse(name, bare=bare))}
     aus = {name: au.column for name, au in named.items()}
     values = table[list(aus)].apply(pd.to_numeric, errors="coerce").astype(float)
     whole = values.where(values.notna(), 0).mod(1).eq(0).to_numpy().all()
     if not aus or not whole or any(f"{au}_c" in table or f"{au}_p" in table for au in aus.values()):
         return read(path, fps)
-    if time is None and frame is None:
+    if time is None and frame is None and not stills:
         raise DataError(
             f"{path}: expected a column time (seconds) or frame beside the AUs; found "
-            f"{', '.join(list(table)[:12])}"
+            f"{', '.join(names[:12])}"
         )
     if twice := [name for name, au in named.items() if list(named.values()).count(au) > 1]:
         raise DataError(f"{path}: has {aus[twice[0]]} in the columns {', '.join(twice)}; keep one")
@@ -67,7 +70,9 @@ def read_sheet(path: Path, *, occurs: float = 1.0, fps: float | None = None) -> 
     rows = pd.DataFrame(index=table.index)
     rows["input"] = path.stem if video is None else table[video].fillna("")
     rows["face_id"] = np.nan if "face_id" not in lower else pd.to_numeric(table[lower["face_id"]])
-    rows["timestamp"] = np.nan if time is None else seconds(table[time].fillna(""))
+    rows["timestamp"] = 0.0 if stills else np.nan
+    if time is not None:
+        rows["timestamp"] = seconds(table[time].fillna(""))
     number = np.nan if frame is None else pd.to_numeric(table[frame], errors="coerce")
     rows["frame"] = number
     rows["success"] = rows["timestamp"].notna() | rows["frame"].notna()

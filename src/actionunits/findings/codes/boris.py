@@ -117,7 +117,7 @@ def _observation(recording: Recording, beside: Path) -> dict[str, Any]:
     events = [
         [time / 1000, f"face {track.face}", track.au, value, "", int(time / 1000 * recording.fps)]
         for track in recording.tracks
-        for event in track.events.itertuples(index=False)
+        for event in track.events
         for time, value in ((event.start, event.value), (event.end, event.value))
     ]
     return {

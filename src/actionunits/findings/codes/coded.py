@@ -23,7 +23,7 @@ class Coded(NamedTuple):
         rows: a row an AU and stretch: ``input`` (None where not said), ``face_id`` (NaN where not
             said), ``AU`` (``AU12``), ``start``, ``end`` (seconds), ``intensity`` (0 to 5, NaN where
             not said). A value of 0 says that the AU is absent.
-        hidden: likewise ``input``, ``face_id``, ``AU`` (None for all), ``start``, ``end``: where an
+        hidden: likewise ``input``, ``face_id``, ``AU`` (empty for all), ``start``, ``end``: where an
             AU could not be seen.
         aus: that were coded, also those that never occur.
         strange: labels and values that name no AU.
@@ -82,10 +82,10 @@ def coded(found: Stretches, known_as: dict[str, list[Name]] | None = None) -> Co
     rows["AU"] = [name.column for _, name, _ in said]
     columns = ["input", "face_id", "AU", "start", "end"]
     gone = [
-        (place, None if HIDDEN[number] is None else Name(au).column)
+        (place, Name(au).column if au else "")
         for place, number in enumerate(numbers)
         if number in HIDDEN
-        for au in HIDDEN[number] or [0]
+        for au in HIDDEN[number] or (0,)
     ]
     hidden = rows.iloc[[place for place, _ in gone]].assign(AU=[au for _, au in gone])[columns]
     aus = {name.column for name in coded_labels if name.number not in HIDDEN}

@@ -35,7 +35,8 @@ def read(path: Path, content: bytes) -> Stretches:
     lines = [line.strip() for line in text.splitlines()]
     if not lines or not re.fullmatch(r"#\d+", lines[0]):
         raise DataError(f"{path}: expected a Datavyu file (.opf), whose text begins #4")
-    rows, labels = [], []
+    rows: list[tuple[str, ...]] = []
+    labels: list[str] = []
     for line in lines[1:]:
         if cell := _CELL.match(line):
             codes = [code for code in _split(cell["codes"]) if code]
@@ -79,8 +80,7 @@ def write(recording: Recording, path: Path, beside: Path) -> None:
     for track in recording.tracks:
         lines.append(f"{track.name.replace(' ', '_')} (MATRIX,true,)-peak|NOMINAL")
         lines += [
-            f"{_clock(event.start)},{_clock(event.end)},({event.value})"
-            for event in track.events.itertuples(index=False)
+            f"{_clock(event.start)},{_clock(event.end)},({event.value})" for event in track.events
         ]
     project = (
         f"!project\ndbFile: {beside.name}\nname: {beside.stem}\nversion: 5\nviewerSettings: []\n"

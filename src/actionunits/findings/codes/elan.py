@@ -49,25 +49,25 @@ def read(path: Path, content: bytes) -> Stretches:
     name = None if video is None else media(video.get("MEDIA_URL") or "") or None
     origin = 0.0 if video is None else _number(video.get("TIME_ORIGIN")) or 0.0
     slots = _slots(root)
-    spans, values = {}, {}  # of annotations by their identifier
-    above = {}
+    spans: dict[str, list[float]] = {}  # of annotations by their identifier
+    above: dict[str, str] = {}
     for tier in root.iter("TIER"):
         for one in tier.iter("ALIGNABLE_ANNOTATION"):
-            ends = [slots.get(one.get(f"TIME_SLOT_REF{n}", ""), np.nan) for n in (1, 2)]
-            spans[one.get("ANNOTATION_ID", "")] = ends
+            between = [one.get(f"TIME_SLOT_REF{end}", "") for end in (1, 2)]
+            spans[one.get("ANNOTATION_ID", "")] = [slots.get(name, np.nan) for name in between]
         for one in tier.iter("REF_ANNOTATION"):
             above[one.get("ANNOTATION_ID", "")] = one.get("ANNOTATION_REF", "")
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for tier in root.iter("TIER"):
         label, who = tier.get("TIER_ID", ""), tier.get("PARTICIPANT", "")
         for one in (*tier.iter("ALIGNABLE_ANNOTATION"), *tier.iter("REF_ANNOTATION")):
             identifier = one.get("ANNOTATION_ID", "")
-            values[identifier] = one.findtext("ANNOTATION_VALUE") or ""
+            value = one.findtext("ANNOTATION_VALUE") or ""
             start, end = spans.get(_root(identifier, above), [np.nan, np.nan])
-            rows.append((name, who, start, end, label, values[identifier]))
+            rows.append((name, who, start, end, label, value))
     found = pd.DataFrame(rows, columns=["input", "who", "start", "end", "label", "value"])
-    for end in ("start", "end"):
-        found[end] = (found[end].astype(float) + origin) / 1000
+    ends = ["start", "end"]
+    found[ends] = (found[ends].astype(float) + origin) / 1000
     labels = [tier.get("TIER_ID", "") for tier in root.iter("TIER")]
     return stretches(found, labels, tiers=True, videos=[name] if name else [])
 
@@ -117,15 +117,15 @@ def write(recording: Recording, path: Path, beside: Path) -> None:
     header = ET.SubElement(root, "HEADER", {"MEDIA_FILE": "", "TIME_UNITS": "milliseconds"})
     of = {"MEDIA_URL": address, "MIME_TYPE": recording.kind, "RELATIVE_MEDIA_URL": relative}
     ET.SubElement(header, "MEDIA_DESCRIPTOR", of)
-    ends = pd.concat([track.events for track in recording.tracks]) if recording.tracks else None
+    happened = [event for track in recording.tracks for event in track.events]
     last = ET.SubElement(header, "PROPERTY", {"NAME": "lastUsedAnnotationId"})
-    last.text = str(0 if ends is None else len(ends))
+    last.text = str(len(happened))
     order = ET.SubElement(root, "TIME_ORDER")
-    times = np.sort([] if ends is None else ends[["start", "end"]].to_numpy().ravel())
+    times = sorted(time for event in happened for time in (event.start, event.end))
     for number, time in enumerate(times, start=1):
-        slot = {"TIME_SLOT_ID": f"ts{number}", "TIME_VALUE": str(int(time))}
+        slot = {"TIME_SLOT_ID": f"ts{number}", "TIME_VALUE": str(time)}
         ET.SubElement(order, "TIME_SLOT", slot)
-    free = {int(time): int(place) + 1 for place, time in reversed(list(enumerate(times)))}
+    free = {time: place + 1 for place, time in reversed(list(enumerate(times)))}
 
     def slot_of(time: int) -> str:
         free[time] += 1  # each end of each event has a slot of its own, as ELAN wants
@@ -136,7 +136,7 @@ def write(recording: Recording, path: Path, beside: Path) -> None:
         tier = {"LINGUISTIC_TYPE_REF": _TYPE, "TIER_ID": track.name}
         tier["PARTICIPANT"] = f"face {track.face}"
         element = ET.SubElement(root, "TIER", tier)
-        for event in track.events.itertuples(index=False):
+        for event in track.events:
             number += 1
             between = {"TIME_SLOT_REF1": slot_of(event.start), "TIME_SLOT_REF2": slot_of(event.end)}
             one = ET.SubElement(ET.SubElement(element, "ANNOTATION"), "ALIGNABLE_ANNOTATION")

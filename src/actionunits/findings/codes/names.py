@@ -12,23 +12,23 @@ from typing import NamedTuple
 LETTERS = {letter: grade for grade, letter in enumerate("abcde", start=1)}
 """Intensity of each letter of FACS: 1 to 5."""
 
-HIDDEN: dict[int, tuple[int, ...] | None] = {
+HIDDEN: dict[int, tuple[int, ...]] = {
     70: (1, 2, 4),
     71: (5, 6, 7, 43, 45),
     72: (10, 12, 14, 15, 16, 17, 18, 20, 22, 23, 24, 25, 26, 27, 28),
-    73: None,
-    74: None,
+    73: (),
+    74: (),
 }
 """FACS's codes of what cannot be seen, brows, eyes, lower face, all, and of what cannot be scored:
-the AUs that are then not coded, None for all."""
+the AUs that are then not coded, none named for all."""
 
 _LAST = 49  # FACS numbers from 50 on are of the head, the eyes, and what cannot be seen
 _SIDES = {"l": "left", "left": "left", "r": "right", "right": "right"}
 _NAME = re.compile(
     r"(?P<prefix>au|action\s*unit)?[\s_\-.:]*(?P<before>[lrutb](?=\d))?0*(?P<number>\d{1,2})"
     r"(?P<letter>[a-e])?[\s_\-]*(?P<side>left|right|l|r)?(?![a-z0-9])"
-    r"(?P<rest>[\s_\-(:;,.].*)?",
-    re.IGNORECASE | re.DOTALL,
+    r"(?:[\s_\-(:;,.][^+]*)?",
+    re.IGNORECASE,
 )
 _GRADE = re.compile(r"(?P<letter>[a-e])|(?P<number>[0-5](?:[.,]\d+)?)", re.IGNORECASE)
 

@@ -53,11 +53,11 @@ def write(recording: Recording, path: Path) -> None:
         recording: of one video.
         path: to write.
     """
-    end = max(recording.length, 1) / 1000
+    end = recording.length / 1000
     lines = ['File type = "ooTextFile"', 'Object class = "TextGrid"', "", "xmin = 0"]
     lines += [f"xmax = {end}", "tiers? <exists>", f"size = {len(recording.tracks)}", "item []:"]
     for number, track in enumerate(recording.tracks, start=1):
-        intervals = _filled(track, max(recording.length, 1))
+        intervals = _filled(track, recording.length)
         lines += [
             f"    item [{number}]:",
             '        class = "IntervalTier"',
@@ -78,8 +78,9 @@ def write(recording: Recording, path: Path) -> None:
 
 def _filled(track: Track, length: int) -> list[tuple[int, int, str]]:
     """Events, and the pauses between them; an event without an intensity has its AU's name."""
-    intervals, at = [], 0
-    for event in track.events.itertuples(index=False):
+    intervals: list[tuple[int, int, str]] = []
+    at = 0
+    for event in track.events:
         if event.start > at:
             intervals.append((at, event.start, ""))
         intervals.append((event.start, event.end, event.value or track.au))

@@ -11,6 +11,20 @@ from actionunits.files.names import unescaped
 from actionunits.findings.frames import Frames, frame_time
 
 
+class Event(NamedTuple):
+    """One event.
+
+    Attributes:
+        start: milliseconds.
+        end: milliseconds, after the start.
+        value: intensity at the peak with two decimals, empty where the table has none.
+    """
+
+    start: int
+    end: int
+    value: str
+
+
 class Track(NamedTuple):
     """Events of one AU of one face.
 
@@ -18,15 +32,13 @@ class Track(NamedTuple):
         name: ``AU12``, or ``AU12 face 1`` where the video shows several faces.
         au: ``AU12``.
         face: number of the face.
-        events: a row an event, in the order of time and without overlaps: ``start`` and ``end`` in
-            whole milliseconds, the end after the start; ``value``, intensity at its peak with two
-            decimals, or empty where the table has none.
+        events: in the order of time, without overlaps.
     """
 
     name: str
     au: str
     face: int
-    events: pd.DataFrame
+    events: list[Event]
 
 
 class Recording(NamedTuple):
@@ -79,19 +91,15 @@ def recordings(events: pd.DataFrame, frames: Frames) -> list[Recording]:
         seen = part[part["success"]]
         faces = sorted(int(face) for face in seen["face_id"].unique())
         own = events[events["input"] == media]
-        tracks = [
-            _track(own, au, face, len(faces) > 1) for face in faces for au in frames.present.columns
-        ]
-        length = (part["timestamp"] + part["lasts"]).max()
+        many, aus = len(faces) > 1, frames.present.columns
+        tracks = [_track(own, au, face, many, frames.graded) for face in faces for au in aus]
+        ends = (part["timestamp"] + part["lasts"]).dropna()
+        last = [event.end for track in tracks for event in track.events]
         lasts = part["lasts"].median()
         made.append(
             Recording(
                 unescaped(str(media)),
-                max(
-                    0 if pd.isna(length) else _milliseconds(length),
-                    *(int(track.events["end"].max()) for track in tracks if len(track.events)),
-                    0,
-                ),
+                max([*last, *(ends.nlargest(1) * 1000).round().astype(int), 1]),
                 round(1 / lasts, 3) if lasts > 0 else 0.0,
                 tracks,
             )
@@ -99,14 +107,11 @@ def recordings(events: pd.DataFrame, frames: Frames) -> list[Recording]:
     return made
 
 
-def _track(events: pd.DataFrame, au: str, face: int, many: bool) -> Track:
+def _track(events: pd.DataFrame, au: str, face: int, many: bool, graded: bool) -> Track:
     own = events[(events["face_id"] == face) & (events["AU"] == au)].sort_values("onset")
     start = (own["onset"] * 1000).round().astype(int)
     end = (own["offset"] * 1000).round().astype(int).clip(lower=start + 1)
-    peak = own["peak"].map(lambda value: "" if pd.isna(value) else f"{value:.2f}")
-    told = pd.DataFrame({"start": start, "end": end, "value": peak}).reset_index(drop=True)
-    return Track(f"{au} face {face}" if many else au, au, face, told)
-
-
-def _milliseconds(time: float) -> int:
-    return round(time * 1000)
+    told = graded & own["peak"].notna()
+    value = own["peak"].map("{:.2f}".format).where(told, "")
+    listed = zip(start.tolist(), end.tolist(), value.tolist(), strict=True)
+    return Track(f"{au} face {face}" if many else au, au, face, [Event(*one) for one in listed])
