@@ -3,10 +3,13 @@
 import io
 import json
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from actionunits.errors import DataError
 from actionunits.findings.codes.coded import coded, read_map
@@ -301,6 +304,38 @@ def test_damaged_files_are_named(tmp_path: Path, name: str, text: str, said: str
         read(written(tmp_path, name, text))
     with pytest.raises(DataError, match="cannot be read"):
         read(tmp_path / "none.eaf")
+
+
+SAMPLES = {
+    **{"x.eaf": EAF, "x.boris": json.dumps(BORIS), "y.csv": DATAVYU, "x.TextGrid": TEXTGRID},
+    "x.csv": "Behavior,Time,Status,Subject\nAU12,1.5,START,\nAU12,2,STOP,\n",
+    "x.txt": "Tier\tBegin Time - ss.msec\tEnd Time - ss.msec\tAnnotation\nAU12\t1.5\t2.0\tC\n",
+}
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_damage_is_an_error_or_costs_what_it_hit(
+    name: str, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    content = bytearray(SAMPLES[name].encode())
+    for _ in range(data.draw(st.integers(1, 6))):
+        place = data.draw(st.integers(0, len(content) - 1))
+        if data.draw(st.booleans()):
+            content[place] = data.draw(st.integers(0, 255))
+        else:
+            del content[place : place + data.draw(st.integers(1, 200))]
+        if not content:
+            break
+    file = tmp_path_factory.mktemp("damaged") / name
+    file.write_bytes(bytes(content))
+    with suppress(DataError):
+        found = read(file)
+        if found is not None:
+            said = coded(found)
+            assert (found.rows["end"] >= found.rows["start"]).all()
+            assert set(said.rows["AU"]) <= set(said.aus)
 
 
 def test_stretches_without_times_cost_no_others(tmp_path: Path) -> None:

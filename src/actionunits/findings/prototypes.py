@@ -88,7 +88,8 @@ def _read(file: str, text: str) -> list[Configuration]:
 
 def _configuration(file: str, place: int, value: Any, sources: Any) -> Configuration:
     aus = value.get("aus") if isinstance(value, dict) else None
-    parts = [part if isinstance(part, list) else [part] for part in aus or []]
+    listed = aus if isinstance(aus, list) else []
+    parts = [part if isinstance(part, list) else [part] for part in listed]
     numbers = [number for part in parts for number in part]
     if (
         not numbers
@@ -192,7 +193,7 @@ class Compared(NamedTuple):
         summary: a row a face, condition if there are trials, and configuration: ``configuration``
             (its notation and name), ``complete`` (share of the frames in which all of it occurs),
             ``mean``, ``sd`` and ``peak`` of the likeness, ``events`` of it being complete, and
-            ``source``; see `findings.summary`. Last, `PSPI`, whose mean, SD and peak are on 0 to 16.
+            ``source``; see `findings.summary`. Last, `PSPI`, with mean, SD and peak on 0 to 16.
         frames: a row a face and frame, a column a configuration: its likeness; and `PSPI`.
         events: of configurations that are complete, see `findings.events`.
         notes: what the table lacks, in sentences.

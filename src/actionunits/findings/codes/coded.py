@@ -23,8 +23,8 @@ class Coded(NamedTuple):
         rows: a row an AU and stretch: ``input`` (None where not said), ``face_id`` (NaN where not
             said), ``AU`` (``AU12``), ``start``, ``end`` (seconds), ``intensity`` (0 to 5, NaN where
             not said). A value of 0 says that the AU is absent.
-        hidden: likewise ``input``, ``face_id``, ``AU`` (empty for all), ``start``, ``end``: where an
-            AU could not be seen.
+        hidden: likewise ``input``, ``face_id``, ``AU`` (empty for all), ``start``, ``end``: where
+            an AU could not be seen.
         aus: that were coded, also those that never occur.
         strange: labels and values that name no AU.
         videos: that were coded, also those in which nothing occurs.

@@ -61,7 +61,7 @@ def stretches(
     rows = rows.reindex(columns=COLUMNS).astype({"start": float, "end": float, "input": object})
     rows["input"] = rows["input"].where(rows["input"].notna(), None)
     for name in ("who", "label", "value"):
-        rows[name] = rows[name].fillna("").astype(str).str.strip()
+        rows[name] = rows[name].astype(object).fillna("").astype(str).str.strip()
     rows = rows[rows["label"] != ""]
     told = list(notes)
     timed = rows["start"].notna() & rows["end"].notna()

@@ -6,7 +6,6 @@ the columns, as ELAN and BORIS write them, are passed over.
 """
 
 import csv
-import io
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from actionunits.errors import DataError, brief
+from actionunits.errors import DataError
 from actionunits.files.lists import separator
 from actionunits.findings.codes import columns
 from actionunits.findings.codes.stretches import Stretches, seconds, stretches
@@ -59,24 +58,14 @@ def _names(line: str) -> list[str]:
 
 def _table(path: Path, lines: list[str], written: list[str]) -> pd.DataFrame:
     names = [name.lower() for name in written]
-    twice = {name for name in names if name and names.count(name) > 1}
+    cells = csv.reader(lines[1:], delimiter=separator(lines[0]), skipinitialspace=True)
     try:
-        table = pd.read_csv(
-            io.StringIO("\n".join(lines[1:])),
-            sep=separator(lines[0]),
-            header=None,
-            names=range(len(names)),
-            index_col=False,
-            dtype=str,
-            skipinitialspace=True,
-            keep_default_na=False,
-        )
-    except ValueError as error:  # pandas' own errors are ValueErrors
-        raise DataError(f"{path}: expected a table of events: {brief(error)}") from error
-    if twice:
-        first = [place for place, name in enumerate(names) if name not in names[:place]]
-        table, names = table[first], [names[place] for place in first]
-    table = table.fillna("").set_axis(names, axis=1)
+        rows = [(row + [""] * len(names))[: len(names)] for row in cells]
+    except csv.Error as error:
+        raise DataError(f"{path}: expected a table of events: {error}") from error
+    table = pd.DataFrame(rows, columns=range(len(names)), dtype=str)
+    first = [place for place, name in enumerate(names) if name not in names[:place]]
+    table = table[first].set_axis([names[place] for place in first], axis=1)
     table = table[(table != "").any(axis=1)].reset_index(drop=True)
     table.attrs["written"] = dict(zip(map(str.lower, written), written, strict=True))
     return table
