@@ -143,3 +143,44 @@ def test_mistakes_are_told_in_one_line(
     assert said.code == 2
     assert says in said.err
     assert said.err.count("\n") == 1
+
+
+DOC = Path(__file__).parents[2] / "docs" / "findings.md"
+
+
+def block(before: str, language: str) -> str:
+    """The block of the page that begins so."""
+    text = DOC.read_text(encoding="utf-8")
+    found = [one for one in text.split("```") if one.startswith(f"{language}\n{before}")]
+    assert len(found) == 1
+    return found[0].removeprefix(f"{language}\n")
+
+
+def test_the_pages_tables_are_what_the_commands_show(au: Au, folder: Path) -> None:
+    times = np.arange(0, 60, 1 / 30)
+    smile = (times % 10 < 3).astype(int)
+    table = pd.DataFrame({"timestamp": times, "AU04_c": 0, "AU12_c": smile, "AU12_r": 3.0 * smile})
+    table.assign(AU04_r=0.0, input="talk.mp4").to_csv("talk.csv", index=False)
+    (folder / "anna.csv").write_text(
+        "start;end;code\n0,2;3,1;12C\n10,4;12,9;AU12\n20;23;12\n30,1;33;12D\n45;46;12\n5;6;4\n"
+    )
+    shown = block("By frame", "text")
+    said = au("agree", "talk.csv", "anna.csv").out
+    assert [line.rstrip() for line in said.splitlines()][:7] == shown.rstrip().splitlines()
+    duchenne = table.assign(AU06_c=smile, input="talk.mp4").drop(columns=["AU04_c", "AU12_r"])
+    duchenne.to_csv("talk.csv", index=False)
+    shown = block("talk.mp4, face 0", "text")
+    said = au("prototypes", "talk.csv").out
+    lines = [line.rstrip() for line in said.splitlines()]
+    assert lines[: len(shown.splitlines())] == shown.rstrip().splitlines()
+
+
+def test_the_pages_files_are_read(au: Au, folder: Path) -> None:
+    (folder / "map.csv").write_text(block("label,au", 'csv title="map.csv"'))
+    (folder / "anna.csv").write_text("start,end,code\n0,3,smile\n4,5,noise\n")
+    said = au("agree", "talk.csv", "anna.csv", "--map", "map.csv")
+    assert said.code == 0, said.err
+    assert "names no AU" not in said.err
+    (folder / "own.yaml").write_text(block("configurations", 'yaml title="own.yaml"'))
+    said = au("prototypes", "talk.csv", "--prototypes", "own.yaml")
+    assert "12+(25|26)" in said.err  # the table has neither

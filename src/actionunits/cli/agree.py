@@ -195,7 +195,7 @@ def prototypes(
     elif frames is None and events is None:
         by = ["input", "face_id", *(["condition"] if trials is not None else [])]
         told = found.summary[found.summary["peak"] > 0].drop(
-            columns=["source", "frames", "seconds"]
+            columns=["source", "frames", "seconds", "sd"]
         )
         told = told.sort_values([*by, "mean"], ascending=[True] * len(by) + [False], kind="stable")
         shown.show(told.groupby(by, sort=False).head(_LIKE), "configuration")

@@ -68,9 +68,11 @@ def read(path: Path, fps: float | None = None) -> Frames:
         if match and match[2] in _STATES:
             values = pd.to_numeric(table[name], errors="coerce").astype(float)
             found[_STATES[match[2]]][f"AU{match[1]}"] = values
-    likely, graded_as = pd.DataFrame(found["probability"]), pd.DataFrame(found["strength"])
-    said = pd.DataFrame(found["present"])
-    if said.empty and likely.empty:
+    likely, graded_as, said = (
+        pd.DataFrame(found[kind], index=table.index)
+        for kind in ("probability", "strength", "present")
+    )
+    if not (found["present"] or found["probability"]):
         names = ", ".join(map(str, list(table)[:12]))
         raise DataError(
             f"{path}: expected columns of Action Units such as AU12_c or AU12, found {names}"
