@@ -8,16 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made import frames
 
-from actionunits.errors import DataError
-from actionunits.findings.prototypes import (
-    PSPI,
-    Configuration,
-    compared,
-    likeness,
-    pspi,
-    published,
-    read_prototypes,
-)
+from actionunits.errors import DataError, UserError
+from actionunits.findings.likeness import PSPI, compared, likeness, pspi
+from actionunits.findings.prototypes import Configuration, published, read_prototypes
 
 AUS = (1, 2, 4, 6, 7, 12, 25, 45)
 faces = st.sets(st.sampled_from(AUS))
@@ -68,7 +61,7 @@ def test_what_the_table_lacks_is_said() -> None:
     table = frames(shown, {au: [3 * v for v in values] for au, values in shown.items()})
     found = compared(table, published())
     told = set(found.summary["configuration"])
-    assert told == {"6+12, the Duchenne configuration", PSPI}
+    assert told == {"6+12, the Duchenne configuration", "PSPI, 0 to 16"}
     assert found.notes[0].startswith("not told, since the table lacks AU 1, 2, 5, 7, 10, 11")
     assert "PSPI is without AU 7, 10, 43, which the table lacks" in found.notes
     assert found.frames[PSPI].fillna(-1).tolist() == [3, -1]  # AU9 is not known in the second
@@ -93,6 +86,11 @@ def test_a_table_without_intensities_has_no_pspi() -> None:
     assert found.events[["configuration", "onset", "offset"]].to_numpy().tolist() == [
         ["6+12", pytest.approx(0.04), pytest.approx(0.32)]
     ]
+
+
+def test_a_table_of_other_aus_is_named() -> None:
+    with pytest.raises(UserError, match="lacks an AU of each of the configurations"):
+        compared(frames({"AU28": [1.0]}), published())
 
 
 def test_published_configurations_have_sources_and_name_no_feelings() -> None:

@@ -121,9 +121,14 @@ def _show(table: "pd.DataFrame", units: str, tolerance: float) -> None:
     why = table[table["why"] != ""][["AU", "why"]]
     if len(why):
         shown.grid(why, "Not told")
-    terminal().print(
-        f"Events are the same if they overlap or begin within {tolerance:g} seconds.\n"
+    known = table["kappa_low"].notna().any() or table["pabak_low"].notna().any()
+    intervals = (
         f"Behind a value its interval of 95 %, over {units}."
+        if known
+        else "No intervals: they need two videos, or 20 seconds."
+    )
+    terminal().print(
+        f"Events are the same if they overlap or begin within {tolerance:g} seconds.\n{intervals}"
     )
 
 
@@ -171,8 +176,9 @@ def prototypes(
     """
     from actionunits.cli import findings_shown as shown
     from actionunits.errors import UserError
-    from actionunits.findings import prototypes as of
     from actionunits.findings.frames import several
+    from actionunits.findings.likeness import compared
+    from actionunits.findings.prototypes import published, read_prototypes
     from actionunits.findings.summary import read_trials
 
     if tier is not None and trials is None:
@@ -181,10 +187,10 @@ def prototypes(
     shown.check_rate(fps)
     for place in (out, frames, events):
         shown.check(inputs, place, gap=gap, shortest=shortest)
-    configurations = of.published() if own is None else of.read_prototypes(own)
+    configurations = published() if own is None else read_prototypes(own)
     windows = None if trials is None else read_trials(trials, tier)
     read = several(tables, fps)
-    found = of.compared(read, configurations, windows, gap=gap, shortest=shortest)
+    found = compared(read, configurations, windows, gap=gap, shortest=shortest)
     shown.note(found.notes)
     if frames is not None:
         shown.write(found.frames, frames, "row")
@@ -194,8 +200,10 @@ def prototypes(
         shown.write(found.summary, out, "row")
     elif frames is None and events is None:
         by = ["input", "face_id", *(["condition"] if trials is not None else [])]
-        told = found.summary[found.summary["peak"] > 0].drop(
-            columns=["source", "frames", "seconds", "sd"]
-        )
-        told = told.sort_values([*by, "mean"], ascending=[True] * len(by) + [False], kind="stable")
-        shown.show(told.groupby(by, sort=False).head(_LIKE), "configuration")
+        told = found.summary[found.summary["peak"] > 0]
+        told = told.drop(columns=["source", "frames", "seconds", "sd"])
+        # the most alike first, and last PSPI, which has a scale of its own
+        told = told.assign(_sum=told["complete"].isna(), _less=-told["mean"])
+        told = told.sort_values([*by, "_sum", "_less"], kind="stable", ignore_index=True)
+        few = told.groupby([*by, "_sum"], sort=False).head(_LIKE)
+        shown.show(few.drop(columns=["_sum", "_less"]), "configuration")

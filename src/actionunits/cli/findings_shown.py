@@ -93,8 +93,12 @@ def note(notes: "list[str] | tuple[str, ...]") -> None:
 
 
 def _cell(value: object) -> str:
+    import pandas as pd
+
     from actionunits.errors import printable
 
+    if value is pd.NA:
+        return ""
     if isinstance(value, float):
         return "" if value != value else f"{value:.2f}".rstrip("0").rstrip(".")  # NaN is empty
     return printable(str(value))

@@ -115,6 +115,7 @@ def write(recording: Recording, path: Path, beside: Path) -> None:
     )
     address, relative = recording.link(beside)
     header = ET.SubElement(root, "HEADER", {"MEDIA_FILE": "", "TIME_UNITS": "milliseconds"})
+    relative = relative if relative.startswith("../") else f"./{relative}"  # as ELAN writes it
     of = {"MEDIA_URL": address, "MIME_TYPE": recording.kind, "RELATIVE_MEDIA_URL": relative}
     ET.SubElement(header, "MEDIA_DESCRIPTOR", of)
     happened = [event for track in recording.tracks for event in track.events]
