@@ -40,6 +40,7 @@ def scores(both: Aligned, **options: object) -> dict[str, object]:
     return dict(table.iloc[0])
 
 
+@settings(deadline=None)
 @given(both)
 def test_measures_of_frames_are_those_of_scikit_learn(pairs: list[tuple[bool, bool]]) -> None:
     first, second = (np.array(one) for one in zip(*pairs, strict=True))
@@ -56,6 +57,7 @@ def test_measures_of_frames_are_those_of_scikit_learn(pairs: list[tuple[bool, bo
         assert np.isnan(kappa(table))
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=3, max_size=40))
 def test_icc_is_that_of_shrout_and_fleiss(pairs: list[tuple[int, int]]) -> None:
     x, y = np.array(pairs, float).T
@@ -87,7 +89,7 @@ def spans(draw: list[tuple[int, int]]) -> np.ndarray:
 events_of = st.lists(st.tuples(st.integers(0, 12), st.integers(1, 15)), max_size=8).map(spans)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(events_of, events_of, st.sampled_from([0.0, 0.25, 0.5, 2.0]))
 def test_as_many_events_are_matched_as_can_be(
     first: np.ndarray, second: np.ndarray, tolerance: float

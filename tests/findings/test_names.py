@@ -2,7 +2,7 @@
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actionunits.findings.codes.names import Name, intensity, parse, parse_sum
@@ -47,6 +47,7 @@ def test_faces_are_sums() -> None:
     assert [name.number for name in parse_sum("AU6+12", bare=False)] == [6, 12]
 
 
+@settings(deadline=None)
 @given(st.integers(1, 49), st.sampled_from(["", "A", "B", "C", "D", "E"]))
 def test_what_facs_writes_comes_back(number: int, letter: str) -> None:
     name = parse(f"AU{number:02d}{letter}")
@@ -61,6 +62,7 @@ def test_intensities() -> None:
     ]
 
 
+@settings(deadline=None)
 @given(st.integers(0, 35_999_999))
 def test_clocks_of_all_programs_are_seconds(milliseconds: int) -> None:
     rest, thousandths = divmod(milliseconds, 1000)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from made import frames
 
@@ -23,6 +23,7 @@ def alike(shown: set[int], *parts: tuple[int, ...]) -> float:
     return float(likeness(table, [one]).frames.strength[one.notation].iloc[0])
 
 
+@settings(deadline=None)
 @given(faces, st.sets(st.sampled_from(AUS[:-1]), min_size=1))
 def test_likeness_is_jaccards_index(shown: set[int], wanted: set[int]) -> None:
     value = alike(shown, *((au,) for au in sorted(wanted)))
@@ -30,6 +31,7 @@ def test_likeness_is_jaccards_index(shown: set[int], wanted: set[int]) -> None:
     assert value == pytest.approx(len(counted & wanted) / len(counted | wanted))
 
 
+@settings(deadline=None)
 @given(faces, st.sampled_from(AUS[:-1]))
 def test_likeness_is_bounded_and_monotone(shown: set[int], more: int) -> None:
     parts = ((4,), (6, 7), (12,))
@@ -43,6 +45,7 @@ def test_likeness_is_bounded_and_monotone(shown: set[int], more: int) -> None:
     assert after >= value if more in own else after <= value
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 5), min_size=5, max_size=5), st.booleans())
 def test_pspi_is_prkachin_and_solomons_sum(grades: list[float], closed: bool) -> None:
     au4, au6, au7, au9, au10 = grades
