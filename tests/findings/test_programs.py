@@ -283,6 +283,7 @@ def test_what_cannot_be_seen_is_not_coded(tmp_path: Path) -> None:
     [
         ("x.eaf", "<a/>", "expected an ELAN file .* begins <a>"),
         ("x.eaf", "no", "expected an ELAN file"),
+        ("x.eaf", EAF.replace("UTF-8", "UTF-9"), "expected an ELAN file"),
         ("x.eaf", EAF.replace("milliseconds", "PAL-frames"), "expected times in milliseconds"),
         ("x.boris", "{}", "expected a BORIS project"),
         ("x.boris", '{"behaviors_conf": [], "observations": 3}', "expected a BORIS project"),

@@ -35,7 +35,7 @@ def read(path: Path, content: bytes) -> Stretches:
     """
     try:
         root = ET.fromstring(content)
-    except ET.ParseError as error:
+    except (ET.ParseError, LookupError, ValueError) as error:  # also of encodings that are none
         raise DataError(f"{path}: expected an ELAN file (.eaf): {error}") from error
     if root.tag != "ANNOTATION_DOCUMENT":
         raise DataError(f"{path}: expected an ELAN file (.eaf), found XML that begins <{root.tag}>")
