@@ -158,6 +158,15 @@ def test_py_feats_tables_are_read_by_the_rate_of_their_video(tmp_path: Path) -> 
     assert table.strength["AU01"].tolist() == [0.2, 0.6]
 
 
+def test_tables_of_occurrences_alone_are_read(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("timestamp,AU12_c\n0,1\n0.1,1\n0.2,0\n")
+    table = read(tmp_path / "x.csv")
+    assert not table.graded
+    assert table.strength["AU12"].isna().all()
+    (row,) = events(table).to_dict("records")
+    assert (row["onset"], row["frames"]) == (0, 2)
+
+
 def test_faces_without_numbers_are_told_apart_by_their_order(tmp_path: Path) -> None:
     text = "frame,file,input,AU12\n0,x,a.mp4,.7\n0,x,a.mp4,.1\n1,x,a.mp4,.8\n"
     (tmp_path / "feat.csv").write_text(text)

@@ -5,7 +5,18 @@ The library is imported inside the commands, so that ``au --help`` comes at once
 
 import typer
 
-from actionunits.cli import bench, compare, data, detect, figure, findings, learn, models, synth
+from actionunits.cli import (
+    agree,
+    bench,
+    compare,
+    data,
+    detect,
+    figure,
+    findings,
+    learn,
+    models,
+    synth,
+)
 from actionunits.cli.boundary import boundary
 
 app = typer.Typer(
@@ -18,6 +29,8 @@ app = typer.Typer(
 app.command()(detect.detect)
 app.command()(findings.events)
 app.command()(findings.summary)
+app.command()(agree.agree)
+app.command()(agree.prototypes)
 app.command()(learn.train)
 app.command()(learn.crossval)
 app.command()(learn.evaluate)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from actionunits.errors import DataError, UserError, brief
 from actionunits.files.lists import decoded, separator
@@ -26,7 +27,8 @@ class Frames(NamedTuple):
     """Rows of frames, in the order of time.
 
     Attributes:
-        rows: a row a face and frame: ``input``, ``face_id``, ``timestamp`` (seconds), ``success``.
+        rows: a row a face and frame: ``input``, ``face_id``, ``timestamp`` (seconds), ``frame``
+            (its number, NaN where the table has none), ``success``.
         present: of the same rows, a column an AU (``AU12``): 1 where it occurs, 0, NaN.
         strength: likewise how strongly: intensity 0 to 5, or a probability if not `graded`.
         graded: whether the strength is an intensity.
@@ -36,6 +38,12 @@ class Frames(NamedTuple):
     present: pd.DataFrame
     strength: pd.DataFrame
     graded: bool
+
+    def take(self, places: NDArray[np.intp]) -> "Frames":
+        """Rows at these places, in this order."""
+        tables = (self.rows, self.present, self.strength)
+        rows, present, strength = (t.iloc[places].reset_index(drop=True) for t in tables)
+        return Frames(rows, present, strength, self.graded)
 
 
 def read(path: Path, fps: float | None = None) -> Frames:
@@ -60,9 +68,11 @@ def read(path: Path, fps: float | None = None) -> Frames:
         if match and match[2] in _STATES:
             values = pd.to_numeric(table[name], errors="coerce").astype(float)
             found[_STATES[match[2]]][f"AU{match[1]}"] = values
-    likely, graded_as = pd.DataFrame(found["probability"]), pd.DataFrame(found["strength"])
-    said = pd.DataFrame(found["present"])
-    if said.empty and likely.empty:
+    likely, graded_as, said = (
+        pd.DataFrame(found[kind], index=table.index)
+        for kind in ("probability", "strength", "present")
+    )
+    if not (found["present"] or found["probability"]):
         names = ", ".join(map(str, list(table)[:12]))
         raise DataError(
             f"{path}: expected columns of Action Units such as AU12_c or AU12, found {names}"
@@ -120,6 +130,8 @@ def _rows(path: Path, table: pd.DataFrame, fps: float | None) -> pd.DataFrame:
         rows["face_id"] = pd.to_numeric(table["face_id"], errors="coerce")
     else:  # several faces of a frame are told apart by their order
         rows["face_id"] = rows.groupby(["input", "timestamp"], dropna=False).cumcount()
+    number = table["frame"] if "frame" in table else pd.Series(np.nan, table.index)
+    rows["frame"] = pd.to_numeric(number, errors="coerce")
     success = table["success"] if "success" in table else pd.Series(1, table.index)
     known = rows["face_id"].notna() & rows["timestamp"].notna()
     rows["success"] = pd.to_numeric(success, errors="coerce").fillna(0).gt(0) & known
@@ -146,6 +158,11 @@ def several(paths: list[Path], fps: float | None = None) -> Frames:
             f"{names[0]}: has probabilities alone, {paths[0]} or another has intensities: give "
             "tables of one kind"
         )
+    return joined(tables)
+
+
+def joined(tables: list[Frames]) -> Frames:
+    """Several tables of one kind as one."""
     rows = pd.concat([table.rows for table in tables], ignore_index=True)
     present = pd.concat([table.present for table in tables], ignore_index=True)
     strength = pd.concat([table.strength for table in tables], ignore_index=True)
