@@ -131,7 +131,7 @@ def detect(
         search_size=search_size,
     )
     wanted = [name for names in add or () for name in names.split(",")]
-    wanted = [*formats.adding(format, wanted, predictor.network.told, rest=neutral != "none")]
+    wanted = [*formats.adding(format, wanted, predictor.network, rest=neutral != "none")]
     added = predictor.added(wanted)
     rest = predictor.neutral(neutral)
     problems: list[UserError] = []

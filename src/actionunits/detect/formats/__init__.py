@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from actionunits.aus import AUSet
 from actionunits.detect.formats import feat, openface
+from actionunits.detect.network import Reads
 from actionunits.detect.tables import AS_READ, Layout
 from actionunits.errors import UserError
 
@@ -45,15 +46,13 @@ def named(name: str) -> Format:
     return FORMATS[name]
 
 
-def adding(
-    name: str, wanted: Sequence[str], told: Mapping[str, int], *, rest: bool
-) -> Sequence[str]:
+def adding(name: str, wanted: Sequence[str], network: Reads, *, rest: bool) -> Sequence[str]:
     """What is added to our tables for a format.
 
     Args:
         name: of the format.
         wanted: what was asked for besides.
-        told: what the model tells besides AUs.
+        network: what of it can be told.
         rest: whether intensities above rest were asked for.
 
     Raises:
@@ -68,4 +67,4 @@ def adding(
             f"format {name}: has columns of its own and none for {asked}: leave that out, or write "
             f"the format {OURS}"
         )
-    return [kind for kind in adds if kind in told]
+    return [kind for kind in adds if kind in network.told]
