@@ -14,7 +14,7 @@ from PIL import Image
 
 import actionunits
 from actionunits import weights
-from actionunits.detect import predict
+from actionunits.detect import runtime
 from actionunits.detect.onnx import GraphNetwork, has_graph
 from actionunits.errors import CheckpointError, UserError
 from actionunits.learn import card as cards
@@ -181,8 +181,8 @@ def test_bytes_read_nearly_what_floating_numbers_read(name: str) -> None:
 def test_bytes_are_taken_where_the_processor_has_instructions_for_them(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(predict, "has_accelerator", lambda: False)
-    monkeypatch.setattr(predict, "has_amx", lambda: False)
+    monkeypatch.setattr(runtime, "has_accelerator", lambda: False)
+    monkeypatch.setattr(runtime, "has_amx", lambda: False)
     taken = []
 
     def network(path: Path, card: object, *, int8: bool) -> GraphNetwork:
@@ -191,10 +191,10 @@ def test_bytes_are_taken_where_the_processor_has_instructions_for_them(
 
     monkeypatch.setattr("actionunits.detect.onnx.GraphNetwork", network)
     for has in (True, False):
-        monkeypatch.setattr(predict, "has_vnni", lambda has=has: has)
+        monkeypatch.setattr(runtime, "has_vnni", lambda has=has: has)
         actionunits.load(run)
     (run / INT8).unlink()
-    monkeypatch.setattr(predict, "has_vnni", lambda: True)
+    monkeypatch.setattr(runtime, "has_vnni", lambda: True)
     actionunits.load(run)
     assert taken == [True, False, False]
 
