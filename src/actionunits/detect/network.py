@@ -34,7 +34,8 @@ class Values(NamedTuple):
         """(F, A) log odds of the probability, at most 16: it has no digits for more."""
         p = np.asarray(self.probability, np.float64)
         with np.errstate(divide="ignore"):
-            return np.clip(np.log(p) - np.log1p(-p), -_MOST_LOGIT, _MOST_LOGIT)
+            odds: NDArray[np.float64] = np.log(p) - np.log1p(-p)
+        return odds.clip(-_MOST_LOGIT, _MOST_LOGIT)
 
     def told(self) -> dict[str, int]:
         """What is told besides AUs, by its name: how many numbers a face has."""

@@ -229,14 +229,15 @@ class Predictor:
         Raises:
             UserError: one has another size.
         """
-        size, faces = self.network.spec.size, [*each(crops)]
-        for place, face in enumerate(faces, 1):
+        size, faces = self.network.spec.size, []
+        for place, face in enumerate(each(crops), 1):
             shape = face.shape if isinstance(face, np.ndarray) else f"the path {face}"
-            if shape != (size, size, 3):
+            if not isinstance(face, np.ndarray) or shape != (size, size, 3):
                 raise UserError(
                     f"crop {place}: expected ({size}, {size}, 3), found {shape}; Predictor.faces "
                     "gives the crops of a picture"
                 )
+            faces.append(face)
         if not faces:
             return joined([], len(self.aus))
         if self.network.spec.clip is None:
@@ -315,8 +316,8 @@ class Predictor:
         begin = partial(reader, self.network, len(self.aus))
         faults = Faults(report)
         with crew(_ROOM) as hands:
-            parts = chunks(given, faults, hands.room, span, rate)
-            found = self._seeking(search_size).found(parts, faults, hands)
+            coming = chunks(given, faults, hands.room, span, rate)
+            found = self._seeking(search_size).found(coming, faults, hands)
             with closing(hands.ahead(found, partial(looked, begin(), self._cropper))) as parts:
                 for read in reads(begin, parts, faults, hands.room):
                     told = reading_of(read, self.thresholds, self._min_confidence, faults)
