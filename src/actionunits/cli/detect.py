@@ -1,6 +1,7 @@
 """``au detect`` and ``au demo``."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -51,6 +52,12 @@ def detect(
             autocompletion=completions.additions,
         ),
     ] = None,
+    format: Annotated[
+        str,
+        typer.Option(
+            help="Columns of the table: actionunits, openface (as OpenFace 2), feat (as py-feat)."
+        ),
+    ] = "actionunits",
     neutral: Annotated[
         str,
         typer.Option(
@@ -99,6 +106,7 @@ def detect(
     read and has success 0 too. `--add` adds what else the model tells: 49 landmarks (x_0, y_0, ...,
     pixels), head pose and gaze (degrees), the right and left of AUs, the share of face regions that
     is hidden, quality, and the embedding (e0, e1, ...): the features that its last layer reads.
+    `--format` writes the columns of another tool instead, for scripts that read those.
 
     Rows are in FILE.part until all are there. A run that was stopped goes on with `--resume`; into
     a folder it goes on by itself, with the inputs that have no whole table there yet.
@@ -106,7 +114,7 @@ def detect(
     from actionunits import media, weights
 
     media.warm_up()  # while the libraries and the model load
-    from actionunits.detect import tables
+    from actionunits.detect import formats, tables
     from actionunits.detect.outputs import Job
     from actionunits.detect.predict import load
     from actionunits.detect.run import settings
@@ -132,6 +140,7 @@ def detect(
         search_size=search_size,
     )
     wanted = [name for names in add or () for name in names.split(",")]
+    wanted = [*formats.adding(format, wanted, predictor.network, rest=neutral != "none")]
     added = predictor.added(wanted)
     rest = predictor.neutral(neutral)
     problems: list[UserError] = []
@@ -148,18 +157,20 @@ def detect(
             search_size,
             span,
             runtime,
+            format,
         ),
         "resume" if resume else "overwrite" if overwrite else "new",
         problems,
         rest,
+        partial(formats.named(format).layout, predictor.aus),
     )
     inputs = [weights.locate(model), *([] if boxes is None else [boxes])]
     inputs += [Path(neutral)] if rest is not None and rest.rest is not None else []
     outs = [] if out is None else [out]
     stopped = _read(predictor, job, outs, overlay, json=json, add=wanted, inputs=inputs, span=span)
     if isinstance(found, BoxesFile) and stopped is None:
-        partial = [problem.source for problem in problems if problem.source is not None]
-        for line in found.unused(job.sources, partial):
+        unread = [problem.source for problem in problems if problem.source is not None]
+        for line in found.unused(job.sources, unread):
             typer.echo(f"au: warning: {printable(line)}", err=True)
     _end(job, stopped, outs)
 

@@ -135,7 +135,8 @@ class Json:
         table = self._rows.table()
         if self._job.neutral is not None:
             table = corrected(table, self._job.aus, self._job.neutral)
-        self._console.file.write(tables.to_json(table) + "\n")
+        layout = self._job.layout(self._job.sources)
+        self._console.file.write(tables.to_json(table, layout) + "\n")
         self._console.file.flush()
         check(self._console)
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from actionunits import media, weights
 from actionunits.detect.chunks import blocks
+from actionunits.detect.formats import OURS
 from actionunits.detect.neutral import Neutral
 from actionunits.detect.outputs import Outputs
 from actionunits.detect.predict import Predictor
@@ -43,6 +44,7 @@ def settings(
     search_size: int | None = None,
     span: media.Span = media.WHOLE,
     runtime: str = "auto",
+    written: str = OURS,
 ) -> Settings:
     """What the rows of a run depend on, by what it is called in a sentence.
 
@@ -55,6 +57,7 @@ def settings(
         search_size: see `Predictor`.
         span: which frames of videos are read.
         runtime: what computes the model, as it was asked for.
+        written: name of the format of the tables.
 
     Raises:
         CheckpointError: there are no such weights.
@@ -69,6 +72,7 @@ def settings(
         "search size": search_size,
         "part of the videos": list(span),
         "runtime": runtime,
+        "format": None if written == OURS else written,
         "rest": None if neutral is None or neutral.rest is None else neutral.rest.tolist(),
     }
 

@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+from pandas.api.types import is_numeric_dtype
 
 from actionunits.errors import DataError, UserError, brief
 from actionunits.files.lists import decoded, separator
@@ -60,7 +61,9 @@ def read(path: Path, fps: float | None = None) -> Frames:
     """
     table = _table(path)
     for theirs, ours in _NAMES.items():
-        if theirs in table and ours not in table:
+        # py-feat's times are whole seconds ("01:05"), which place no frame
+        usable = theirs in table and (ours == "input" or is_numeric_dtype(table[theirs]))
+        if usable and ours not in table:
             table = table.rename(columns={theirs: ours})
     found: dict[str, dict[str, pd.Series]] = {kind: {} for kind in set(_STATES.values())}
     for name in table:
