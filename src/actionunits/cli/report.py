@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 import typer
 from typer.core import TyperCommand
 
+from actionunits.cli import completions
 from actionunits.cli.findings import Fps, Gap, Shortest
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ def report(
     model: Annotated[
         str | None,
         typer.Option(
-            help="Weights that read videos, or wrote the tables. `default`, if not given."
+            help="Weights that read videos, or wrote the tables. `default`, if not given.",
+            autocompletion=completions.weights,
         ),
     ] = None,
     fps: Fps = None,
@@ -73,14 +75,15 @@ def report(
     """
     from tempfile import TemporaryDirectory  # noqa: I001
 
-    from actionunits.cli.findings import _check
+    from actionunits.cli.findings_shown import check, check_rate
     from actionunits.cli.outputs import check_output
     from actionunits.cli.terminal import terminal
     from actionunits.errors import UserError, printable
     from actionunits.findings.frames import table_of
     from actionunits.report import write  # first: the extra may be missing
 
-    _check([], None, gap, shortest, fps)
+    check_rate(fps)
+    check([], None, gap=gap, shortest=shortest)
     problems: list[UserError] = []
     first, second = (_files(each, problems) for each in (paths, against or []))
     check_output(out, [*first, *second, groups], (".html", ".htm"))

@@ -145,7 +145,7 @@ def files(
         weights = written_by(raw, model)
         summed_of, began_of = (dict(list(table.groupby("input"))) for table in (summed, began))
         for source, rows in frames.rows.groupby("input", sort=False):
-            part = _part(frames, rows.index)
+            part = frames.take(rows.index.to_numpy())
             times = np.unique(part.rows["timestamp"].dropna().to_numpy(float))
             found.append(
                 File(
@@ -227,17 +227,11 @@ def _step(times: NDArray[np.float64]) -> float:
     return float(np.median(np.diff(times))) if len(times) > 1 else 0.0
 
 
-def _part(frames: Frames, rows: pd.Index) -> Frames:
-    tables = (frames.rows, frames.present, frames.strength)
-    kept, present, strength = (table.loc[rows].reset_index(drop=True) for table in tables)
-    return Frames(kept, present, strength, frames.graded)
-
-
 def _once(frames: Frames) -> tuple[Frames, int]:
     """Without rows that repeat a face and time, and how many they were."""
     of_face = frames.rows["face_id"].notna()
     again = frames.rows.duplicated([*KEY, "timestamp"]) & of_face
-    return _part(frames, frames.rows.index[~again]), int(again.sum())
+    return frames.take(np.flatnonzero(~again)), int(again.sum())
 
 
 def _named(found: list[File]) -> list[File]:

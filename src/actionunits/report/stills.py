@@ -1,7 +1,6 @@
 """Pictures of faces at the peaks of their Action Units, with landmarks, from the video itself."""
 
 import io
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from os.path import isfile
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from actionunits import media
-from actionunits.errors import MediaError, UserError
+from actionunits.errors import MediaError
 from actionunits.faces.cuts import Cuts, thumbnail
 from actionunits.files.names import unescaped
 from actionunits.report.data import File, Track
@@ -196,16 +195,11 @@ def _with_landmarks(crops: Sequence[_Crop]) -> list[_Crop]:
         return found
     from actionunits.detect.predict import load
 
-    with tempfile.TemporaryDirectory() as folder:
-        names = [str(Path(folder) / f"{i}.png") for i in bare]
-        for i, name in zip(bare, names, strict=True):
-            crops[i].image.save(name)
-        unread: list[UserError] = []  # a face that is not found again is shown without landmarks
-        for reading in load("default").readings(names, unread.append, ["landmarks"]):
-            place = bare[names.index(reading.frame.source)]
-            if reading.faces and reading.landmarks is not None:
-                crop = found[place]._replace(landmarks=reading.landmarks[0].astype(float))
-                found[place] = crop if crop.peak.box is not None else _closer(crop)
+    readings = load("default").read([crops[i].image for i in bare], add=["landmarks"])
+    for place, reading in zip(bare, readings, strict=True):
+        if reading.faces and reading.landmarks is not None:  # else it is shown without
+            crop = found[place]._replace(landmarks=reading.landmarks[0].astype(float))
+            found[place] = crop if crop.peak.box is not None else _closer(crop)
     return found
 
 

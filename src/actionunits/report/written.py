@@ -1,6 +1,7 @@
 """Which weights wrote a table: those whose thresholds its occurrences agree with."""
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,14 +38,10 @@ def written_by(table: pd.DataFrame, model: str | Path | None = None) -> Weights:
     Raises:
         CheckpointError: there is no such model.
     """
-    first = [] if model is None else [str(model)]
-    fitting: dict[str, Card] = {}
-    for name in [*first, *(name for name in weights.list_weights() if name not in first)]:
-        card = read_card(weights.locate(name))
-        if _fits(table, card):
-            fitting[name] = card
-            if [name] == first:
-                break
+    if model is not None and _fits(table, card := read_card(weights.locate(model))):
+        fitting = {str(model): card}
+    else:
+        fitting = {name: card for name, card in _packaged().items() if _fits(table, card)}
     if not fitting:
         return Weights()
     starred = frozenset(f"AU{n:02d}" for card in fitting.values() for n in card.experimental)
@@ -53,6 +50,12 @@ def written_by(table: pd.DataFrame, model: str | Path | None = None) -> Weights:
     ((name, card),) = fitting.items()
     columns = card.au_set().columns()
     return Weights((name,), dict(zip(columns, card.thresholds, strict=True)), starred)
+
+
+@cache
+def _packaged() -> Mapping[str, Card]:
+    """Cards of the weights in the package, which are long: they name everybody they have seen."""
+    return {name: read_card(weights.locate(name)) for name in weights.list_weights()}
 
 
 def _fits(table: pd.DataFrame, card: Card) -> bool:
