@@ -15,6 +15,7 @@ from actionunits.cli import (
     findings,
     learn,
     models,
+    report,
     synth,
 )
 from actionunits.cli.boundary import boundary
@@ -31,6 +32,7 @@ app.command()(findings.events)
 app.command()(findings.summary)
 app.command()(agree.agree)
 app.command()(agree.prototypes)
+app.command(cls=report.Spread)(report.report)
 app.command()(learn.train)
 app.command()(learn.crossval)
 app.command()(learn.evaluate)

@@ -22,6 +22,11 @@ _AU = re.compile(r"AU(\d{2})(?:_([a-z]+))?")
 _LIKELY = 0.5  # probability from which an AU occurs where a table does not say
 _STATES = {"r": "strength", "p": "probability", "c": "present", None: "probability"}
 _NAMES = {"approx_time": "timestamp", "file": "input", "filename": "input"}
+_FEATS = {
+    **{"FaceScore": "confidence", "FaceRectX": "face_x", "FaceRectY": "face_y"},
+    **{"FaceRectWidth": "face_w", "FaceRectHeight": "face_h"},
+}
+_BESIDES = re.compile(r"confidence|face_[xywh]|[xy]_\d+")  # OpenFace's eyes are eye_lmk_x_0
 
 
 class Frames(NamedTuple):
@@ -29,7 +34,9 @@ class Frames(NamedTuple):
 
     Attributes:
         rows: a row a face and frame: ``input``, ``face_id``, ``timestamp`` (seconds), ``frame``
-            (its number, NaN where the table has none), ``success``.
+            (its number, NaN where the table has none), ``success``; and, of tables that tell it,
+            ``confidence`` (0 to 1), the box ``face_x``, ``face_y``, ``face_w``, ``face_h`` and the
+            landmarks ``x_0``, ``y_0``, ... in pixels.
         present: of the same rows, a column an AU (``AU12``): 1 where it occurs, 0, NaN.
         strength: likewise how strongly: intensity 0 to 5, or a probability if not `graded`.
         graded: whether the strength is an intensity.
@@ -59,7 +66,21 @@ def read(path: Path, fps: float | None = None) -> Frames:
     Raises:
         DataError: it cannot be read, or has no AUs, or no times.
     """
-    table = _table(path)
+    return of_table(table_of(path), path, fps)
+
+
+def of_table(table: pd.DataFrame, path: Path, fps: float | None = None) -> Frames:
+    """Frames of a table in memory.
+
+    Args:
+        table: see `read`.
+        path: names it in errors, and its rows where the table has no ``input``.
+        fps: see `read`.
+
+    Raises:
+        DataError: it has no AUs, or no times.
+    """
+    table = table.reset_index(drop=True)  # rows of several tables may have one number
     for theirs, ours in _NAMES.items():
         # py-feat's times are whole seconds ("01:05"), which place no frame
         usable = theirs in table and (ours == "input" or is_numeric_dtype(table[theirs]))
@@ -101,7 +122,12 @@ def _ordered(
     return ordered
 
 
-def _table(path: Path) -> pd.DataFrame:
+def table_of(path: Path) -> pd.DataFrame:
+    """A table as it stands in its file, CSV or Parquet.
+
+    Raises:
+        DataError: it cannot be read.
+    """
     try:
         if path.suffix.lower() == ".parquet":
             stored: pd.DataFrame = pq.read_table(path).to_pandas()
@@ -138,7 +164,9 @@ def _rows(path: Path, table: pd.DataFrame, fps: float | None) -> pd.DataFrame:
     success = table["success"] if "success" in table else pd.Series(1, table.index)
     known = rows["face_id"].notna() & rows["timestamp"].notna()
     rows["success"] = pd.to_numeric(success, errors="coerce").fillna(0).gt(0) & known
-    return rows
+    besides = table.rename(columns={old: new for old, new in _FEATS.items() if new not in table})
+    besides = besides[[name for name in besides if _BESIDES.fullmatch(str(name))]]
+    return rows.join(besides.apply(pd.to_numeric, errors="coerce").astype(float))
 
 
 def several(paths: list[Path], fps: float | None = None) -> Frames:
