@@ -5,6 +5,7 @@ The library is imported inside the commands, so that ``au --help`` comes at once
 
 import typer
 
+from actionunits.cli import app as page
 from actionunits.cli import bench, compare, data, detect, figure, findings, learn, models, synth
 from actionunits.cli.boundary import boundary
 
@@ -16,6 +17,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(detect.detect)
+app.command()(page.app)
 app.command()(findings.events)
 app.command()(findings.summary)
 app.command()(learn.train)

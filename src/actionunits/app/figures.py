@@ -1,0 +1,186 @@
+"""One frame to look at: the picture with what was read drawn over it, and bars of its AUs."""
+
+import base64
+import io
+from collections.abc import Collection, Sequence
+from contextlib import closing
+from html import escape
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from actionunits import media
+from actionunits.app.reading import Seen
+from actionunits.aus import STARRED
+from actionunits.errors import UserError, printable
+from actionunits.types import Frame, Reading
+
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9", "#e69f00", "#666666")
+"""Of models, in their order."""
+
+OVERLAYS = ("boxes", "landmarks", "head pose")
+"""What can be drawn over a picture."""
+
+_AXES = ("#ff5252", "#4cd964", "#4c9bff")  # to the subject's left, up, ahead
+_LARGEST = 960  # pixels of the long side of what is shown
+
+
+def picture(file: Path, frame: Frame) -> NDArray[np.uint8]:
+    """The picture (H, W, 3) of a frame that was read, decoded once more.
+
+    Raises:
+        UserError: it cannot be decoded any more.
+    """
+    span = media.Span(start=frame.seconds)
+    with closing(media.frames(str(file), span=span)) as frames:
+        for each in frames:
+            if each.number >= frame.number:
+                return each.image
+    raise UserError(f"{file.name}: frame {frame.number + 1} cannot be decoded again")
+
+
+def view(
+    image: NDArray[np.uint8], seen: Sequence[Seen], overlays: Collection[str], face: int
+) -> str:
+    """A frame and the AUs of a face in it, side by side; see `still` and `bars`."""
+    shown = still(image, [each.reading for each in seen], overlays, face)
+    return f'<div class="au-view">{shown}{bars(seen, face)}</div>'
+
+
+def still(
+    image: NDArray[np.uint8], readings: Sequence[Reading], overlays: Collection[str], face: int
+) -> str:
+    """A picture with overlays, as HTML that holds it all.
+
+    Args:
+        image: (H, W, 3) RGB.
+        readings: what models say of it, each drawn in its colour.
+        overlays: of `OVERLAYS`; where a model tells no landmarks, the five points that it is
+            aligned by are drawn.
+        face: identity number of the one whose AUs are shown; the others are drawn thin.
+    """
+    height, width = image.shape[:2]
+    scale = min(_LARGEST / max(height, width), 1.0)
+    size = max(round(width * scale), 1), max(round(height * scale), 1)
+    canvas = Image.fromarray(image).resize(size, Image.Resampling.LANCZOS)
+    draw = ImageDraw.Draw(canvas)
+    for colour, reading in zip(COLOURS, readings, strict=False):
+        _draw(draw, reading, overlays, face, scale, colour)
+    data = io.BytesIO()
+    canvas.save(data, "JPEG", quality=88)
+    code = base64.b64encode(data.getvalue()).decode()
+    frame = readings[0].frame
+    said = f"frame {frame.number + 1}, {frame.seconds:.2f} s"
+    seen = ", ".join(str(face.track) for face in readings[0].faces) or "none"
+    return (
+        f'<figure class="au-still"><img src="data:image/jpeg;base64,{code}" '
+        f'width="{size[0]}" height="{size[1]}" alt="{said} with overlays">'
+        f"<figcaption>{said}; faces: {seen}</figcaption></figure>"
+    )
+
+
+def _draw(
+    draw: ImageDraw.ImageDraw,
+    reading: Reading,
+    overlays: Collection[str],
+    chosen: int,
+    scale: float,
+    colour: str,
+) -> None:
+    for place, face in enumerate(reading.faces):
+        box = face.box * scale
+        line = max(round(box[3] / 150), 1) * (2 if face.track == chosen else 1)
+        if "boxes" in overlays:
+            x, y, width, height = box
+            draw.rectangle((x, y, x + width, y + height), outline=colour, width=line)
+            font = ImageFont.load_default(max(round(box[3] / 12), 12))
+            draw.text((x + line, y), f" {face.track}", colour, font, "ld")
+        points = face.landmarks if reading.landmarks is None else reading.landmarks[place]
+        if "landmarks" in overlays:
+            radius = max(box[3] / 160, 1.0)
+            for at in points * scale:
+                draw.circle(tuple(at), radius + 0.8, fill="white")
+                draw.circle(tuple(at), radius, fill=colour)
+        if "head pose" in overlays and reading.pose is not None:
+            origin, length = box[:2] + box[2:] / 2, box[3] / 2
+            for axis, shade in zip(axes(*reading.pose[place]), _AXES, strict=True):
+                draw.line((*origin, *(origin + length * axis)), shade, 2 * line)
+
+
+def axes(yaw: float, pitch: float, roll: float) -> NDArray[np.float64]:
+    """Where the head's own axes point in the picture.
+
+    Args:
+        yaw: degrees to the subject's left.
+        pitch: degrees up.
+        roll: degrees to its right shoulder, counter-clockwise in the picture.
+
+    Returns:
+        (3, 2) x right and y down of axes of length 1, seen from afar: that to the subject's left,
+        up, and ahead.
+
+    >>> axes(0, 0, 0).round(3).tolist()
+    [[1.0, 0.0], [0.0, -1.0], [0.0, 0.0]]
+    """
+    y, p, r = np.radians([yaw, pitch, roll])
+    # Rows: x right in the picture, y up, z to the camera; a subject's left is the picture's right.
+    turn = np.array([[np.cos(y), 0, np.sin(y)], [0, 1, 0], [-np.sin(y), 0, np.cos(y)]])
+    nod = np.array([[1, 0, 0], [0, np.cos(p), np.sin(p)], [0, -np.sin(p), np.cos(p)]])
+    tilt = np.array([[np.cos(r), -np.sin(r), 0], [np.sin(r), np.cos(r), 0], [0, 0, 1]])
+    pointing = (tilt @ turn @ nod).T  # an axis a row
+    return pointing[:, :2] * [1, -1]
+
+
+def bars(seen: Sequence[Seen], face: int) -> str:
+    """AUs of one face as models read them, side by side, as an HTML table.
+
+    Args:
+        seen: one a model, of one frame.
+        face: identity number.
+    """
+    numbers = sorted({au.number for each in seen for au in each.aus})
+    names = {au.number: (each.aus.label(au), au.name) for each in seen for au in each.aus}
+    heads = "".join(
+        f'<th scope="col" style="--colour:{colour}">{escape(printable(each.model))}</th>'
+        for colour, each in zip(COLOURS, seen, strict=False)
+    )
+    columns = [_column(each, face) for each in seen]
+    rows = []
+    for number in numbers:
+        cells = (
+            column.get(number, '<td class="au-none"></td>').replace("COLOUR", colour)
+            for colour, column in zip(COLOURS, columns, strict=False)
+        )
+        label, name = names[number]
+        rows.append(
+            f'<tr data-au="{number}"><th scope="row"><b>{label}</b> <span>{name}</span></th>'
+            f"{''.join(cells)}</tr>"
+        )
+    starred = any(each.aus.experimental for each in seen)
+    note = f'<p class="au-note">{STARRED}</p>' if starred else ""
+    return (
+        f'<table class="au-bars"><thead><tr><th scope="col">AU</th>{heads}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table>{note}"
+    )
+
+
+def _column(seen: Seen, face: int) -> dict[int, str]:
+    """Cells of one model by the number of the AU; none where it does not see the face."""
+    reading = seen.reading
+    place = next((i for i, each in enumerate(reading.faces) if each.track == face), None)
+    if place is None:
+        return {}
+    cells = {}
+    for i, au in enumerate(seen.aus):
+        probability = float(reading.probability[place, i])
+        graded = None if reading.intensity is None else float(reading.intensity[place, i])
+        share = probability if graded is None else graded / 5
+        occurs = "au-occurs" if reading.present[place, i] and not reading.doubtful[place] else ""
+        value = f"{probability:.2f}" if graded is None else f"{graded:.1f}"
+        cells[au.number] = (
+            f'<td class="{occurs}" style="--share:{np.clip(share, 0, 1):.3f};--colour:COLOUR" '
+            f'title="probability {probability:.2f}"><i></i><b>{value}</b></td>'
+        )
+    return cells
