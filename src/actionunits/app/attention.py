@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from actionunits.app.reading import Seen
 from actionunits.errors import UserError, printable
 
 if TYPE_CHECKING:
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
     from actionunits.papers.figures.faces import Choice
     from actionunits.papers.figures.trained import Report, Trained
 
-    Draw = Callable[[Trained, Choice, Report], Figure]
+    Draw = Callable[[Trained, Choice], Figure]
+
+
+_MOST = 7  # masks
 
 
 def is_installed() -> bool:
@@ -32,13 +36,14 @@ def is_installed() -> bool:
     return all(find_spec(name) for name in ("matplotlib", "torch"))
 
 
-def attention(image: NDArray[np.uint8], chosen: Mapping[str, str]) -> str:
+def attention(image: NDArray[np.uint8], chosen: Sequence[tuple[Seen, str]]) -> str:
     """Figures of all models that give masks, activation maps or graphs, as HTML.
 
     Args:
         image: (H, W, 3) RGB, whose faces are found once more; a model of clips sees it standing
             still.
-        chosen: names of weights, by what they are called here.
+        chosen: what models say of it, and the names of their weights; of the masks those of the
+            likeliest AUs are drawn.
 
     Raises:
         UserError: none of the models gives any, or no face is found.
@@ -48,45 +53,56 @@ def attention(image: NDArray[np.uint8], chosen: Mapping[str, str]) -> str:
     with TemporaryDirectory() as folder:
         file = Path(folder) / "frame.png"
         Image.fromarray(image).save(file)
-        for model, name in chosen.items():
+        for seen, name in chosen:
             shown += [
                 f'<figure class="au-attention"><img src="data:image/png;base64,{code}" '
-                f'alt="{escape(title)} of {escape(model)}"><figcaption>{escape(printable(model))}: '
+                f'alt="{escape(title)}"><figcaption>{escape(printable(seen.model))}: '
                 f"{escape(title)}</figcaption></figure>"
-                for title, code in _figures(name, file, problems.append)
+                for title, code in _figures(name, file, _likeliest(seen), problems.append)
             ]
     if not shown and problems:
         raise UserError(str(problems[0]).replace(str(file), "the frame"))
     if not shown:
+        names = ", ".join(seen.model for seen, _ in chosen)
         raise UserError(
-            f"{', '.join(chosen)}: gives no masks and no attention; gtlenet gives masks, mgrrnet "
-            "activation maps, sacl and mdhr graphs"
+            f"{names}: no masks and no attention to show; gtlenet gives masks, mgrrnet activation "
+            "maps, sacl and mdhr graphs"
         )
     return "".join(shown)
 
 
-def _figures(name: str, file: Path, report: "Report") -> Sequence[tuple[str, str]]:
+def _likeliest(seen: Seen) -> list[int]:
+    """FACS numbers of the AUs that the largest face most probably shows."""
+    if not seen.reading.faces:
+        return []
+    order = np.argsort(-seen.reading.probability[0], kind="stable")[:_MOST]
+    return sorted(seen.aus.numbers[i] for i in order)
+
+
+def _figures(
+    name: str, file: Path, numbers: Sequence[int], report: "Report"
+) -> Sequence[tuple[str, str]]:
     """Titles and PNG files, as text, of what a model offers."""
     from actionunits.papers.figures import cam, faces, graph, masks, trained
 
     drawn: Mapping[str, tuple[Sequence[str], Draw]] = {
-        "mask of each AU": (
+        "masks of the likeliest AUs": (
             masks.WANTS.names,
-            lambda run, what, tell: masks.figure(run, what, None, tell),
+            lambda run, choice: masks.figure(run, choice, numbers, report),
         ),
-        "what activates each AU": (
+        "what activates each AU that occurs": (
             cam.WANTS.names,
-            lambda run, what, tell: cam.figure(run, what, None, tell),
+            lambda run, choice: cam.figure(run, choice, None, report),
         ),
         "graph of AUs": (
             graph.WANTS.names,
-            lambda run, what, tell: graph.figure([run], what, None, tell),
+            lambda run, choice: graph.figure([run], choice, None, report),
         ),
     }
     run, choice = trained.load(name), faces.Choice((str(file),))
     offered = _offered(run)
     return [
-        (title, _png(draw(run, choice, report)))
+        (title, _png(draw(run, choice)))
         for title, (names, draw) in drawn.items()
         if offered & set(names)
     ]

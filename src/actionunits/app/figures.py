@@ -25,6 +25,7 @@ OVERLAYS = ("boxes", "landmarks", "head pose")
 
 _AXES = ("#ff5252", "#4cd964", "#4c9bff")  # to the subject's left, up, ahead
 _LARGEST = 960  # pixels of the long side of what is shown
+_ENLARGED = 2  # times at most, so that lines over small pictures are fine
 
 
 def picture(file: Path, frame: Frame) -> NDArray[np.uint8]:
@@ -41,72 +42,75 @@ def picture(file: Path, frame: Frame) -> NDArray[np.uint8]:
     raise UserError(f"{file.name}: frame {frame.number + 1} cannot be decoded again")
 
 
-def view(
-    image: NDArray[np.uint8], seen: Sequence[Seen], overlays: Collection[str], face: int
-) -> str:
-    """A frame and the AUs of a face in it, side by side; see `still` and `bars`."""
-    shown = still(image, [each.reading for each in seen], overlays, face)
-    return f'<div class="au-view">{shown}{bars(seen, face)}</div>'
-
-
 def still(
-    image: NDArray[np.uint8], readings: Sequence[Reading], overlays: Collection[str], face: int
+    image: NDArray[np.uint8],
+    seen: Sequence[Seen],
+    overlays: Collection[str],
+    face: int,
+    caption: str = "",
 ) -> str:
     """A picture with overlays, as HTML that holds it all.
 
     Args:
         image: (H, W, 3) RGB.
-        readings: what models say of it, each drawn in its colour.
+        seen: one a model, each drawn in its colour; boxes, which all have in common, once.
         overlays: of `OVERLAYS`; where a model tells no landmarks, the five points that it is
             aligned by are drawn.
         face: identity number of the one whose AUs are shown; the others are drawn thin.
+        caption: below it.
     """
     height, width = image.shape[:2]
-    scale = min(_LARGEST / max(height, width), 1.0)
+    scale = min(_LARGEST / max(height, width), _ENLARGED)
     size = max(round(width * scale), 1), max(round(height * scale), 1)
     canvas = Image.fromarray(image).resize(size, Image.Resampling.LANCZOS)
     draw = ImageDraw.Draw(canvas)
-    for colour, reading in zip(COLOURS, readings, strict=False):
-        _draw(draw, reading, overlays, face, scale, colour)
+    if "boxes" in overlays:
+        _draw_boxes(draw, seen[0].reading, face, scale)
+    for colour, each in zip(COLOURS, seen, strict=False):
+        _draw(draw, each.reading, overlays, scale, colour)
     data = io.BytesIO()
     canvas.save(data, "JPEG", quality=88)
     code = base64.b64encode(data.getvalue()).decode()
-    frame = readings[0].frame
-    said = f"frame {frame.number + 1}, {frame.seconds:.2f} s"
-    seen = ", ".join(str(face.track) for face in readings[0].faces) or "none"
     return (
         f'<figure class="au-still"><img src="data:image/jpeg;base64,{code}" '
-        f'width="{size[0]}" height="{size[1]}" alt="{said} with overlays">'
-        f"<figcaption>{said}; faces: {seen}</figcaption></figure>"
+        f'width="{size[0]}" height="{size[1]}" alt="picture {caption}">'
+        f"<figcaption>{caption}</figcaption></figure>"
     )
+
+
+def _draw_boxes(draw: ImageDraw.ImageDraw, reading: Reading, chosen: int, scale: float) -> None:
+    for face in reading.faces:
+        x, y, width, height = face.box * scale
+        line = max(round(height / 200), 1) * (2 if face.track == chosen else 1)
+        draw.rectangle((x, y, x + width, y + height), outline=COLOURS[0], width=line)
+        font = ImageFont.load_default(max(round(height / 12), 14))
+        label = f" {face.track} "
+        left, top, right, bottom = draw.textbbox((x, y), label, font, "ld")
+        down = max(-top, 0)  # into the picture, where the box begins above it
+        draw.rectangle((left, top + down, right, bottom + down), fill=COLOURS[0])
+        draw.text((x, y + down), label, "white", font, "ld")
 
 
 def _draw(
     draw: ImageDraw.ImageDraw,
     reading: Reading,
     overlays: Collection[str],
-    chosen: int,
     scale: float,
     colour: str,
 ) -> None:
     for place, face in enumerate(reading.faces):
         box = face.box * scale
-        line = max(round(box[3] / 150), 1) * (2 if face.track == chosen else 1)
-        if "boxes" in overlays:
-            x, y, width, height = box
-            draw.rectangle((x, y, x + width, y + height), outline=colour, width=line)
-            font = ImageFont.load_default(max(round(box[3] / 12), 12))
-            draw.text((x + line, y), f" {face.track}", colour, font, "ld")
         points = face.landmarks if reading.landmarks is None else reading.landmarks[place]
         if "landmarks" in overlays:
-            radius = max(box[3] / 160, 1.0)
-            for at in points * scale:
-                draw.circle(tuple(at), radius + 0.8, fill="white")
-                draw.circle(tuple(at), radius, fill=colour)
+            radius = max(box[3] / 200, 1.2)
+            for x, y in points * scale:
+                draw.circle((x, y), radius + 0.6, fill="white")
+                draw.circle((x, y), radius, fill=colour)
         if "head pose" in overlays and reading.pose is not None:
             origin, length = box[:2] + box[2:] / 2, box[3] / 2
             for axis, shade in zip(axes(*reading.pose[place]), _AXES, strict=True):
-                draw.line((*origin, *(origin + length * axis)), shade, 2 * line)
+                line = max(round(box[3] / 80), 2)
+                draw.line((*origin, *(origin + length * axis)), shade, line)
 
 
 def axes(yaw: float, pitch: float, roll: float) -> NDArray[np.float64]:
@@ -129,8 +133,8 @@ def axes(yaw: float, pitch: float, roll: float) -> NDArray[np.float64]:
     turn = np.array([[np.cos(y), 0, np.sin(y)], [0, 1, 0], [-np.sin(y), 0, np.cos(y)]])
     nod = np.array([[1, 0, 0], [0, np.cos(p), np.sin(p)], [0, -np.sin(p), np.cos(p)]])
     tilt = np.array([[np.cos(r), -np.sin(r), 0], [np.sin(r), np.cos(r), 0], [0, 0, 1]])
-    pointing = (tilt @ turn @ nod).T  # an axis a row
-    return pointing[:, :2] * [1, -1]
+    pointing: NDArray[np.float64] = (tilt @ turn @ nod).T[:, :2]  # an axis a row
+    return pointing * np.array([1, -1])
 
 
 def bars(seen: Sequence[Seen], face: int) -> str:
@@ -181,6 +185,6 @@ def _column(seen: Seen, face: int) -> dict[int, str]:
         value = f"{probability:.2f}" if graded is None else f"{graded:.1f}"
         cells[au.number] = (
             f'<td class="{occurs}" style="--share:{np.clip(share, 0, 1):.3f};--colour:COLOUR" '
-            f'title="probability {probability:.2f}"><i></i><b>{value}</b></td>'
+            f'title="probability {probability:.2f}"><div><i></i><b>{value}</b></div></td>'
         )
     return cells

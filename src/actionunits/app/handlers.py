@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from html import escape
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
@@ -26,13 +27,11 @@ class Shown(NamedTuple):
         status: what was read, and what went wrong.
         player: the video, empty for a picture.
         faces: identity numbers, the one seen longest first.
-        files: tables to download.
     """
 
     status: str
     player: str
     faces: list[int]
-    files: list[Path]
 
 
 def take(session: Session, file: Path, limits: Limits) -> str:
@@ -65,7 +64,10 @@ def read(session: Session, chosen: Mapping[str, str], limits: Limits, progress: 
     """
     if session.upload is None:
         raise UserError("drop a photograph or a clip first")
-    result = reading.read(session.upload, chosen, limits, progress, session.stop)
+    file = session.upload
+    result = reading.read(file, chosen, limits, progress, session.stop)
+    if session.upload != file:
+        raise UserError(f"{file.name}: was taken away while it was read; read the new one")
     session.result = result
     first = result.said[0]
     faces = result.faces()
@@ -76,11 +78,13 @@ def read(session: Session, chosen: Mapping[str, str], limits: Limits, progress: 
     what += ["the first picture is shown, the table has all"] if many > 1 > result.moves else []
     notes = dict.fromkeys(note for said in result.said for note in said.notes)
     status = message(f"{result.file.name}: {', '.join(what)}", *notes)
-    return Shown(status, _player(result), faces, [said.csv for said in result.said])
+    return Shown(status, _player(result), faces)
 
 
-def view(session: Session, seconds: float, face: int, overlays: Collection[str]) -> str:
-    """The frame of a time, with overlays, and the AUs of a face in it.
+def frame(
+    session: Session, seconds: float, face: int, overlays: Collection[str]
+) -> tuple[str, str]:
+    """The frame of a time with overlays, and the AUs of a face in it.
 
     Args:
         session: a page with a result.
@@ -94,7 +98,9 @@ def view(session: Session, seconds: float, face: int, overlays: Collection[str])
     result = of(session)
     seen = [said.at(seconds) for said in result.said]
     image = figures.picture(result.file, seen[0].reading.frame)
-    return figures.view(image, seen, overlays, face)
+    shown = seen[0].reading.frame
+    caption = f"frame {shown.number + 1}, {shown.seconds:.2f} s" if result.moves else ""
+    return figures.still(image, seen, overlays, face, caption), figures.bars(seen, face)
 
 
 def lanes(session: Session, face: int) -> str:
@@ -123,8 +129,63 @@ def attended(session: Session, seconds: float, models: Mapping[str, str]) -> str
         UserError: see `attention.attention`.
     """
     result = of(session)
-    image = figures.picture(result.file, result.said[0].at(seconds).reading.frame)
-    return attention(image, {said.model: models[said.model] for said in result.said})
+    seen = [said.at(seconds) for said in result.said]
+    image = figures.picture(result.file, seen[0].reading.frame)
+    return attention(image, [(each, models[each.model]) for each in seen])
+
+
+def has_reports() -> bool:
+    """Whether there is what reports need."""
+    return find_spec("bokeh") is not None
+
+
+def report(session: Session, models: Mapping[str, str], progress: Progress) -> None:
+    """Write a report of what each of the models read, to be downloaded.
+
+    Args:
+        session: a page with a result, which gets the reports.
+        models: names of weights, by what they are called here.
+        progress: is told where it is.
+
+    Raises:
+        UserError: there is no result, or the report cannot be written.
+    """
+    from actionunits.report import write
+
+    result = of(session)
+    for said in result.said:
+        write(
+            [said.csv],
+            said.csv.with_suffix(".html"),
+            videos=[result.file],
+            model=models[said.model],
+            progress=lambda what, done, model=said.model: progress(done, f"{model}: report"),
+        )
+
+
+def downloads(session: Session) -> str:
+    """Tables and reports as links.
+
+    Raises:
+        UserError: there is no result.
+    """
+    files = [
+        file
+        for said in of(session).said
+        for file in (said.csv, said.csv.with_suffix(".html"))
+        if file.is_file()
+    ]
+    links = "".join(
+        f'<li><a href="{address(file)}" download="{escape(file.name)}">'
+        f"{escape(printable(file.name))}</a> {file.stat().st_size / 1e3:,.0f} kB</li>"
+        for file in files
+    )
+    return f'<ul class="au-files">{links}</ul>'
+
+
+def address(file: Path) -> str:
+    """Where the page finds a file of its own."""
+    return f"gradio_api/file={quote(str(file))}"
 
 
 def of(session: Session) -> Result:
@@ -149,8 +210,7 @@ def message(text: str, *more: str, wrong: bool = False) -> str:
 def _player(result: Result) -> str:
     if not result.moves:
         return ""
-    source = f"gradio_api/file={quote(str(result.file))}"
     return (
-        f'<video controls playsinline preload="metadata" src="{source}"></video>'
+        f'<video controls playsinline preload="metadata" src="{address(result.file)}"></video>'
         f'<p class="au-note" hidden>{_CANNOT_PLAY}</p>'
     )

@@ -24,7 +24,7 @@ def models(known: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def read(image: NDArray[np.uint8], model: str, name: str) -> str:
+def read(image: NDArray[np.uint8], model: str, name: str) -> tuple[str, str]:
     """A frame with landmarks, and the AUs of its largest face, as HTML.
 
     Args:
@@ -39,4 +39,5 @@ def read(image: NDArray[np.uint8], model: str, name: str) -> str:
         readings = list(reads.readings([file], problems.append, reading.drawn(reads)))
     if not readings:
         raise problems[0]
-    return figures.view(image, [Seen(model, reads.aus, readings[0])], ("landmarks",), 0)
+    seen = [Seen(model, reads.aus, readings[0])]
+    return figures.still(image, seen, ("landmarks", "head pose"), 0), figures.bars(seen, 0)

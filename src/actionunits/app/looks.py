@@ -3,34 +3,38 @@
 CSS = """
 .gradio-container { max-width: 1400px !important; margin: 0 auto !important; }
 .au-head h1 { margin: 0; font-size: 1.5rem; }
-.au-head p, .au-note { color: var(--body-text-color-subdued); margin: .25rem 0; }
+.au-head p, .au-note, figcaption { opacity: .75; margin: .25rem 0; font-size: .85rem; }
 .au-said, .au-wrong { border-left: 4px solid #0072b2; padding: .5rem .75rem;
   overflow-wrap: anywhere; background: var(--background-fill-secondary); }
 .au-wrong { border-color: #d55e00; }
 .au-said ul, .au-wrong ul { margin: .25rem 0 0 1rem; padding: 0; list-style: disc; }
-video, .au-still img { max-width: 100%; height: auto; border-radius: 4px; }
-video { width: 100%; max-height: 60vh; background: #000; }
-.au-view { display: grid; grid-template-columns: minmax(0, 3fr) minmax(0, 2fr); gap: 1rem; }
+video, .au-still img { width: 100%; height: auto; max-height: 60vh; object-fit: contain;
+  border-radius: 4px; }
+video { background: #000; }
+.au-grid { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 1rem;
+  align-items: start; }
 .au-still, .au-attention { margin: 0; }
-.au-attention img { max-width: 100%; background: #fff; }
-figcaption { font-size: .8rem; color: var(--body-text-color-subdued); }
+.au-attention { overflow-x: auto; }
+.au-attention img { max-width: none; max-height: 480px; background: #fff; }
+.au-files { list-style: none; padding: 0; margin: 0; }
+.au-files a { text-decoration: underline; }
 .au-bars, .au-events { border-collapse: collapse; width: 100%; font-size: .8rem; }
 .au-bars th, .au-bars td, .au-events th, .au-events td { border: 0; padding: 1px 6px; }
 .au-bars thead th { text-align: left; border-bottom: 3px solid var(--colour, transparent);
   overflow-wrap: anywhere; }
 .au-bars tbody th { text-align: left; font-weight: normal; white-space: nowrap; }
-.au-bars tbody th span, .au-lane i { color: var(--body-text-color-subdued); font-style: normal; }
-.au-bars td { position: relative; min-width: 5rem; height: 1.3rem; opacity: .55; }
-.au-bars td i { position: absolute; inset: 3px 2.2rem 3px 6px;
-  background: linear-gradient(var(--colour), var(--colour)) 0 0 /
-    calc(100% * var(--share)) 100% no-repeat, var(--border-color-primary); }
-.au-bars td b { position: absolute; right: 4px; font-weight: normal; }
+.au-bars tbody th span, .au-lane i { opacity: .75; font-style: normal; }
+.au-bars td { min-width: 4.5rem; opacity: .6; }
+.au-bars td div { display: flex; align-items: center; gap: .4rem; }
+.au-bars td i { flex: 1; height: .75rem; background: linear-gradient(var(--colour), var(--colour))
+    0 0 / calc(100% * var(--share)) 100% no-repeat, var(--border-color-primary); }
+.au-bars td b { width: 2rem; text-align: right; font-weight: normal; }
 .au-bars td.au-occurs { opacity: 1; }
 .au-bars td.au-occurs b { font-weight: bold; }
 .au-events td, .au-events th { text-align: left; border-bottom: 1px solid
   var(--border-color-primary); }
 .au-events button { text-decoration: underline; cursor: pointer; }
-.au-lane { display: grid; grid-template-columns: 13rem minmax(0, 1fr); align-items: center;
+.au-lane { display: grid; grid-template-columns: 11rem minmax(0, 1fr); align-items: center;
   font-size: .8rem; margin: 2px 0; }
 .au-lane > span { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 .au-track, .au-ticks { position: relative; height: 34px; }
@@ -48,7 +52,7 @@ figcaption { font-size: .8rem; color: var(--body-text-color-subdued); }
 .au-ticks span:first-child { transform: none; }
 .au-timeline summary { cursor: pointer; font-size: .85rem; margin: .4rem 0; }
 @media (max-width: 700px) {
-  .au-view { grid-template-columns: minmax(0, 1fr); }
+  .au-grid { grid-template-columns: minmax(0, 1fr); }
   .au-lane { grid-template-columns: 3.2rem minmax(0, 1fr); }
   .au-lane i { display: none; }
   .au-bars tbody th { white-space: normal; }

@@ -11,7 +11,7 @@ import gradio as gr
 from actionunits.app import attention, figures, handlers, live, looks
 from actionunits.app.handlers import message
 from actionunits.app.limits import Limits
-from actionunits.app.sessions import Sessions
+from actionunits.app.sessions import Session, Sessions
 from actionunits.errors import UserError
 
 _log = logging.getLogger(__name__)
@@ -39,6 +39,7 @@ def page(models: dict[str, str], sessions: Sessions, limits: Limits) -> gr.Block
         limits: of an upload.
     """
     first = next(iter(models))
+    blocks: gr.Blocks
     with gr.Blocks(title="actionunits", analytics_enabled=False) as blocks:
         gr.Markdown(_HEAD, elem_classes="au-head")
         with gr.Tab("Photograph or clip"):
@@ -62,19 +63,23 @@ def _files(models: dict[str, str], first: str, sessions: Sessions, limits: Limit
             with gr.Row():
                 start = gr.Button("Read", variant="primary", elem_id="au-read")
                 stop = gr.Button("Stop", variant="stop", visible=False, elem_id="au-stop")
-    status = gr.HTML(message(_LIMITS.format(limits)), elem_id="au-status")
+    status = _html("au-status", value=message(_LIMITS.format(limits)))
     with gr.Column(visible=False) as results:
-        player = gr.HTML(elem_id="au-player", js_on_load=looks.PLAYER)
-        lanes = gr.HTML(elem_id="au-lanes", js_on_load=looks.TIMELINE)
         with gr.Row():
-            face = gr.Radio([], label="Face", elem_id="au-face")
             overlays = gr.CheckboxGroup(
-                list(figures.OVERLAYS), value=list(figures.OVERLAYS[:2]), label="Drawn over it"
+                list(figures.OVERLAYS), value=list(figures.OVERLAYS[:2]), label="On the picture"
             )
-        view = gr.HTML(elem_id="au-frame", js_on_load=None)
+            face = gr.Radio([], label="Face", elem_id="au-face")
+        with gr.Column(elem_classes="au-grid"):
+            player = _html("au-player", looks.PLAYER)
+            still = _html("au-still")
+            lanes = _html("au-lanes", looks.TIMELINE)
+            bars = _html("au-bars")
         look = gr.Button("Masks and attention in this frame", visible=attention.is_installed())
-        maps = gr.HTML(elem_id="au-maps", js_on_load=None)
-        files = gr.File(label="Download", file_count="multiple", elem_id="au-files")
+        maps = _html("au-maps")
+        gr.Markdown("### Download")
+        files = _html("au-files")
+        tell = gr.Button("Write a report", visible=handlers.has_reports(), elem_id="au-report")
     seconds = gr.State(0.0)
 
     def guarded(work: Callable[..., Update]) -> Callable[..., Update]:
@@ -93,7 +98,7 @@ def _files(models: dict[str, str], first: str, sessions: Sessions, limits: Limit
 
         return run
 
-    def of(request: gr.Request) -> Any:
+    def of(request: gr.Request) -> Session:
         return sessions.of(str(request.session_hash))
 
     @guarded
@@ -127,18 +132,21 @@ def _files(models: dict[str, str], first: str, sessions: Sessions, limits: Limit
         main = shown.faces[0] if shown.faces else 0
         return {
             status: shown.status,
-            player: shown.player,
-            lanes: handlers.lanes(session, main),
+            player: gr.update(value=shown.player, visible=bool(shown.player)),
+            lanes: gr.update(value=handlers.lanes(session, main), visible=bool(shown.player)),
             face: gr.update(
                 choices=shown.faces, value=main, visible=len(shown.faces) > 1, interactive=True
             ),
-            view: handlers.view(session, 0.0, main, drawn),
+            **pictured(session, 0.0, main, drawn),
             maps: "",
-            files: [str(file) for file in shown.files],
+            files: handlers.downloads(session),
             seconds: 0.0,
             results: gr.update(visible=True),
             stop: gr.update(visible=False),
         }
+
+    def pictured(session: Session, at: float, track: int, drawn: list[str]) -> Update:
+        return dict(zip((still, bars), handlers.frame(session, at, track, drawn), strict=True))
 
     def halt(request: gr.Request) -> None:
         of(request).stop.set()
@@ -146,20 +154,29 @@ def _files(models: dict[str, str], first: str, sessions: Sessions, limits: Limit
     @guarded
     def seek(track: int, drawn: list[str], request: gr.Request, event: gr.EventData) -> Update:
         at = float(event.seconds)
-        return {view: handlers.view(of(request), at, track, drawn), seconds: at, maps: ""}
+        return {**pictured(of(request), at, track, drawn), seconds: at, maps: ""}
 
     @guarded
     def redraw(at: float, track: int, drawn: list[str], request: gr.Request) -> Update:
-        return {view: handlers.view(of(request), at, track, drawn)}
+        return pictured(of(request), at, track, drawn)
 
     @guarded
     def change(at: float, track: int, drawn: list[str], request: gr.Request) -> Update:
         lane = handlers.lanes(of(request), track)
-        return {lanes: lane, view: handlers.view(of(request), at, track, drawn)}
+        return {lanes: lane, **pictured(of(request), at, track, drawn)}
 
     @guarded
     def attend(at: float, request: gr.Request) -> Update:
         return {maps: handlers.attended(of(request), at, models)}
+
+    @guarded
+    def summed(
+        request: gr.Request,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> Update:
+        session = of(request)
+        handlers.report(session, models, lambda share, where: progress(share, desc=where))
+        return {files: handlers.downloads(session)}
 
     quiet: dict[str, Any] = {"api_visibility": "private"}
     reading = {**quiet, "concurrency_id": "reading", "concurrency_limit": 1}
@@ -168,7 +185,7 @@ def _files(models: dict[str, str], first: str, sessions: Sessions, limits: Limit
     gr.on(start.click, begin, None, [stop, results, status], queue=False, **quiet).then(
         read,
         [chosen, overlays],
-        [status, player, lanes, face, view, maps, files, seconds, results, stop],
+        [status, player, lanes, face, still, bars, maps, files, seconds, results, stop],
         show_progress_on=status,
         **reading,
     )
@@ -177,15 +194,21 @@ def _files(models: dict[str, str], first: str, sessions: Sessions, limits: Limit
         [lanes.select, player.select],
         seek,
         [face, overlays],
-        [view, seconds, maps, status, stop],
-        show_progress_on=view,
+        [still, bars, seconds, maps, status, stop],
+        show_progress_on=still,
         trigger_mode="always_last",
         **looking,
     )
     now = [seconds, face, overlays]
-    overlays.input(redraw, now, [view, status, stop], **looking)
-    face.input(change, now, [lanes, view, status, stop], **looking)
+    overlays.input(redraw, now, [still, bars, status, stop], **looking)
+    face.input(change, now, [lanes, still, bars, status, stop], **looking)
+    tell.click(summed, None, [files, status, stop], show_progress_on=files, **reading)
     look.click(attend, seconds, [maps, status, stop], show_progress_on=maps, **reading)
+
+
+def _html(name: str, script: str | None = None, value: str = "") -> gr.HTML:
+    """HTML of our own, and what it does in the browser."""
+    return gr.HTML(value, elem_id=name, js_on_load=script, apply_default_css=False)
 
 
 def _webcam(models: dict[str, str], first: str) -> None:
@@ -193,20 +216,29 @@ def _webcam(models: dict[str, str], first: str) -> None:
     gr.Markdown("Frames go from the webcam to this machine's own memory, and are kept nowhere.")
     with gr.Row():
         with gr.Column():
-            camera = gr.Image(sources=["webcam"], streaming=True, type="numpy", label="Webcam")
-            name = gr.Radio(list(single), value=next(iter(single)), label="Weights")
-        seen = gr.HTML(elem_id="au-live", js_on_load=None)
+            camera = gr.Image(
+                sources=["webcam"],
+                streaming=True,
+                type="numpy",
+                label="Webcam",
+                webcam_options=gr.WebcamOptions(mirror=False),
+            )
+            name = gr.Radio(list(single), value=first if first in single else None, label="Weights")
+            still = _html("au-live")
+        bars = _html("au-live-bars")
 
-    def read(image: Any, chosen: str) -> str:
+    def read(image: Any, chosen: str | None) -> tuple[str, str]:
+        if image is None or chosen is None:
+            return "", message("choose weights") if chosen is None else ""
         try:
-            return "" if image is None else live.read(image, chosen, single[chosen])
+            return live.read(image, chosen, single[chosen])
         except UserError as error:
-            return message(str(error), wrong=True)
+            return "", message(str(error), wrong=True)
 
     camera.stream(
         read,
         [camera, name],
-        seen,
+        [still, bars],
         stream_every=_LIVE_EVERY,
         time_limit=_LIVE_LONGEST,
         concurrency_id="live",

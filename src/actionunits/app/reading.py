@@ -18,7 +18,7 @@ from actionunits.detect import onnx
 from actionunits.detect.predict import Predictor, load
 from actionunits.detect.tables import Rows, rounded
 from actionunits.errors import UserError
-from actionunits.files import atomic, writing
+from actionunits.files import writing
 from actionunits.files.names import fitted
 from actionunits.findings import frames
 from actionunits.findings.frames import Frames
@@ -193,6 +193,6 @@ def _read(
     if not readings:
         raise UserError(notes[0] if notes else f"{file.name}: there is no picture in it")
     csv = file.with_name(fitted(f"{file.stem}-{model}", ".csv"))
-    with writing(csv), atomic(csv) as temporary:
-        rounded(rows.table()).to_csv(temporary, index=False)
+    with writing(csv):  # which makes no folder anew that went with its page
+        rounded(rows.table()).to_csv(csv, index=False)
     return Said(model, reads.aus, readings, csv, frames.read(csv), notes)

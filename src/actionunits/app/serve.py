@@ -90,7 +90,7 @@ def serve(
                 ssr_mode=False,
                 pwa=False,
                 footer_links=[],
-                theme=gr.themes.Default(font=sans, font_mono=mono),
+                theme=gr.themes.Default(primary_hue="blue", font=sans, font_mono=mono),
                 css=looks.CSS,
                 app_kwargs={"middleware": middleware, "docs_url": None, "redoc_url": None},
             )

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from tempfile import mkdtemp
 from threading import Event, Lock
@@ -39,6 +40,8 @@ class Session:
             os.replace(file, taken)
         except FileNotFoundError:
             raise UserError(f"{file.name}: was not uploaded whole; upload it again") from None
+        with suppress(OSError):  # Gradio's folder, whose name tells the file's checksum
+            file.parent.rmdir()
         self.upload = taken
         return taken
 

@@ -28,7 +28,7 @@ def timeline(said: Sequence[Said], face: int, length: float) -> str:
     """
     length = max(length, 1e-3)
     found = [_of_face(events(each.frames), face) for each in said]
-    busy, calm = [], []
+    busy, calm = list[str](), list[str]()
     for number in sorted({n for each in said for n in each.aus.numbers}):
         lane, peaks = _lane(said, found, face, number, length)
         (busy if peaks else calm).append(lane)
@@ -70,19 +70,18 @@ def _lane(
         times = each.frames.rows["timestamp"].to_numpy(float)[mine] / length
         strength = each.frames.strength[column].to_numpy(float)[mine] / most
         parts.append(f'<path d="{path(times, strength)}" style="stroke:{colour}"/>')
-        for event in peaks[peaks["AU"] == column].itertuples():
-            start, width = float(event.onset) / length, float(event.duration) / length
+        told = peaks.loc[peaks["AU"] == column, ["onset", "duration", "apex", "peak"]]
+        for onset, duration, apex, peak in told.to_numpy(float):
             parts.append(
-                f'<rect x="{1000 * start:.1f}" width="{1000 * width:.1f}" y="0" height="100" '
-                f'style="fill:{colour}"/>'
+                f'<rect x="{1000 * onset / length:.1f}" width="{1000 * duration / length:.1f}" '
+                f'y="0" height="100" style="fill:{colour}"/>'
             )
-            told = f"{name[0]} {name[1]}, {each.model}: peak {event.peak:.1f} at {event.apex:.2f} s"
+            text = f"{name[0]} {name[1]}, {each.model}: peak {peak:.1f} at {apex:.2f} s"
             dots.append(
-                f'<button type="button" class="au-peak" data-seconds="{event.apex:.6f}" '
-                f'style="left:{100 * float(event.apex) / length:.2f}%;'
-                f'bottom:{100 * min(float(event.peak) / most, 1):.1f}%;background:{colour}" '
-                f'title="{escape(printable(told))}" aria-label="{escape(printable(told))}">'
-                "</button>"
+                f'<button type="button" class="au-peak" data-seconds="{apex:.6f}" '
+                f'style="left:{100 * apex / length:.2f}%;bottom:{100 * min(peak / most, 1):.1f}%;'
+                f'background:{colour}" title="{escape(printable(text))}" '
+                f'aria-label="{escape(printable(text))}"></button>'
             )
     return (
         f'<div class="au-lane" data-au="{number}"><span><b>{name[0]}</b> <i>{name[1]}</i></span>'
