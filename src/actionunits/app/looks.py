@@ -7,6 +7,8 @@ CSS = """
 .au-said, .au-wrong { border-left: 4px solid #0072b2; padding: .5rem .75rem;
   overflow-wrap: anywhere; background: var(--background-fill-secondary); }
 .au-wrong { border-color: #d55e00; }
+#au-status { min-height: 4.5rem; }
+#au-bars, #au-live-bars { overflow-x: auto; }
 .au-said ul, .au-wrong ul { margin: .25rem 0 0 1rem; padding: 0; list-style: disc; }
 video, .au-still img { width: 100%; height: auto; max-height: 60vh; object-fit: contain;
   border-radius: 4px; }
@@ -43,7 +45,7 @@ video { background: #000; }
   left: calc(100% * var(--at, 0)); background: var(--body-text-color); pointer-events: none; }
 .au-track svg { width: 100%; height: 100%; display: block; }
 .au-track path { fill: none; stroke-width: 1.5; vector-effect: non-scaling-stroke; }
-.au-track rect { opacity: .18; }
+.au-track rect { opacity: .15; }
 .au-peak { position: absolute; width: 14px; height: 14px; margin: -7px; padding: 0;
   border-radius: 50%; border: 2px solid var(--background-fill-primary); cursor: pointer; }
 .au-peak:hover, .au-peak:focus-visible { transform: scale(1.4); z-index: 1; }

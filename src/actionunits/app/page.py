@@ -21,7 +21,7 @@ _HEAD = """
 Everything stays on this machine: the page is served by your own computer, to this computer alone,
 and asks nobody else for anything. What you drop here is deleted when you close the page.
 """
-_LIMITS = "Up to {0.megabytes:g} MB and {0.minutes:g} minutes; `au detect` has no limit."
+_LIMITS = "An upload may have {0.megabytes:g} MB and {0.minutes:g} minutes; au detect has no limit."
 _QUEUE = 16  # who may wait at a time
 _LIVE_EVERY = 0.1  # seconds
 _LIVE_LONGEST = 600  # seconds

@@ -52,7 +52,7 @@ class Session:
 
     def forget(self) -> None:
         """Delete the upload and what was made of it."""
-        self.stop.set()
+        self.begin()
         self.upload = self.result = None
         for left in self.folder.iterdir():
             shutil.rmtree(left, ignore_errors=True)  # Windows keeps what is open; see `serve`
