@@ -39,7 +39,7 @@ def read(session: Session, clip: Path, tmp_path: Path) -> Session:
 
 
 def numbers(bars: str) -> list[float]:
-    return [float(found) for found in re.findall(r"<b>(\d\.\d+)</b></div>", bars)]
+    return [float(found) for found in re.findall(r"<b>(\d\.\d+)\*?</b></div>", bars)]
 
 
 def test_the_table_is_that_of_predict(read: Session, expected: pd.DataFrame) -> None:
@@ -102,12 +102,31 @@ def test_attention_is_drawn_where_a_model_gives_it(
     session: Session, photo: Path, tmp_path: Path
 ) -> None:
     handlers.take(session, uploaded(photo, tmp_path), LIMITS)
-    models = {name: name for name in ("gtlenet", "mgrrnet")}
+    models = {"gtlenet": "gtlenet"}
     handlers.read(session, models, LIMITS, ignore)
     drawn = handlers.attended(session, 0.0, models)
-    assert drawn.count("<img") == 2
+    assert drawn.count("<img") == 1
     assert "gtlenet: masks" in drawn
-    assert "mgrrnet: what activates" in drawn
+
+
+def test_a_report_is_written_of_each_model(read: Session) -> None:
+    pytest.importorskip("actionunits.report", reason="there are no reports")
+    pytest.importorskip("bokeh", reason="bokeh is not installed")
+    handlers.report(read, FAST, ignore)
+    links = handlers.downloads(read)
+    assert "talk-default-fast.html" in links
+    page = handlers.of(read).said[0].csv.with_suffix(".html").read_text(encoding="utf-8")
+    assert "talk.webm" in page
+
+
+def test_a_report_of_a_closed_page_is_not_kept(
+    sessions: Sessions, read: Session, tmp_path: Path
+) -> None:
+    pytest.importorskip("actionunits.report", reason="there are no reports")
+    pytest.importorskip("bokeh", reason="bokeh is not installed")
+    with pytest.raises(UserError, match="was taken away"):
+        handlers.report(read, FAST, lambda share, where: sessions.end("key"))
+    assert not [file for file in (tmp_path / "pages").rglob("*") if file.is_file()]
 
 
 def test_without_attention_it_says_which_weights_have_it(read: Session) -> None:

@@ -5,6 +5,7 @@ import io
 from collections.abc import Collection, Sequence
 from contextlib import closing
 from html import escape
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from actionunits import media
 from actionunits.app.reading import Seen
-from actionunits.aus import STARRED
+from actionunits.aus import STAR, STARRED
 from actionunits.errors import UserError, printable
 from actionunits.types import Frame, Reading
 
@@ -66,7 +67,7 @@ def still(
     draw = ImageDraw.Draw(canvas)
     if "boxes" in overlays:
         _draw_boxes(draw, seen[0].reading, face, scale)
-    for colour, each in zip(COLOURS, seen, strict=False):
+    for colour, each in zip(cycle(COLOURS), seen, strict=False):
         _draw(draw, each.reading, overlays, scale, colour)
     data = io.BytesIO()
     canvas.save(data, "JPEG", quality=88)
@@ -133,8 +134,8 @@ def axes(yaw: float, pitch: float, roll: float) -> NDArray[np.float64]:
     turn = np.array([[np.cos(y), 0, np.sin(y)], [0, 1, 0], [-np.sin(y), 0, np.cos(y)]])
     nod = np.array([[1, 0, 0], [0, np.cos(p), np.sin(p)], [0, -np.sin(p), np.cos(p)]])
     tilt = np.array([[np.cos(r), -np.sin(r), 0], [np.sin(r), np.cos(r), 0], [0, 0, 1]])
-    pointing: NDArray[np.float64] = (tilt @ turn @ nod).T[:, :2]  # an axis a row
-    return pointing * np.array([1, -1])
+    pointing: NDArray[np.float64] = (tilt @ turn @ nod).T[:, :2] * [1, -1]  # an axis a row
+    return pointing
 
 
 def bars(seen: Sequence[Seen], face: int) -> str:
@@ -145,22 +146,21 @@ def bars(seen: Sequence[Seen], face: int) -> str:
         face: identity number.
     """
     numbers = sorted({au.number for each in seen for au in each.aus})
-    names = {au.number: (each.aus.label(au), au.name) for each in seen for au in each.aus}
+    names = {au.number: au.name for each in seen for au in each.aus}
     heads = "".join(
         f'<th scope="col" style="--colour:{colour}">{escape(printable(each.model))}</th>'
-        for colour, each in zip(COLOURS, seen, strict=False)
+        for colour, each in zip(cycle(COLOURS), seen, strict=False)
     )
     columns = [_column(each, face) for each in seen]
     rows = []
     for number in numbers:
         cells = (
             column.get(number, '<td class="au-none"></td>').replace("COLOUR", colour)
-            for colour, column in zip(COLOURS, columns, strict=False)
+            for colour, column in zip(cycle(COLOURS), columns, strict=False)
         )
-        label, name = names[number]
         rows.append(
-            f'<tr data-au="{number}"><th scope="row"><b>{label}</b> <span>{name}</span></th>'
-            f"{''.join(cells)}</tr>"
+            f'<tr data-au="{number}"><th scope="row"><b>{number}</b> '
+            f"<span>{names[number]}</span></th>{''.join(cells)}</tr>"
         )
     starred = any(each.aus.experimental for each in seen)
     note = f'<p class="au-note">{STARRED}</p>' if starred else ""
@@ -183,6 +183,7 @@ def _column(seen: Seen, face: int) -> dict[int, str]:
         share = probability if graded is None else graded / 5
         occurs = "au-occurs" if reading.present[place, i] and not reading.doubtful[place] else ""
         value = f"{probability:.2f}" if graded is None else f"{graded:.1f}"
+        value += STAR if au.number in seen.aus.experimental else ""
         cells[au.number] = (
             f'<td class="{occurs}" style="--share:{np.clip(share, 0, 1):.3f};--colour:COLOUR" '
             f'title="probability {probability:.2f}"><div><i></i><b>{value}</b></div></td>'

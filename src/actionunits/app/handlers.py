@@ -1,5 +1,6 @@
 """What the page asks for, as functions of an open page: a file in, HTML and files out."""
 
+import shutil
 from collections.abc import Collection, Mapping
 from html import escape
 from importlib.util import find_spec
@@ -136,7 +137,7 @@ def attended(session: Session, seconds: float, models: Mapping[str, str]) -> str
 
 def has_reports() -> bool:
     """Whether there is what reports need."""
-    return find_spec("bokeh") is not None
+    return all(find_spec(name) for name in ("actionunits.report", "bokeh"))
 
 
 def report(session: Session, models: Mapping[str, str], progress: Progress) -> None:
@@ -154,13 +155,17 @@ def report(session: Session, models: Mapping[str, str], progress: Progress) -> N
 
     result = of(session)
     for said in result.said:
+        out = said.csv.with_suffix(".html")
         write(
             [said.csv],
-            said.csv.with_suffix(".html"),
+            out,
             videos=[result.file],
             model=models[said.model],
             progress=lambda what, done, model=said.model: progress(done, f"{model}: report"),
         )
+        if session.result is not result:
+            shutil.rmtree(out.parent)  # which went before, and came back with the report
+            raise UserError(f"{result.file.name}: was taken away while its report was written")
 
 
 def downloads(session: Session) -> str:

@@ -30,7 +30,7 @@ video { background: #000; }
 .au-bars td div { display: flex; align-items: center; gap: .4rem; }
 .au-bars td i { flex: 1; height: .75rem; background: linear-gradient(var(--colour), var(--colour))
     0 0 / calc(100% * var(--share)) 100% no-repeat, var(--border-color-primary); }
-.au-bars td b { width: 2rem; text-align: right; font-weight: normal; }
+.au-bars td b { width: 2.4rem; text-align: right; font-weight: normal; }
 .au-bars td.au-occurs { opacity: 1; }
 .au-bars td.au-occurs b { font-weight: bold; }
 .au-events td, .au-events th { text-align: left; border-bottom: 1px solid

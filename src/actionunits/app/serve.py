@@ -6,8 +6,10 @@ name but its own, so that no other page in the browser can ask it.
 """
 
 import os
+import socket
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Event
@@ -59,6 +61,7 @@ def serve(
         )
     models = reading.models(more)
     limits.checked()
+    number = _free(port)
     with private() as folder:
         _prepare(folder)
         import gradio as gr
@@ -75,36 +78,44 @@ def serve(
             Middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"]),
             Middleware(_Headers),
         ]
-        try:
-            _, address, _ = blocks.launch(
-                server_name=HOST,
-                server_port=port,
-                share=False,
-                inbrowser=browser,
-                quiet=True,
-                prevent_thread_lock=True,
-                show_error=False,
-                max_file_size=round(limits.megabytes * 1e6),
-                enable_monitoring=False,
-                mcp_server=False,
-                ssr_mode=False,
-                pwa=False,
-                footer_links=[],
-                theme=gr.themes.Default(primary_hue="blue", font=sans, font_mono=mono),
-                css=looks.CSS,
-                app_kwargs={"middleware": middleware, "docs_url": None, "redoc_url": None},
-            )
-        except OSError as error:
-            which = f"port {port}" if port else f"ports {_PORTS.start} to {_PORTS.stop - 1}"
-            raise UserError(
-                f"--port: {which} cannot be listened on, mostly because another program does; "
-                "give another number"
-            ) from error
+        _, address, _ = blocks.launch(
+            server_name=HOST,
+            server_port=number,
+            share=False,
+            inbrowser=browser,
+            quiet=True,
+            prevent_thread_lock=True,
+            show_error=False,
+            max_file_size=round(limits.megabytes * 1e6),
+            enable_monitoring=False,
+            mcp_server=False,
+            ssr_mode=False,
+            pwa=False,
+            footer_links=[],
+            theme=gr.themes.Default(primary_hue="blue", font=sans, font_mono=mono),
+            css=looks.CSS,
+            app_kwargs={"middleware": middleware, "docs_url": None, "redoc_url": None},
+        )
         try:
             tell(address)
             until.wait()
         finally:
             blocks.close(verbose=False)
+
+
+def _free(port: int | None) -> int:
+    """A port that can be listened on, this one or any."""
+    wanted = _PORTS if port is None else [port]
+    for number in wanted:
+        with socket.socket() as tried, suppress(OSError):
+            if os.name == "posix":  # elsewhere it would hide that somebody listens
+                tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            tried.bind((HOST, number))
+            return number
+    raise UserError(
+        f"--port: {HOST}:{wanted[0]}{'' if port else f' to {wanted[-1]}'} cannot be listened on, "
+        "mostly because another program does; give another number"
+    )
 
 
 def _prepare(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from html import escape
+from itertools import cycle
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from actionunits.app.figures import COLOURS
 from actionunits.app.reading import Said
+from actionunits.aus import STAR
 from actionunits.errors import counted, printable
 from actionunits.findings.events import events
 
@@ -59,12 +61,13 @@ def _lane(
     said: Sequence[Said], found: Sequence[pd.DataFrame], face: int, number: int, length: float
 ) -> tuple[str, int]:
     """One AU, and how many peaks it has."""
-    column, parts, dots, name = f"AU{number:02d}", [], [], ("", "")
-    for colour, each, peaks in zip(COLOURS, said, found, strict=False):
+    column, parts, dots = f"AU{number:02d}", list[str](), list[str]()
+    readers = [each.aus for each in said if number in each.aus.numbers]
+    label = str(number) + (STAR if all(number in aus.experimental for aus in readers) else "")
+    title = readers[0].aus[readers[0].index(number)].name
+    for colour, each, peaks in zip(cycle(COLOURS), said, found, strict=False):
         if number not in each.aus.numbers:
             continue
-        au = each.aus.aus[each.aus.index(number)]
-        name = each.aus.label(au), au.name
         most = 5.0 if each.frames.graded else 1.0
         mine = (each.frames.rows["face_id"] == face).to_numpy()
         times = each.frames.rows["timestamp"].to_numpy(float)[mine] / length
@@ -76,7 +79,7 @@ def _lane(
                 f'<rect x="{1000 * onset / length:.1f}" width="{1000 * duration / length:.1f}" '
                 f'y="0" height="100" style="fill:{colour}"/>'
             )
-            text = f"{name[0]} {name[1]}, {each.model}: peak {peak:.1f} at {apex:.2f} s"
+            text = f"AU {number} {title}, {each.model}: peak {peak:.1f} at {apex:.2f} s"
             dots.append(
                 f'<button type="button" class="au-peak" data-seconds="{apex:.6f}" '
                 f'style="left:{100 * apex / length:.2f}%;bottom:{100 * min(peak / most, 1):.1f}%;'
@@ -84,7 +87,7 @@ def _lane(
                 f'aria-label="{escape(printable(text))}"></button>'
             )
     return (
-        f'<div class="au-lane" data-au="{number}"><span><b>{name[0]}</b> <i>{name[1]}</i></span>'
+        f'<div class="au-lane" data-au="{number}"><span><b>{label}</b> <i>{title}</i></span>'
         '<div class="au-track"><svg viewBox="0 0 1000 100" preserveAspectRatio="none" '
         f'aria-hidden="true">{"".join(parts)}</svg>{"".join(dots)}</div></div>'
     ), len(dots)
