@@ -58,12 +58,12 @@ def test_a_model_without_pose_draws_none() -> None:
 def test_the_head_turns_as_its_angles_say(
     angles: tuple[float, float, float], axis: tuple[int, int], sign: int
 ) -> None:
-    assert axes(*angles)[axis] * sign == pytest.approx(0.5)
+    assert axes(np.array(angles))[axis] * sign == pytest.approx(0.5)
 
 
 @given(ANGLES, ANGLES, ANGLES)
 def test_axes_are_of_length_one_seen_from_afar(yaw: float, pitch: float, roll: float) -> None:
-    flat = axes(yaw, pitch, roll)
+    flat = axes(np.array([yaw, pitch, roll]))
     lengths = (flat**2).sum(1)
     assert (lengths <= 1 + 1e-9).all()
     assert lengths.sum() == pytest.approx(2)  # of three unit vectors that are at right angles

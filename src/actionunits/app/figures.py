@@ -16,6 +16,7 @@ from actionunits import media
 from actionunits.app.reading import Seen
 from actionunits.aus import STAR, STARRED
 from actionunits.errors import UserError, printable
+from actionunits.synth.picture.camera import rotation
 from actionunits.types import Frame, Reading
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9", "#e69f00", "#666666")
@@ -109,33 +110,22 @@ def _draw(
                 draw.circle((x, y), radius, fill=colour)
         if "head pose" in overlays and reading.pose is not None:
             origin, length = box[:2] + box[2:] / 2, box[3] / 2
-            for axis, shade in zip(axes(*reading.pose[place]), _AXES, strict=True):
+            for axis, shade in zip(axes(reading.pose[place]), _AXES, strict=True):
                 line = max(round(box[3] / 80), 2)
                 draw.line((*origin, *(origin + length * axis)), shade, line)
 
 
-def axes(yaw: float, pitch: float, roll: float) -> NDArray[np.float64]:
-    """Where the head's own axes point in the picture.
+def axes(pose: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Where the head's own axes point in the picture, seen from afar.
 
     Args:
-        yaw: degrees to the subject's left.
-        pitch: degrees up.
-        roll: degrees to its right shoulder, counter-clockwise in the picture.
+        pose: (3,) yaw, pitch and roll in degrees, of which `rotation` tells.
 
     Returns:
-        (3, 2) x right and y down of axes of length 1, seen from afar: that to the subject's left,
-        up, and ahead.
-
-    >>> axes(0, 0, 0).round(3).tolist()
-    [[1.0, 0.0], [0.0, -1.0], [0.0, 0.0]]
+        (3, 2) x right and y down, of axes of length 1: to the subject's left, up, and ahead.
     """
-    y, p, r = np.radians([yaw, pitch, roll])
-    # Rows: x right in the picture, y up, z to the camera; a subject's left is the picture's right.
-    turn = np.array([[np.cos(y), 0, np.sin(y)], [0, 1, 0], [-np.sin(y), 0, np.cos(y)]])
-    nod = np.array([[1, 0, 0], [0, np.cos(p), np.sin(p)], [0, -np.sin(p), np.cos(p)]])
-    tilt = np.array([[np.cos(r), -np.sin(r), 0], [np.sin(r), np.cos(r), 0], [0, 0, 1]])
-    pointing: NDArray[np.float64] = (tilt @ turn @ nod).T[:, :2] * [1, -1]  # an axis a row
-    return pointing
+    flat: NDArray[np.floating] = rotation(pose[None])[0].T[:, :2]
+    return flat * np.array([1, -1])
 
 
 def bars(seen: Sequence[Seen], face: int) -> str:
