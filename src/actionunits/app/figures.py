@@ -124,8 +124,7 @@ def axes(pose: NDArray[np.floating]) -> NDArray[np.floating]:
     Returns:
         (3, 2) x right and y down, of axes of length 1: to the subject's left, up, and ahead.
     """
-    flat: NDArray[np.floating] = rotation(pose[None])[0].T[:, :2]
-    return flat * np.array([1, -1])
+    return np.asarray(rotation(pose[None])[0].T[:, :2] * [1, -1])
 
 
 def bars(seen: Sequence[Seen], face: int) -> str:
