@@ -18,6 +18,7 @@ from actionunits.cli import (
     report,
     synth,
 )
+from actionunits.cli import app as page
 from actionunits.cli.boundary import boundary
 
 app = typer.Typer(
@@ -28,6 +29,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(detect.detect)
+app.command()(page.app)
 app.command()(findings.events)
 app.command()(findings.summary)
 app.command()(agree.agree)
