@@ -195,6 +195,14 @@ def test_a_table_that_cannot_be_read_is_named_on_the_page(tmp_path: Path):
     assert "none.csv: cannot be read" in Page(tmp_path / "a.html").text
 
 
+def test_frames_last_as_long_as_the_video_says(tmp_path: Path):
+    rows = table(60)
+    rows.loc[30:, "timestamp"] = 1 + np.arange(30) / 10  # the rate changes in mid-video
+    other = nobody(60).assign(timestamp=rows["timestamp"], input="a.mp4")
+    write([pd.concat([rows.iloc[:30], other.iloc[30:]])], tmp_path / "a.html")
+    assert "Read in 30 frames of 60, 1.0 s" in Page(tmp_path / "a.html").text
+
+
 @pytest.mark.parametrize("frames", [1, 2, 3, 500])
 def test_short_and_long_tables_are_drawn(tmp_path: Path, frames: int):
     write([table(frames)], tmp_path / "a.html")

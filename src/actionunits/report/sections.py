@@ -140,7 +140,7 @@ def _section(
 
 
 def _cuts(shots: NDArray[np.float64], looked: bool) -> str:
-    how = "of the picture" if looked else "told by faces that all change their numbers at once"
+    how = "found in the video" if looked else "told by faces that all change their numbers at once"
     return f"{len(shots)}, {how}" if len(shots) else "none"
 
 
@@ -157,7 +157,7 @@ def _face(
     moving = bool(file.step)
     facts = f"Read in {counted(frames, 'frame')} of {len(file.times):,}"
     if moving:
-        facts += f", {duration(frames * file.step)}"
+        facts += f", {duration(seen['seconds'].iloc[0] if len(seen) else 0)}"
     resolution = ""
     if len(file.times) > 2 * columns:
         resolution = (
