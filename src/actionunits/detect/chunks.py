@@ -44,7 +44,7 @@ def each(given: Given) -> Iterator[PathLike | NDArray[np.uint8]]:
     """Each path and each picture in memory, one after the other.
 
     Args:
-        given: pictures, videos, folders, cameras by their paths, or what holds pictures.
+        given: pictures, videos, folders, cameras, streams by their paths, or what holds pictures.
 
     Raises:
         UserError: something is none of these, or no picture of a kind that can be read.
@@ -75,7 +75,7 @@ def _path(given: Any) -> PathLike:
 
 
 def blocks(sources: Iterable[str]) -> Iterator[list[str]]:
-    """Sources that are worked on together: a few pictures in a row, or one video or camera.
+    """Sources that are worked on together: a few pictures in a row, or one video or stream.
 
     Args:
         sources: in order.
@@ -93,7 +93,7 @@ def chunks(
     span: media.Span = media.WHOLE,
     rate: float | None = None,
 ) -> Generator[Chunk, None, None]:
-    """A few frames at a time, of the sources of one block; those of a camera at once.
+    """A few frames at a time, of the sources of one block; those of a stream at once.
 
     Args:
         given: paths and pictures in memory, see `each`. Those of an iterator come one by one.
@@ -126,8 +126,8 @@ def _of_paths(
     paths: Iterable[PathLike], faults: Faults, room: Room, span: media.Span
 ) -> Iterator[Chunk]:
     for block in blocks(media.sources(paths, faults.report)):
-        limit = 1 if media.is_camera(block[0]) else _CHUNK_FRAMES
-        frames = _begun_ahead([partial(_frames, source, faults, span) for source in block])
+        limit = 1 if media.is_live(block[0]) else _CHUNK_FRAMES
+        frames = _begun_ahead([partial(_frames, source, faults, room, span) for source in block])
         with closing(frames):
             yield from _packed(frames, room, limit, still=media.is_still(block[0]))
 
@@ -179,10 +179,12 @@ def _begun(
     return list(islice(frames, 1)), frames
 
 
-def _frames(source: str, faults: Faults, span: media.Span) -> Generator[Frame, None, None]:
+def _frames(
+    source: str, faults: Faults, room: Room, span: media.Span
+) -> Generator[Frame, None, None]:
     """Frames of a source, until it ends, cannot be decoded, or has ended for another reason."""
     try:
-        with closing(media.frames(source, span=span)) as frames:
+        with closing(media.frames(source, span=span, unwanted=lambda: room.is_open)) as frames:
             for frame in frames:
                 yield frame
                 if faults.has_ended(source):

@@ -102,7 +102,7 @@ def run(
 ) -> Stopped | None:
     """Read all sources into the outputs.
 
-    Ctrl-C is the way to end a camera, which completes the outputs if nothing comes after it.
+    Ctrl-C is the way to end a camera or a stream, which completes the outputs if nothing comes after it.
 
     Args:
         predictor: reads them.
@@ -128,7 +128,7 @@ def run(
                         last = reading.frame._replace(image=_NO_PICTURE)
                         del reading
             except KeyboardInterrupt:
-                if last is None or last.source != sources[-1] or not media.is_camera(last.source):
+                if last is None or last.source != sources[-1] or not media.is_live(last.source):
                     raise
     except KeyboardInterrupt:
         return Stopped(last)
