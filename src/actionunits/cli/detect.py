@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -15,10 +15,17 @@ if TYPE_CHECKING:
     from actionunits.detect.run import Stopped
     from actionunits.media import Span
 
+Prints = Literal["tables", "json", "live"]
+"""What goes to standard output."""
+
 
 def detect(
     paths: Annotated[
-        list[str], typer.Argument(help="Pictures, videos, folders, or the number of a camera.")
+        list[str],
+        typer.Argument(
+            help="Pictures, videos, folders, the number of a camera, rtsp:// or http:// "
+            "addresses, or - for standard input."
+        ),
     ],
     out: Annotated[
         str | None, typer.Option(help="FILE.csv, FILE.parquet, or a folder: a CSV an input.")
@@ -91,6 +98,9 @@ def detect(
     ] = "auto",
     aligned: Annotated[bool, typer.Option("--aligned", help="Same as --detector aligned.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print rows as JSON.")] = False,
+    live: Annotated[
+        bool, typer.Option("--live", help="Print rows as JSON lines, each as soon as it is read.")
+    ] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the FILE.part of a run that was stopped.")
     ] = False,
@@ -128,6 +138,8 @@ def detect(
         raise UserError("--resume goes on, --overwrite begins anew; leave one of them out")
     if resume and (out is None or json):
         raise UserError("--resume goes on with a table: it needs --out, and goes without --json")
+    if live and json:
+        raise UserError("--json prints all at the end, --live at once; leave one of them out")
     span = media.Span(start, end, every, fps).checked()
     faces = "aligned" if aligned else detector
     found = build(faces) if boxes is None else BoxesFile(boxes)
@@ -167,7 +179,8 @@ def detect(
     inputs = [weights.locate(model), *([] if boxes is None else [boxes])]
     inputs += [Path(neutral)] if rest is not None and rest.rest is not None else []
     outs = [] if out is None else [out]
-    stopped = _read(predictor, job, outs, overlay, json=json, add=wanted, inputs=inputs, span=span)
+    prints: Prints = "live" if live else "json" if json else "tables"
+    stopped = _read(predictor, job, outs, overlay, prints, add=wanted, inputs=inputs, span=span)
     if isinstance(found, BoxesFile) and stopped is None:
         unread = [problem.source for problem in problems if problem.source is not None]
         for line in found.unused(job.sources, unread):
@@ -180,8 +193,8 @@ def _read(
     job: "Job",
     outs: Sequence[str],
     overlay: str | None,
+    prints: Prints = "tables",
     *,
-    json: bool = False,
     add: Sequence[str] = (),
     inputs: Sequence[Path] = (),
     span: "Span | None" = None,
@@ -220,11 +233,13 @@ def _read(
     summary = Summary(job.aus)
     span = span or media.WHOLE
     bar = shown.Progress(todo, errors, summary, span)
-    told = shown.Json(job, console) if json else shown.Tables(job, console, summary)
+    told = shown.printer(prints, job, console, summary)
+    # who reads rows as they come ends the run by leaving, if nothing else is written
+    enough = told.is_left if isinstance(told, shown.Live) and not files else (lambda: False)
     everything = outputs.Outputs(
         {"standard error": bar, **files, "standard output": told}, job.problems
     )
-    stopped = run.run(predictor, todo, everything, job.problems, add, span)
+    stopped = run.run(predictor, todo, everything, job.problems, add, span, enough)
     errors.print(summary.line())
     for name in files:
         if name in everything.complete:

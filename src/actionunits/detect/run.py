@@ -99,6 +99,7 @@ def run(
     problems: list[UserError],
     add: Sequence[str] = (),
     span: media.Span = media.WHOLE,
+    enough: Callable[[], bool] = lambda: False,
 ) -> Stopped | None:
     """Read all sources into the outputs.
 
@@ -111,6 +112,7 @@ def run(
         problems: takes what goes wrong with one source or output.
         add: see `Predictor.readings`.
         span: see `Predictor.readings`.
+        enough: whether nobody wants more, asked after each frame.
 
     Returns:
         Where the run was stopped, by a `KeyboardInterrupt`; None at the end of all sources.
@@ -127,6 +129,8 @@ def run(
                         outputs.add(reading)
                         last = reading.frame._replace(image=_NO_PICTURE)
                         del reading
+                        if enough():
+                            break
             except KeyboardInterrupt:
                 if last is None or last.source != sources[-1] or not media.is_live(last.source):
                     raise
