@@ -44,6 +44,8 @@ def address(name: str, where: str) -> Iterator[Opened]:
     if body is None:
         with _opened(name, where, _RTSP) as video:
             yield video
+            if video.container.duration is None:  # what is live does not end by itself
+                raise BrokenOffError("the server closed the connection")
         return
     try:
         kind = _MULTIPART if body.is_multipart else None
