@@ -93,7 +93,12 @@ def h264(shades: list[int], rate: int) -> list[list[bytes]]:
     frames = [np.full((48, 64, 3), shade, np.uint8) for shade in shades]
     coded = [coder.encode(av.VideoFrame.from_ndarray(each, "rgb24")) for each in frames]
     return [
-        [unit.strip(b"\0") for p in packets for unit in bytes(p).split(b"\0\0\1") if unit.strip(b"\0")]
+        [
+            unit.strip(b"\0")
+            for p in packets
+            for unit in bytes(p).split(b"\0\0\1")
+            if unit.strip(b"\0")
+        ]
         for packets in coded
     ]
 
@@ -113,14 +118,16 @@ def rtsp(shades: list[int], rate: int = 25, answers: str = "") -> Iterator[str]:
         with line, line.makefile("rb") as asked:
             while request := asked.readline():
                 fields = {}
-                while (field := asked.readline().strip()):
+                while field := asked.readline().strip():
                     key, _, value = field.partition(b":")
                     fields[key.lower()] = value.strip().decode()
                 method = request.split()[0].decode()
                 body = _SDP if method == "DESCRIBE" else ""
                 said = [answers or "RTSP/1.0 200 OK", f"CSeq: {fields[b'cseq']}", "Session: 1"]
                 said += ["Public: OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN"]
-                said += ["Transport: RTP/AVP/TCP;unicast;interleaved=0-1"] if method == "SETUP" else []
+                said += (
+                    ["Transport: RTP/AVP/TCP;unicast;interleaved=0-1"] if method == "SETUP" else []
+                )
                 said += ["Content-Type: application/sdp", f"Content-Length: {len(body)}"]
                 line.sendall(("\r\n".join(said) + "\r\n\r\n" + body).encode())
                 if method == "PLAY":
@@ -132,7 +139,9 @@ def rtsp(shades: list[int], rate: int = 25, answers: str = "") -> Iterator[str]:
         for at, units in enumerate(pictures):
             for unit in units:
                 last = unit is units[-1]
-                head = struct.pack(">BBHII", 0x80, 96 | last << 7, number, 9000 + at * 90_000 // rate, 1)
+                head = struct.pack(
+                    ">BBHII", 0x80, 96 | last << 7, number, 9000 + at * 90_000 // rate, 1
+                )
                 packet = head + unit
                 line.sendall(b"$\0" + struct.pack(">H", len(packet)) + packet)
                 number += 1

@@ -80,6 +80,14 @@ def detect(
     fps: Annotated[
         float | None, typer.Option(help="or so many frames a second at the most.")
     ] = None,
+    as_clip: Annotated[
+        float | None,
+        typer.Option(
+            metavar="FPS",
+            help="Read each folder of numbered pictures, or a pattern such as frame_%05d.png, as "
+            "one clip of so many a second.",
+        ),
+    ] = None,
     search_size: Annotated[
         int | None,
         typer.Option(
@@ -140,7 +148,7 @@ def detect(
         raise UserError("--resume goes on with a table: it needs --out, and goes without --json")
     if live and json:
         raise UserError("--json prints all at the end, --live at once; leave one of them out")
-    span = media.Span(start, end, every, fps).checked()
+    span = media.Span(start, end, every, fps, as_clip).checked()
     faces = "aligned" if aligned else detector
     found = build(faces) if boxes is None else BoxesFile(boxes)
     predictor = load(
@@ -157,7 +165,7 @@ def detect(
     rest = predictor.neutral(neutral)
     problems: list[UserError] = []
     job = Job(
-        media.sources(paths, problems.append),
+        media.sources(paths, problems.append, clips=as_clip is not None),
         predictor.aus,
         added,
         settings(

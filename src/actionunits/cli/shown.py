@@ -20,9 +20,7 @@ from actionunits.types import Reading
 _PICTURES = 3  # whose tables are printed; of more, the files tell
 
 
-def printer(
-    prints: str, job: Job, console: Console, summary: Summary
-) -> "Tables | Json | Live":
+def printer(prints: str, job: Job, console: Console, summary: Summary) -> "Tables | Json | Live":
     """What prints tables, JSON at the end, or JSON as it comes ("live")."""
     if prints == "tables":
         return Tables(job, console, summary)
@@ -71,7 +69,7 @@ class Progress:
         self._summary.add(reading)
         source = reading.frame.source
         if source not in self._seconds:
-            self._seconds[source] = media.duration(source)
+            self._seconds[source] = media.duration(source, self._span)
         seconds = min(self._seconds[source], self._span.end or math.inf) - self._span.start
         gone = reading.frame.seconds - self._span.start
         share = min(gone / seconds, 1) if seconds > 0 else 0

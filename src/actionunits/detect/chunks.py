@@ -91,7 +91,6 @@ def chunks(
     faults: Faults,
     room: Room,
     span: media.Span = media.WHOLE,
-    rate: float | None = None,
 ) -> Generator[Chunk, None, None]:
     """A few frames at a time, of the sources of one block; those of a stream at once.
 
@@ -99,8 +98,7 @@ def chunks(
         given: paths and pictures in memory, see `each`. Those of an iterator come one by one.
         faults: is told of what cannot be decoded, and says of which source no more is wanted.
         room: for pixels, of which each chunk takes some.
-        span: which frames of what moves are wanted.
-        rate: frames a second of the pictures in memory, which then are one video; else stills.
+        span: which frames of what moves are wanted; with a rate, pictures in memory are one video.
     """
     several = isinstance(given, Sequence) or memory.is_picture(given)
     limit = _CHUNK_FRAMES if several else 1
@@ -108,8 +106,8 @@ def chunks(
     for held, group in groupby(each(given), lambda thing: isinstance(thing, np.ndarray)):
         if held:
             pictures = cast(Iterator[NDArray[np.uint8]], group)
-            frames = (_held(picture, next(place), rate) for picture in pictures)
-            yield from _packed(frames, room, limit, still=rate is None)
+            frames = (_held(picture, next(place), span.rate) for picture in pictures)
+            yield from _packed(frames, room, limit, still=span.rate is None)
             continue
         paths = cast(Iterator[PathLike], group)
         for some in [list(paths)] if several else ([path] for path in paths):
@@ -125,7 +123,7 @@ def _held(picture: NDArray[np.uint8], place: int, rate: float | None) -> Frame:
 def _of_paths(
     paths: Iterable[PathLike], faults: Faults, room: Room, span: media.Span
 ) -> Iterator[Chunk]:
-    for block in blocks(media.sources(paths, faults.report)):
+    for block in blocks(media.sources(paths, faults.report, clips=span.rate is not None)):
         limit = 1 if media.is_live(block[0]) else _CHUNK_FRAMES
         frames = _begun_ahead([partial(_frames, source, faults, room, span) for source in block])
         with closing(frames):

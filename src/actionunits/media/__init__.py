@@ -6,10 +6,11 @@ upright RGB with square pixels, and its time is the presentation time of the con
 divided by a rate.
 """
 
+import logging
 import os
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
-from functools import lru_cache
+from contextlib import closing, suppress
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actionunits.errors import MediaError, counted
-from actionunits.media import addresses, decode, received
+from actionunits.media import addresses, decode, numbered, received
 from actionunits.media.names import STDIN, is_camera, is_rtsp, is_stored
 from actionunits.media.pictures import encode_jpeg
 from actionunits.media.sources import IMAGES, VIDEOS, check, expand, sources
-from actionunits.media.span import WHOLE, Span
+from actionunits.media.span import WHOLE, Choice, Span
 from actionunits.media.worker import Item, LostError, stream, warm_up
 from actionunits.types import Frame
 
@@ -45,6 +46,8 @@ __all__ = [
 
 _CAN_MOVE = {".apng", ".avif", ".gif", ".png", ".webp"}
 _KINDS_KEPT = 1 << 14
+
+_log = logging.getLogger(__name__)
 
 
 def frames(
@@ -73,8 +76,11 @@ def frames(
             files are.
     """
     problems: list[MediaError] = []
-    for name in expand(source, problems.append):
+    for name in expand(source, problems.append, clips=span.rate is not None):
         try:
+            if span.rate is not None and numbered.is_clip(name):
+                yield from _clip(name, span, span.rate)
+                continue
             with closing(_items(name, threads, span)) as items:
                 for (number, seconds, doubt), image in items:
                     if image is not None:
@@ -98,7 +104,7 @@ def is_still(source: str) -> bool:
 
     A picture that cannot be read is one by its suffix alone.
     """
-    if is_live(source):
+    if is_live(source) or numbered.is_clip(source):
         return False
     suffix = Path(source).suffix.lower() if is_stored(source) else ""
     if suffix in VIDEOS:
@@ -127,8 +133,11 @@ def count_frames(file: str) -> int:
     return int(_one(decode.count, file))
 
 
-def duration(source: str) -> float:
+def duration(source: str, span: Span = WHOLE) -> float:
     """Seconds that a video promises; 0 for a picture, a stream, and where nobody knows."""
+    if span.rate is not None and numbered.is_clip(source):
+        with suppress(MediaError):  # `frames` says what is wrong with it
+            return (max(numbered.pictures(source)) + 1) / span.rate
     if is_live(source) or is_still(source):
         return 0.0
     try:
@@ -148,6 +157,28 @@ def read_image(path: str | Path) -> NDArray[np.uint8]:
     image = next(_ask(decode.picture, str(path)))[1]
     assert image is not None
     return image
+
+
+def _clip(name: str, span: Span, rate: float) -> Generator[Frame, None, None]:
+    """Numbered pictures as frames of a clip; one that cannot be read costs itself."""
+    places = numbered.pictures(name, partial(_log.warning, "%s: %s", name))
+    choice = Choice(span)
+    broken: list[MediaError] = []
+    seconds = 0.0
+    for number, file in places.items():
+        seconds = number / rate
+        if choice.is_over(seconds):
+            break
+        if choice.takes(number, seconds):
+            try:
+                yield Frame(read_image(file), name, number, seconds)
+            except MediaError as error:
+                broken.append(error)
+    if broken:
+        left = f"{counted(len(broken), 'picture')} of the clip left out"
+        raise MediaError(f"{name}: {left}, the first since {broken[0]}") from broken[0]
+    if not choice.taken:
+        raise MediaError(f"{name}: {choice.missing(seconds)}")
 
 
 def _items(name: str, threads: int, span: Span) -> Generator[Item, None, None]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from actionunits.errors import MediaError, counted
 from actionunits.media import addresses, received
-from actionunits.media.names import STDIN, is_address, is_camera, is_stored
+from actionunits.media.names import STDIN, is_address, is_camera, is_pattern, is_stored
 
 _PICTURES = """
     .apng .avif .bmp .dib .gif .heic .heif .hif .j2c .j2k .jfif .jp2 .jpe .jpeg .jpf .jpg .jpx .pbm
@@ -30,7 +30,8 @@ _OTHERS = """
 _FOREIGN = frozenset(_OTHERS.split())
 """Pictures and videos that nothing here reads."""
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
-_DRAWN = re.compile(r"(.+)_au(-\d+)?")  # names of overlays, without their suffix
+DRAWN = re.compile(r"(.+)_au(-\d+)?")
+"""Names of overlays, without their suffix."""
 _KINDS = {
     stat.S_IFIFO: "a pipe",
     stat.S_IFSOCK: "a socket",
@@ -43,7 +44,7 @@ _log = logging.getLogger(__name__)
 Report = Callable[[MediaError], None]
 
 
-def sources(paths: Iterable[str | Path | int], report: Report) -> list[str]:
+def sources(paths: Iterable[str | Path | int], report: Report, *, clips: bool = False) -> list[str]:
     """Files, cameras and streams behind these paths, in order, each once.
 
     A folder gives the pictures and videos in it and below it, in natural order (2 before 10),
@@ -57,11 +58,12 @@ def sources(paths: Iterable[str | Path | int], report: Report) -> list[str]:
         paths: files, folders, cameras, addresses, "-".
         report: is told of each path that does not exist or answer, of each folder that holds no
             picture and no video, and of what is in a folder and cannot be read; the others go on.
+        clips: folders of pictures are clips, one each; so are patterns such as ``frame_%05d.png``.
     """
     found: dict[str, str] = {}
     for path in paths:
         try:
-            names = expand(path, report)
+            names = expand(path, report, clips=clips)
         except MediaError as error:
             report(error)
             continue
@@ -72,12 +74,13 @@ def sources(paths: Iterable[str | Path | int], report: Report) -> list[str]:
     return list(found.values())
 
 
-def expand(path: str | Path | int, report: Report) -> list[str]:
+def expand(path: str | Path | int, report: Report, *, clips: bool = False) -> list[str]:
     """Files, cameras and streams behind one path.
 
     Args:
         path: a file, folder, camera, address, or "-".
         report: is told of what is in a folder and cannot be read.
+        clips: see `sources`.
 
     Raises:
         MediaError: there is no such file, nobody answers, or the folder holds no picture and no
@@ -99,6 +102,13 @@ def expand(path: str | Path | int, report: Report) -> list[str]:
         )
     folder = Path(name)
     if not folder.is_dir():
+        if is_pattern(name) and clips:
+            return [name]
+        if is_pattern(name):
+            raise MediaError(
+                f"{name}: numbered pictures are read as one clip if you say how many of them are "
+                "shown in a second, as in --as-clip 25"
+            )
         if not os.path.lexists(folder):
             raise MediaError(f"{path}: there is no such file or folder; check the path")
         return [name if is_stored(name) else os.path.join(os.curdir, name)]
@@ -110,7 +120,22 @@ def expand(path: str | Path | int, report: Report) -> list[str]:
             f"{path}: a folder with pictures or videos was expected, but it holds none; "
             "name another folder or the file itself"
         )
-    return [str(folder / file) for file in media]
+    return _clips(folder, media) if clips else [str(folder / file) for file in media]
+
+
+def _clips(folder: Path, media: list[Path]) -> list[str]:
+    """What is in a folder, in which each folder that has pictures of its own is one source."""
+    pictures = {file for file in media if file.suffix.lower() in IMAGES}
+    if not any(file.parent == Path() for file in pictures):
+        found = [folder / (file.parent if file in pictures else file) for file in media]
+        return list(dict.fromkeys(map(str, found)))
+    others = [file for file in media if file not in pictures or file.parent != Path()]
+    if others:
+        _log.warning(
+            "%s: is read as one clip; %s in it left out, such as %s; name it too if you want it",
+            *(folder, counted(len(others), "other file"), others[0]),
+        )
+    return [str(folder)]
 
 
 def check(name: str) -> None:
@@ -215,7 +240,7 @@ def _without_drawn(files: list[Path], folder: Path) -> list[Path]:
     beside = {name for file in files for name in (file.with_suffix(""), file)}
 
     def is_drawn(file: Path) -> bool:
-        match = _DRAWN.fullmatch(file.stem)
+        match = DRAWN.fullmatch(file.stem)
         is_kind = file.suffix in {".jpg", ".mp4"}
         return bool(match and is_kind and file.with_name(match[1]) in beside)
 
