@@ -33,6 +33,9 @@ def detect(
     overlay: Annotated[
         str | None, typer.Option(help="Annotated picture or video, or a folder for them.")
     ] = None,
+    blur: Annotated[
+        bool, typer.Option("--blur", help="Hide all heads in the overlay, and leave out its sound.")
+    ] = False,
     model: Annotated[
         str,
         typer.Option(
@@ -132,7 +135,7 @@ def detect(
     from actionunits import media, weights
 
     media.warm_up()  # while the libraries and the model load
-    from actionunits.detect import formats, tables
+    from actionunits.detect import formats, hidden, seek, tables
     from actionunits.detect.outputs import Job
     from actionunits.detect.predict import load
     from actionunits.detect.run import settings
@@ -146,6 +149,8 @@ def detect(
         raise UserError("--resume goes on, --overwrite begins anew; leave one of them out")
     if resume and (out is None or json):
         raise UserError("--resume goes on with a table: it needs --out, and goes without --json")
+    if blur and overlay is None:
+        raise UserError("--blur hides heads in the overlay: it needs --overlay")
     if live and json:
         raise UserError("--json prints all at the end, --live at once; leave one of them out")
     span = media.Span(start, end, every, fps, as_clip).checked()
@@ -158,6 +163,7 @@ def detect(
         runtime=runtime,
         min_confidence=min_confidence,
         search_size=search_size,
+        search_every=hidden.SEARCH_EVERY if blur else seek.SEARCH_EVERY,
     )
     wanted = [name for names in add or () for name in names.split(",")]
     wanted = [*formats.adding(format, wanted, predictor.network, rest=neutral != "none")]
@@ -178,11 +184,14 @@ def detect(
             span,
             runtime,
             format,
+            blur=blur,
         ),
         "resume" if resume else "overwrite" if overwrite else "new",
         problems,
         rest,
         partial(formats.named(format).layout, predictor.aus),
+        span,
+        blur,
     )
     inputs = [weights.locate(model), *([] if boxes is None else [boxes])]
     inputs += [Path(neutral)] if rest is not None and rest.rest is not None else []
@@ -222,16 +231,16 @@ def _read(
     errors, console = terminal(error=True), terminal()
     written = [path for out in outs for path in outputs.files(out, job.sources)]
     if overlay is not None:
-        from actionunits.detect import plots
+        from actionunits.detect import overlays
 
-        written += plots.overlay_files(overlay, job.sources).values()
+        written += overlays.overlay_files(overlay, job.sources).values()
     check(written, [*job.sources, *inputs])
     for place in (*outs, *([] if overlay is None else [overlay])):
         check([Path(place)], inputs)
         folder(Path(place) if is_folder(place) else Path(place).parent)
     files: dict[str, outputs.Output] = {}
     if overlay is not None:
-        files[overlay] = plots.overlay_writer(overlay, job)
+        files[overlay] = overlays.overlay_writer(overlay, job)
     files |= {out: outputs.table(out, job) for out in outs}
     held = {s for s in job.sources if outs and all(file.holds(s) for file in files.values())}
     if held:
@@ -247,6 +256,8 @@ def _read(
     everything = outputs.Outputs(
         {"standard error": bar, **files, "standard output": told}, job.problems
     )
+    if overlay is not None:
+        add = [*add, *(what for what in overlays.DRAWN if what in predictor.network.told)]
     stopped = run.run(predictor, todo, everything, job.problems, add, span, enough)
     errors.print(summary.line())
     for name in files:

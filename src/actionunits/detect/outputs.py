@@ -40,6 +40,8 @@ class Job:
         added: what is told besides AUs.
         neutral: whose rest intensities are compared with, if they are.
         layout: how the rows of a table of these sources are written.
+        span: which part of videos is read.
+        blur: overlays hide the heads of people, and have no sound.
         settings: what the rows depend on beside their source.
         mode: what of a stopped run: refuse to lose it, go on from it, or begin anew.
         problems: of the run so far; those of a source are kept in the record.
@@ -53,6 +55,8 @@ class Job:
     problems: list[UserError] = field(default_factory=list)
     neutral: Neutral | None = None
     layout: Callable[[Sequence[str]], Layout] = lambda sources: AS_READ
+    span: media.Span = media.WHOLE
+    blur: bool = False
 
 
 class Output(writers.Writer, Protocol):
@@ -255,8 +259,8 @@ def _record(path: Path) -> Path:
 
 def _seen_once(unfinished: Path) -> UserError:
     return UserError(
-        f"{unfinished}: holds what a camera or a stream has shown, which cannot be read again; rename it, a "
-        "CSV file, to keep it, or begin anew with --overwrite"
+        f"{unfinished}: holds what a camera or a stream has shown, which cannot be read "
+        "again; rename it, a CSV file, to keep it, or begin anew with --overwrite"
     )
 
 

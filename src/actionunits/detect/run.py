@@ -45,6 +45,8 @@ def settings(
     span: media.Span = media.WHOLE,
     runtime: str = "auto",
     written: str = OURS,
+    *,
+    blur: bool = False,
 ) -> Settings:
     """What the rows of a run depend on, by what it is called in a sentence.
 
@@ -58,6 +60,7 @@ def settings(
         span: which frames of videos are read.
         runtime: what computes the model, as it was asked for.
         written: name of the format of the tables.
+        blur: faces are searched for more often, to be hidden.
 
     Raises:
         CheckpointError: there are no such weights.
@@ -73,6 +76,7 @@ def settings(
         "part of the videos": list(span),
         "runtime": runtime,
         "format": None if written == OURS else written,
+        "hidden faces": blur or None,
         "rest": None if neutral is None or neutral.rest is None else neutral.rest.tolist(),
     }
 
@@ -103,7 +107,8 @@ def run(
 ) -> Stopped | None:
     """Read all sources into the outputs.
 
-    Ctrl-C is the way to end a camera or a stream, which completes the outputs if nothing comes after it.
+    Ctrl-C is the way to end a camera or a stream, which completes the outputs if nothing comes
+    after it.
 
     Args:
         predictor: reads them.

@@ -39,6 +39,7 @@ __all__ = [
     "is_live",
     "is_still",
     "is_stored",
+    "join_sound",
     "read_image",
     "sources",
     "warm_up",
@@ -198,6 +199,32 @@ def _items(name: str, threads: int, span: Span) -> Generator[Item, None, None]:
         yield from _ask(decode.address, name, addresses.full(name), *span)
 
 
+def join_sound(source: str, drawn: Path, out: Path, span: Span = WHOLE) -> bool:
+    """Write pictures that were drawn, with the sound of the video that they were drawn from.
+
+    The sound is copied as it is, also where it goes on after the pictures.
+
+    Args:
+        source: the video.
+        drawn: file of the pictures, whose times begin at the start of the span.
+        out: file to write.
+        span: the part of the video that the pictures are of.
+
+    Returns:
+        Whether there is sound, and `out` was written. It is not, and that is logged, where such a
+        file cannot hold such sound.
+    """
+    if is_live(source) or numbered.is_clip(source):
+        return False
+    try:
+        return bool(
+            _one(decode.joined, source, os.path.abspath(drawn), os.path.abspath(out), *span)
+        )
+    except MediaError as error:
+        _log.warning("%s", error)
+        return False
+
+
 def _ask(
     function: Callable[..., Iterator[Item]], name: str, *args: Any, lent: int | None = None
 ) -> Generator[Item, None, None]:
@@ -214,7 +241,7 @@ def _ask(
         ) from lost
 
 
-def _one(function: Callable[..., Iterator[Item]], name: str) -> Any:
+def _one(function: Callable[..., Iterator[Item]], name: str, *args: Any) -> Any:
     """The only value of the last item."""
-    *_, ((value,), _) = _ask(function, name)
+    *_, ((value,), _) = _ask(function, name, *args)
     return value

@@ -18,8 +18,8 @@ from av.packet import Packet
 
 from actionunits.media import avi, mp4, structure, transport
 from actionunits.media.groups import CODECS, Groups
-from actionunits.media.opening import Line, Opened
 from actionunits.media.names import is_stored
+from actionunits.media.opening import Line, Opened
 
 _AT_LEAST = 0.5  # seconds, by which containers are wrong about their length,
 _OF_SHORT = 0.2  # or so much of it, if less

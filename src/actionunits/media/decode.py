@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from actionunits.errors import MediaError
-from actionunits.media import addresses, connecting, live, opening, pictures, videos
+from actionunits.media import addresses, connecting, live, opening, pictures, sound, videos
 from actionunits.media.sources import IMAGES
 from actionunits.media.span import WHOLE, Choice, Span
 from actionunits.media.worker import Item
@@ -74,6 +74,12 @@ def count(name: str) -> Iterator[Item]:
     """Frames that a video says it holds; the last item tells."""
     for number in videos.count(name):
         yield [number], None
+
+
+def joined(name: str, drawn: str, out: str, *span: Any) -> Iterator[Item]:
+    """Whether the sound of a video was written beside pictures; the last item tells."""
+    for written in [False] if _is_picture(name) else sound.joined(name, drawn, out, Span(*span)):
+        yield [written], None
 
 
 def _items(decoded: Iterator[videos.Decoded]) -> Iterator[Item]:

@@ -14,8 +14,8 @@ from av.video.stream import VideoStream
 
 from actionunits.errors import MediaError
 from actionunits.media import avi
-from actionunits.media.pictures import LARGEST
 from actionunits.media.names import is_camera
+from actionunits.media.pictures import LARGEST
 
 BROKEN = (av.FFmpegError, ArithmeticError, MemoryError, OSError, ValueError)
 """What damaged bytes lead to."""

@@ -123,6 +123,14 @@ def count(name: str) -> Iterator[int]:
         yield number
 
 
+def origin(video: Opened) -> float | None:
+    """Seconds of its own clock at which a video starts; None where its first frame tells."""
+    # Without the list at the end of an MXF file FFmpeg takes storage for time.
+    is_known = video.container.format.name != "mxf" and not video.is_helped
+    start = video.container.start_time if is_known else None
+    return None if start is None else start / av.time_base
+
+
 class _Reading:
     """One reading of a video, from its first frame to what is missing at its end."""
 
@@ -131,10 +139,7 @@ class _Reading:
         self._name, self._container, self._stream = name, video.container, video.stream
         self._numbers = Numbers(video, begins_whole=_begins_whole(name, video))
         self._account = Account(name, video)
-        # Without the list at the end of an MXF file FFmpeg takes storage for time.
-        is_known = video.container.format.name != "mxf" and not video.is_helped
-        start = video.container.start_time if is_known else None
-        self._origin = None if start is None else start / av.time_base
+        self._origin = origin(video)
         self._count, self._seconds, self._step = 0, 0.0, 0.0
         self._clock, self._lead = 0, 0.0  # which clock it is, and seconds before it began
         self._turns: dict[int, tuple[int, ...]] = {}
