@@ -48,7 +48,7 @@ def shade(name: str, number: int) -> int:
     return 250 if (Path(name).name, number) in {("bad.mp4", BAD), ("bad.png", 0)} else 100 + number
 
 
-def frames(source: str, span=media.WHOLE):
+def frames(source: str, span=media.WHOLE, **_):
     """A video of 20 frames, or a picture; the frame that goes wrong is nearly white."""
     for number in range(20 if source.endswith(".mp4") else 1):
         gray = shade(source, number)
