@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -22,7 +22,7 @@ def fill(folder, names, size=(8, 6)):
     return folder
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
+@settings(deadline=None, max_examples=20)
 @given(st.sets(st.integers(0, 2000), min_size=1, max_size=8), st.sampled_from(["{}", "{:04}"]))
 def test_numbers_are_places_and_times(tmp_path_factory, numbers, form):
     folder = tmp_path_factory.mktemp("frames")
