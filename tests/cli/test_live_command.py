@@ -103,7 +103,7 @@ def test_rows_come_while_a_pipe_is_open(clip: Path, tmp_path: Path) -> None:
     [
         (["--live", "--json"], "leave one of them out"),
         (["--blur"], "it needs --overlay"),
-        (["--as-clip", "0"], "as-clip: expected pictures a second"),
+        (["--as-clip", "0"], "rate: expected frames a second"),
     ],
 )
 def test_what_does_not_go_together(au: Au, tmp_path: Path, arguments: list[str], said: str) -> None:

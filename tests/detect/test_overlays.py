@@ -155,7 +155,7 @@ def test_pictures_of_other_sizes_are_fitted_into_the_first(tmp_path):
     ],
 )
 def test_axes_turn_with_the_head(pose, expected):
-    assert np.allclose(plots._rotation(np.array(pose, float))[:2].T, expected, atol=1e-9)
+    assert np.allclose(plots._axes(np.array(pose, float))[:, :2] * [1, -1], expected, atol=1e-9)
 
 
 def test_landmarks_and_axes_are_drawn_where_they_are_known():

@@ -108,5 +108,5 @@ def test_folders_without_numbers_are_named(tmp_path):
 
 @pytest.mark.parametrize("rate", [0.0, -1.0, float("inf"), float("nan")])
 def test_rates_that_cannot_be(rate):
-    with pytest.raises(UserError, match="as-clip: expected"):
+    with pytest.raises(UserError, match="rate: expected"):
         Span(rate=rate).checked()

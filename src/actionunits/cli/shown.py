@@ -130,6 +130,7 @@ class Live:
             console: standard output.
         """
         self._job, self._console = job, console
+        self._layout = job.layout(job.sources)
 
     def __enter__(self) -> Self:
         """Do nothing: there is nothing to print before the first frame."""
@@ -149,7 +150,8 @@ class Live:
         Raises:
             OSError: as at the end.
         """
-        self._console.file.write(tables.to_lines(reading, self._job.aus, self._job.added))
+        lines = tables.to_lines(reading, self._job.aus, self._job.added, self._layout)
+        self._console.file.write(lines)
         self._console.file.flush()
         check(self._console)
 

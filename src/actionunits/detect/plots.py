@@ -8,6 +8,7 @@ from actionunits.aus import AUSet
 from actionunits.detect import strip
 from actionunits.detect.paint import AXES, COLOURS, FAINT, PANEL, TEXT, TRACK, colour_of, font
 from actionunits.errors import counted
+from actionunits.faces.pose import rotation
 from actionunits.types import Reading
 
 _ROW = 16  # pixels, the least height of a panel row that can be read
@@ -101,25 +102,17 @@ def _draw_axes(
     line: int,
 ) -> None:
     """Draw the head's axes as a camera far away sees them, the nearest last."""
-    axes = _rotation(pose)
-    for which in np.argsort(axes[2]):
-        x, y, _ = axes[:, which] * length
-        end = (origin[0] + x, origin[1] - y)
+    axes = _axes(pose)
+    for which in np.argsort(-axes[:, 2]):
+        end = (origin[0] + length * axes[which, 0], origin[1] + length * axes[which, 1])
         draw.line((*origin, *end), fill=AXES[which], width=line + 1)
         draw.circle(end, 1.5 * line, fill=AXES[which])
 
 
-def _rotation(pose: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Axes of the head (3, 3), as columns: to the subject's left, up, forward.
-
-    In x to the right, y up and z towards the camera, of yaw, then pitch, then roll in degrees.
-    """
-    yaw, pitch, roll = np.deg2rad(pose)
-    cos, sin = np.cos, np.sin
-    turn = np.array([[cos(yaw), 0, sin(yaw)], [0, 1, 0], [-sin(yaw), 0, cos(yaw)]])
-    nod = np.array([[1, 0, 0], [0, cos(pitch), sin(pitch)], [0, -sin(pitch), cos(pitch)]])
-    tilt = np.array([[cos(roll), -sin(roll), 0], [sin(roll), cos(roll), 0], [0, 0, 1]])
-    return np.asarray(tilt @ nod @ turn)
+def _axes(pose: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Where a head's axes to its left, up and forward point, (3, 3): right, down, away."""
+    at_rest = np.diag([1.0, -1.0, -1.0])
+    return np.asarray(at_rest @ rotation(pose[None].astype(float))[0].T)
 
 
 def _draw_panel(

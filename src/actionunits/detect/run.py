@@ -131,8 +131,8 @@ def run(
             try:
                 with closing(predictor.readings(sources, problems.append, add, span)) as readings:
                     for reading in readings:
-                        outputs.add(reading)
                         last = reading.frame._replace(image=_NO_PICTURE)
+                        outputs.add(reading)
                         del reading
                         if enough():
                             break
