@@ -48,7 +48,7 @@ def shade(name: str, number: int) -> int:
     return 250 if (Path(name).name, number) in {("bad.mp4", BAD), ("bad.png", 0)} else 100 + number
 
 
-def frames(source: str, span=media.WHOLE):
+def frames(source: str, span=media.WHOLE, **_):
     """A video of 20 frames, or a picture; the frame that goes wrong is nearly white."""
     for number in range(20 if source.endswith(".mp4") else 1):
         gray = shade(source, number)
@@ -140,7 +140,7 @@ def test_one_source_costs_itself(sources: list[str], case: str) -> None:
 
 
 def test_any_error_of_a_decoder_costs_its_source(sources, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(source, span=None):
+    def broken(source, span=None, **_):
         for frame in frames(source):
             if "bad" in source and frame.image.max() >= 250:
                 raise AttributeError("31 is not a valid Type")
@@ -158,7 +158,7 @@ def test_a_source_that_ended_is_decoded_no_further(
 ) -> None:
     decoded = []
 
-    def long(source, span=None):
+    def long(source, span=None, **_):
         for number in range(500):
             decoded.append(number)
             yield Frame(np.full((8, 8, 3), 250, np.uint8), source, number, number / 10)

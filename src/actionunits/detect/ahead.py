@@ -45,6 +45,11 @@ class Room:
             self._used -= share
             self._changed.notify_all()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody waits any more."""
+        return self._size == math.inf
+
     def open(self) -> None:
         """Have nobody wait any more."""
         with self._changed:

@@ -44,7 +44,7 @@ def each(given: Given) -> Iterator[PathLike | NDArray[np.uint8]]:
     """Each path and each picture in memory, one after the other.
 
     Args:
-        given: pictures, videos, folders, cameras by their paths, or what holds pictures.
+        given: pictures, videos, folders, cameras, streams by their paths, or what holds pictures.
 
     Raises:
         UserError: something is none of these, or no picture of a kind that can be read.
@@ -75,7 +75,7 @@ def _path(given: Any) -> PathLike:
 
 
 def blocks(sources: Iterable[str]) -> Iterator[list[str]]:
-    """Sources that are worked on together: a few pictures in a row, or one video or camera.
+    """Sources that are worked on together: a few pictures in a row, or one video or stream.
 
     Args:
         sources: in order.
@@ -91,16 +91,14 @@ def chunks(
     faults: Faults,
     room: Room,
     span: media.Span = media.WHOLE,
-    rate: float | None = None,
 ) -> Generator[Chunk, None, None]:
-    """A few frames at a time, of the sources of one block; those of a camera at once.
+    """A few frames at a time, of the sources of one block; those of a stream at once.
 
     Args:
         given: paths and pictures in memory, see `each`. Those of an iterator come one by one.
         faults: is told of what cannot be decoded, and says of which source no more is wanted.
         room: for pixels, of which each chunk takes some.
-        span: which frames of what moves are wanted.
-        rate: frames a second of the pictures in memory, which then are one video; else stills.
+        span: which frames of what moves are wanted; with a rate, pictures in memory are one video.
     """
     several = isinstance(given, Sequence) or memory.is_picture(given)
     limit = _CHUNK_FRAMES if several else 1
@@ -108,8 +106,8 @@ def chunks(
     for held, group in groupby(each(given), lambda thing: isinstance(thing, np.ndarray)):
         if held:
             pictures = cast(Iterator[NDArray[np.uint8]], group)
-            frames = (_held(picture, next(place), rate) for picture in pictures)
-            yield from _packed(frames, room, limit, still=rate is None)
+            frames = (_held(picture, next(place), span.rate) for picture in pictures)
+            yield from _packed(frames, room, limit, still=span.rate is None)
             continue
         paths = cast(Iterator[PathLike], group)
         for some in [list(paths)] if several else ([path] for path in paths):
@@ -125,9 +123,9 @@ def _held(picture: NDArray[np.uint8], place: int, rate: float | None) -> Frame:
 def _of_paths(
     paths: Iterable[PathLike], faults: Faults, room: Room, span: media.Span
 ) -> Iterator[Chunk]:
-    for block in blocks(media.sources(paths, faults.report)):
-        limit = 1 if media.is_camera(block[0]) else _CHUNK_FRAMES
-        frames = _begun_ahead([partial(_frames, source, faults, span) for source in block])
+    for block in blocks(media.sources(paths, faults.report, clips=span.rate is not None)):
+        limit = 1 if media.is_live(block[0]) else _CHUNK_FRAMES
+        frames = _begun_ahead([partial(_frames, source, faults, room, span) for source in block])
         with closing(frames):
             yield from _packed(frames, room, limit, still=media.is_still(block[0]))
 
@@ -179,10 +177,12 @@ def _begun(
     return list(islice(frames, 1)), frames
 
 
-def _frames(source: str, faults: Faults, span: media.Span) -> Generator[Frame, None, None]:
+def _frames(
+    source: str, faults: Faults, room: Room, span: media.Span
+) -> Generator[Frame, None, None]:
     """Frames of a source, until it ends, cannot be decoded, or has ended for another reason."""
     try:
-        with closing(media.frames(source, span=span)) as frames:
+        with closing(media.frames(source, span=span, unwanted=lambda: room.is_open)) as frames:
             for frame in frames:
                 yield frame
                 if faults.has_ended(source):

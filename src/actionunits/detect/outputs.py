@@ -40,6 +40,8 @@ class Job:
         added: what is told besides AUs.
         neutral: whose rest intensities are compared with, if they are.
         layout: how the rows of a table of these sources are written.
+        span: which part of videos is read.
+        blur: overlays hide the heads of people, and have no sound.
         settings: what the rows depend on beside their source.
         mode: what of a stopped run: refuse to lose it, go on from it, or begin anew.
         problems: of the run so far; those of a source are kept in the record.
@@ -53,6 +55,8 @@ class Job:
     problems: list[UserError] = field(default_factory=list)
     neutral: Neutral | None = None
     layout: Callable[[Sequence[str]], Layout] = lambda sources: AS_READ
+    span: media.Span = media.WHOLE
+    blur: bool = False
 
 
 class Output(writers.Writer, Protocol):
@@ -166,7 +170,7 @@ class _Table:
         # After a power cut the record may know of more than has reached the disk.
         held = [each for each in known.held.values() if each.end <= size]
         self._record = Record(record, settings, held)
-        if goes_on and any(media.is_camera(s) and not self.holds(s) for s in job.sources):
+        if goes_on and any(not media.is_stored(s) and not self.holds(s) for s in job.sources):
             raise _seen_once(self._part)
         self._table = writers.TableFile(
             path,
@@ -209,7 +213,7 @@ class _Tables:
         known = Record.read if job.mode != "overwrite" else partial(_outlasting, job.sources)
         self._record = known(folder / _RECORD, job.settings)
         paths = destinations(job.sources, folder, _ending)
-        for unfinished in (writers.part(paths[s]) for s in job.sources if media.is_camera(s)):
+        for unfinished in (writers.part(paths[s]) for s in job.sources if not media.is_stored(s)):
             if job.mode != "overwrite" and unfinished.exists():
                 raise _seen_once(unfinished)
         inputs = {path: source for source, path in paths.items()}
@@ -255,8 +259,8 @@ def _record(path: Path) -> Path:
 
 def _seen_once(unfinished: Path) -> UserError:
     return UserError(
-        f"{unfinished}: holds what a camera has shown, which cannot be read again; rename it, a "
-        "CSV file, to keep it, or begin anew with --overwrite"
+        f"{unfinished}: holds what a camera or a stream has shown, which cannot be read "
+        "again; rename it, a CSV file, to keep it, or begin anew with --overwrite"
     )
 
 

@@ -11,7 +11,6 @@ does not depend on what was read before it. Nor does it on the faults of another
 """
 
 import logging
-import math
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
@@ -181,17 +180,17 @@ class Predictor:
         """Read frame after frame, lazily and at constant memory.
 
         Args:
-            given: a path of a picture, video or folder, or the number of a camera; an array
-                (H, W, 3) or (N, H, W, 3) of uint8, RGB; a picture of Pillow; a tensor (3, H, W) or
-                (N, 3, H, W) of uint8, or of floats from 0 to 1; or a list or iterator of these. An
-                iterator is asked for a few pictures ahead, in another thread. Pictures are copied.
+            given: a path, an address, or the number of a camera; an array (H, W, 3) or
+                (N, H, W, 3) of uint8, RGB; a picture of Pillow; a tensor (3, H, W) or (N, 3, H, W)
+                of uint8, or of floats from 0 to 1; or a list or iterator of these. An iterator is
+                asked for a few pictures ahead, in another thread. Pictures are copied.
             add: what else is told, of `added.ADDABLE`, or ``all``; see `Reading`.
             start: seconds, from which on videos are read.
             end: seconds, up to which they are; None: to their end.
             every: 2 reads every second frame of videos, and so on.
             fps: read so many frames a second of videos at the most.
-            rate: pictures in memory are frames of one video, so many a second: faces are followed
-                and keep their numbers. None: each is a still.
+            rate: pictures in memory, of a folder or of a pattern (``frame_%05d.png``) are frames of
+                one video, so many a second. None: each is a still.
             search_size: long side at which faces are searched for, instead of the predictor's.
 
         Yields:
@@ -310,13 +309,12 @@ class Predictor:
         Raises:
             UserError: something is no path and no picture, or there is no such thing to add.
         """
-        if rate is not None and not 0 < rate < math.inf:
-            raise UserError(f"rate: expected frames a second, more than 0, got {rate:g}")
+        span = span if rate is None else span._replace(rate=rate).checked()
         wanted = self.added(add)
         begin = partial(reader, self.network, len(self.aus))
         faults = Faults(report)
         with crew(_ROOM) as hands:
-            coming = chunks(given, faults, hands.room, span, rate)
+            coming = chunks(given, faults, hands.room, span)
             found = self._seeking(search_size).found(coming, faults, hands)
             see = partial(looked, begin(), self._cropper, hands.go_on)
             with closing(hands.ahead(found, see)) as parts:

@@ -141,6 +141,20 @@ def to_json(rows: pd.DataFrame, layout: Layout = AS_READ) -> str:
     return rounded(rows, layout).to_json(orient="records")
 
 
+def to_lines(reading: Reading, aus: AUSet, added: Added = NOTHING, layout: Layout = AS_READ) -> str:
+    """Rows of one reading as lines of JSON, an object a row; what is not known is null.
+
+    Args:
+        reading: of one frame.
+        aus: its label axis.
+        added: what is told besides AUs.
+        layout: how rows are written.
+    """
+    rows = Rows(aus, added)
+    rows.add(reading)
+    return rounded(rows.table(), layout).to_json(orient="records", lines=True)
+
+
 class Bar:
     """A bar for a table on the terminal, in characters that the terminal has.
 
