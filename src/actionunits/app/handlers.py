@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Collection, Mapping
+from functools import partial
 from html import escape
 from importlib.util import find_spec
 from pathlib import Path
@@ -161,11 +162,15 @@ def report(session: Session, models: Mapping[str, str], progress: Progress) -> N
             out,
             videos=[result.file],
             model=models[said.model],
-            progress=lambda what, done, model=said.model: progress(done, f"{model}: report"),
+            progress=partial(_told, progress, said.model),
         )
         if session.result is not result:
             shutil.rmtree(out.parent)  # which went before, and came back with the report
             raise UserError(f"{result.file.name}: was taken away while its report was written")
+
+
+def _told(progress: Progress, model: str, _: str, done: float) -> None:
+    progress(done, f"{model}: report")
 
 
 def downloads(session: Session) -> str:
