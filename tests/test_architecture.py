@@ -12,7 +12,7 @@ ROOT = Path(actionunits.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 ROOMS = [  # from the top: a file imports from its own room and from those further down
     {"cli"},
-    {"papers", "bench", "findings"},  # side by side
+    {"papers", "bench", "findings", "scale"},  # side by side
     {"detect"},
     {"learn"},
     {"datasets"},
