@@ -15,6 +15,7 @@ from actionunits.cli import (
     findings,
     learn,
     models,
+    scale,
     synth,
 )
 from actionunits.cli.boundary import boundary
@@ -31,6 +32,9 @@ app.command()(findings.events)
 app.command()(findings.summary)
 app.command()(agree.agree)
 app.command()(agree.prototypes)
+app.command()(scale.plan)
+app.command()(scale.tables)
+app.command()(scale.compact)
 app.command()(learn.train)
 app.command()(learn.crossval)
 app.command()(learn.evaluate)

@@ -36,6 +36,7 @@ def ray_or_say() -> Any:
     Raises:
         UserError: it is not installed.
     """
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", f"{_PATIENCE:.0f}")  # of a busy machine
     try:
         import ray
     except ModuleNotFoundError:
@@ -73,7 +74,9 @@ def connected(address: str | None = None, workers: int | None = None) -> Iterato
             f"--address {address}: no Ray cluster answers there ({_first(error)}); start one with "
             "ray start --head, or leave the address out"
         ) from error
-    except RuntimeError as error:
+    except Exception as error:  # Ray raises plain ones
+        if address is None:
+            raise UserError(f"Ray does not start on this machine: {_first(error)}") from error
         raise UserError(
             f"--address {address}: the cluster cannot be joined: {_first(error)}; install the same "
             "versions of Python and Ray on all machines"

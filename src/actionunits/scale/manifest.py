@@ -195,17 +195,9 @@ def _cells(name: str) -> pd.DataFrame:
             if file.suffix.lower() != _PARQUET:
                 return lists.cells(file)
             table = pd.read_parquet(file)
-    except OSError as error:
-        if PurePosixPath(name).suffix.lower() == _PARQUET and not isinstance(
-            error, (FileNotFoundError, PermissionError)
-        ):
-            raise DataError(
-                f"{name}: is no Parquet file that can be read; write it anew"
-            ) from error
+    except (FileNotFoundError, PermissionError) as error:
         raise DataError(f"{name}: {_why(error)}; check the path of the list") from error
-    except (ValueError, IndexError) as error:
-        if isinstance(error, UserError):
-            raise
+    except (OSError, ValueError, IndexError) as error:
         raise DataError(f"{name}: is no table that can be read; {_ADVICE}") from error
     table.columns = [str(column).strip().lower() for column in table]
     table.index += 1

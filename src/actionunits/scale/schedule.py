@@ -123,29 +123,35 @@ class Schedule:
 
 @dataclass
 class Clock:
-    """How fast a run is, and what it costs.
+    """How fast a run is, and what it costs: every worker is a core.
 
     Attributes:
-        workers: that read at a time.
         price: of a core and hour, in any currency; 0 where nobody asked.
+        hours: of cores so far.
     """
 
-    workers: int
     price: float = 0.0
+    hours: float = 0.0
     begun: float = field(default_factory=time.monotonic)
+    _last: float = field(default_factory=time.monotonic)
+
+    def tick(self, workers: int) -> None:
+        """Take note that so many have worked since the last time."""
+        now = time.monotonic()
+        self.hours += workers * (now - self._last) / 3600
+        self._last = now
 
     def line(self, count: Count) -> str:
         """Rate, time left and cost so far, for a line."""
         seconds = max(time.monotonic() - self.begun, 1e-3)
         settled = count.settled
-        rest = (count.inputs - settled) * seconds / settled if settled else 0.0
-        parts = [
-            f"{count.frames / seconds:,.1f} frames/s",
-            f"{_clock(rest)} left" if settled else "",
-            f"{self.workers * seconds / 3600:,.2f} core-hours",
-            f"cost {self.workers * seconds / 3600 * self.price:,.2f}" if self.price else "",
-        ]
-        return ", ".join(part for part in parts if part)
+        parts = [f"{count.frames / seconds:,.1f} frames/s"]
+        if 0 < settled < count.inputs:
+            parts.append(f"{_clock((count.inputs - settled) * seconds / settled)} left")
+        parts.append(f"{self.hours:,.3f} core-hours")
+        if self.price:
+            parts.append(f"cost {self.hours * self.price:,.2f}")
+        return ", ".join(parts)
 
 
 def _clock(seconds: float) -> str:
