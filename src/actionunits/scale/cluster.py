@@ -12,7 +12,7 @@ room: cores, memory, GPUs.
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
@@ -339,8 +339,3 @@ def pool(
             yield found
         finally:
             found.close()
-
-
-def task_of(function: Callable[..., Any]) -> Any:
-    """A function as a task of Ray, which is tried again where its machine dies."""
-    return ray_or_say().remote(function).options(num_cpus=1, max_retries=3)
