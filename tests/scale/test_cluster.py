@@ -22,6 +22,7 @@ from actionunits.scale.tasks import Answer, Crash, Task
 
 pytest.importorskip("ray")
 ITEM = Item("/in/a.mp4")
+NODE = {"num_cpus": 1, "object_store_memory": 80_000_000, "node_ip_address": "127.0.0.1"}
 HERE = str(Path(__file__).parent)
 
 
@@ -82,15 +83,12 @@ def run(output, names, make, pool):
 
 @pytest.fixture
 def two_nodes(monkeypatch):
-    """A cluster of two machines of two cores each, as Ray makes one of processes here."""
+    """A cluster of two machines of a core each, as Ray makes one of processes here."""
     import ray
     from ray.cluster_utils import Cluster
 
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([HERE, *sys.path]))
-    made = Cluster(
-        initialize_head=True,
-        head_node_args={"num_cpus": 1, "object_store_memory": 80_000_000},
-    )
+    made = Cluster(initialize_head=True, head_node_args=NODE)
     yield made
     ray.shutdown()
     made.shutdown()
@@ -104,7 +102,7 @@ def test_a_machine_that_dies_costs_nothing(two_nodes, tmp_path):
     draw = random.Random(5)
     names = [f"/in/{number}.{'jpg' if number % 3 else 'mp4'}" for number in range(60)]
     for turn in range(10):
-        node = two_nodes.add_node(num_cpus=1, object_store_memory=80_000_000)
+        node = two_nodes.add_node(**NODE)
         two_nodes.wait_for_nodes()
         output = Output(str(tmp_path / f"{turn}"))
         make = partial(Slow, output.place, str(tmp_path / f"{turn}.txt"), 0.2)
@@ -121,12 +119,11 @@ def test_a_machine_that_dies_costs_nothing(two_nodes, tmp_path):
 
 
 @pytest.mark.slow
-def test_poison_is_quarantined_by_real_workers_too(tmp_path):
+def test_poison_is_quarantined_by_real_workers_too(tmp_path, monkeypatch):
     output = Output(str(tmp_path / "out"))
     names = ["/in/1.jpg", "/in/poison.jpg", "/in/2.jpg", "/in/3.mp4", "/in/poison.mp4"]
     make = partial(Slow, output.place, str(tmp_path / "diary.txt"))
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([HERE, *sys.path])}
-    os.environ["PYTHONPATH"] = environment["PYTHONPATH"]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([HERE, *sys.path]))
     with cluster.pool(make, workers=2) as pool:
         count = run(output, names, make, pool)
     assert sorted(count.quarantined) == ["/in/poison.jpg", "/in/poison.mp4"]

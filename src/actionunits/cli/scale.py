@@ -18,6 +18,7 @@ Inputs = Annotated[
 ]
 Place = Annotated[str, typer.Argument(help="Folder or URL that au detect --engine ray wrote.")]
 _SHOWN = 40  # rows on the terminal
+_STRONG = 4  # columns of AUs on the terminal
 _TOLD = 10  # problems on the terminal
 
 
@@ -162,9 +163,10 @@ def plan(
             return str(persistently(there))
 
         chosen = plans.sample(inputs, sample, seed)
-        probes = []
-        for probe in bar.track(plans.probed(predictor, chosen, at_hand, report), len(chosen)):
+        task, probes = bar.add_task("", total=len(chosen), said="looked at"), []
+        for probe in plans.probed(predictor, chosen, at_hand, report):
             probes.append(probe)
+            bar.advance(task)
     if not probes:
         raise UserError("no input of the sample could be read; mend the first ones said above")
     told = plans.estimate(inputs, probes)
@@ -244,12 +246,13 @@ def tables(
     if failed:
         _show_failed(records[~parts.stale(records) & (records["state"] != parts.DONE)])
         return
-    rows = query.rows(output, wanted, records)
     if out is None:
-        _show(rows, [*wanted.columns] or _few(known))
+        shown = wanted._replace(columns=wanted.columns or tuple(_few(known)))
+        _show(query.rows(output, shown, records), shown.columns)
         return
     from actionunits.errors import counted
 
+    rows = query.rows(output, wanted, records)
     count = query.write(rows, parts.schema(wanted.columns or known), out)
     typer.echo(f"{counted(count, 'row')}; written: {out}", err=True)
 
@@ -257,7 +260,8 @@ def tables(
 def _few(columns: Sequence[str]) -> list[str]:
     """Columns that fit a terminal: which row it is, and how strong each AU is of the first ones."""
     strong = [name for name in columns if name.endswith("_r")]
-    return ["input", "frame", "face_id", "timestamp", *strong[:5]]
+    first = ["input", "frame", "face_id", "timestamp", *strong[:_STRONG]]
+    return [name for name in first if name in columns]
 
 
 def _show(rows: Any, columns: Sequence[str]) -> None:

@@ -166,18 +166,19 @@ def _regressed(
     centred = sizes - sizes.mean()
     length = float(centred @ centred)
     has_slope = count > 2 and length > 0
-    slope = float(centred @ values) / length if has_slope else 0.0
-    mean = values.mean() + slope * (of.mean() - sizes.mean())
-    if mean <= 0:  # a line far beyond its points
-        has_slope, slope, mean = False, 0.0, values.mean()
-    free = count - 1 - has_slope
+    slope = centred / length if has_slope else np.zeros(count)
+    weights = 1 / count + (of.mean() - sizes.mean()) * slope
+    if weights @ values <= 0:  # a line far beyond its points
+        has_slope, slope, weights = False, np.zeros(count), np.full(count, 1 / count)
+    mean, free = float(weights @ values), count - 1 - has_slope
     if free < 1:
-        return float(everything * mean), float((everything * mean) ** 2)
-    left = values - values.mean() - slope * centred
-    distance = (of.mean() - sizes.mean()) ** 2 / length if has_slope else 0.0
-    variance = float(left @ left) / free * ((1 - count / everything) / count + distance)
+        return everything * mean, (everything * mean) ** 2
+    left = values - values.mean() - centred * (slope @ values)
+    # Costs scatter more among large files: HC3 of MacKinnon and White (1985) takes that in.
+    held = 1 - 1 / count - centred * slope
+    variance = float(np.sum((weights * left / held) ** 2)) * (1 - count / everything)
     t = _T95[free - 1] if free <= len(_T95) else _T95_MANY
-    return float(everything * mean), float((everything * t) ** 2 * variance)
+    return everything * mean, (everything * t) ** 2 * variance
 
 
 def _size(table: pd.DataFrame) -> int:
