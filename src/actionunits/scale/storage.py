@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, NamedTuple, Protocol, TypeVar, cast
 
@@ -158,7 +159,7 @@ class _Remote:
     def __init__(self, name: str) -> None:
         self._scheme = name.partition("://")[0]
         try:
-            import fsspec
+            import fsspec  # type: ignore[import-untyped]
         except ModuleNotFoundError:
             raise UserError(
                 f"{name}: object stores are read through fsspec, which is not installed: pip "
@@ -228,8 +229,8 @@ class _Remote:
 
 def _state(about: dict[str, Any]) -> State:
     stamps = (about.get(key) for key in ("LastModified", "mtime", "last_modified", "updated"))
-    stamp = next((each for each in stamps if each is not None), None)
-    if hasattr(stamp, "timestamp"):
-        stamp = stamp.timestamp()
-    number = isinstance(stamp, (int, float))
-    return State(int(about["size"]), float(stamp) if number else float("nan"))
+    stamp: Any = next((each for each in stamps if each is not None), float("nan"))
+    if isinstance(stamp, str):
+        stamp = datetime.fromisoformat(stamp)
+    seconds = stamp.timestamp() if isinstance(stamp, datetime) else float(stamp)
+    return State(int(about["size"]), seconds)
