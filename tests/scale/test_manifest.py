@@ -120,3 +120,13 @@ def test_two_parts_of_a_video_are_two_inputs(files):
     assert not problems
     first, second = manifest.items(table)
     assert (first.start, first.end, second.start, second.end) == (0, 2, 2, 4)
+
+
+def test_a_name_that_is_no_text_is_left_out(files):
+    import os
+
+    with open(os.fsencode(files) + b"/caf\xe9.jpg", "wb") as file:
+        file.write(b"x")
+    table, problems = read(files)
+    assert len(table) == 3
+    assert "is no text" in problems[0]

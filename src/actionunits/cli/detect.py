@@ -169,7 +169,14 @@ def detect(
             overwrite=overwrite,
         )
         return
-    for name, given in {"--address": address, "--workers": workers, "--retry": retry}.items():
+    theirs = {
+        "--address": address,
+        "--workers": workers,
+        "--retry": retry,
+        "--checksum": checksum,
+        "--price-per-core-hour": price,
+    }
+    for name, given in theirs.items():
         if given:
             raise UserError(f"{name} is of --engine ray; give that too, or leave {name} out")
     from actionunits import media, weights

@@ -194,7 +194,11 @@ class RayPool:
             UserError: a worker cannot write, or no worker can be started any more.
         """
         self._fill()
-        ready, _ = self._ray.wait([*self._starting, *self._tasks], timeout=1.0)
+        awaited = [*self._starting, *self._tasks]
+        if not awaited:  # all have died, and the next look at the cluster is to come
+            time.sleep(_LOOK / 10)
+            return []
+        ready, _ = self._ray.wait(awaited, timeout=1.0)
         outcomes = []
         for each in ready:
             if each in self._starting:
@@ -217,7 +221,6 @@ class RayPool:
 
     def _start(self) -> Any:
         needs = {key: int(value) for key, value in self._needs.items()}
-        # CPU actors must not see GPUs, or PyTorch would take them
         actor = self._ray.remote(_Actor).options(**needs, max_restarts=0).remote(
             self._make, os.getcwd()
         )  # fmt: skip

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from actionunits import media
-from actionunits.errors import DataError, UserError, brief, counted
+from actionunits.errors import DataError, UserError, brief, counted, printable
 from actionunits.files import lists
 from actionunits.files.names import listed
 from actionunits.scale.storage import State, is_remote, joined, persistently, storage
@@ -103,11 +103,11 @@ def _expanded(name: str, report: Report) -> pd.DataFrame:
         named = [each for each in found if _is_media(each)]
         if not named:
             raise UserError(f"{name}: no picture and no video matches this pattern; check it")
-        return _stated(_table([Item(each) for each in named]), report)
+        return _stated(_table(_readable(named, report)), report)
     if not is_remote(name):
         if media.is_camera(name) or name.isdecimal() and not os.path.lexists(name):
             raise UserError(f"{name}: cameras are read by one process; leave out --engine")
-        return _stated(_table([Item(each) for each in media.sources([name], report)]), report)
+        return _stated(_table(_readable(media.sources([name], report), report)), report)
     if _is_media(name):
         return _stated(_table([Item(name)]), report)
     below = _asked(name, lambda: sorted(store.below(name)))
@@ -124,6 +124,19 @@ def _asked(name: str, work: Callable[[], _T]) -> _T:
         raise UserError(
             f"{name}: cannot be listed: {_why(error)}; check the address and that you may read it"
         ) from error
+
+
+def _readable(names: Iterable[str], report: Report) -> list[Item]:
+    """Files as inputs; tables hold only names that are text."""
+    found = []
+    for name in names:
+        if name.encode("utf-8", "replace").decode() == name:
+            found.append(Item(name))
+        else:
+            report(
+                DataError(f"{printable(name)}: this name is no text, which tables need; rename it")
+            )
+    return found
 
 
 def _is_media(name: str) -> bool:
