@@ -10,7 +10,8 @@ from pools import Here
 from actionunits.bench.scene import clip, stills
 from actionunits.detect import chunks, seek
 from actionunits.detect.predict import Predictor
-from actionunits.scale import engine, manifest, parts, tasks, work
+from actionunits.media import Span
+from actionunits.scale import engine, manifest, parts, ranges, tasks, work
 from actionunits.scale.manifest import Item
 from actionunits.scale.parts import Output
 from actionunits.scale.schedule import Schedule
@@ -21,7 +22,7 @@ BLOCK = 24  # frames, in place of 1800
 
 @pytest.fixture
 def short_blocks(monkeypatch):
-    for module in (chunks, seek, work):
+    for module in (chunks, seek, ranges):
         monkeypatch.setattr(module, "BLOCK", BLOCK)
 
 
@@ -59,7 +60,7 @@ def assert_same(got: pd.DataFrame, want: pd.DataFrame, tolerance: float = 0.0) -
 def test_parts_of_a_video_make_the_rows_of_one_process_to_the_bit(
     tmp_path, short_blocks, monkeypatch, video, how
 ):
-    monkeypatch.setattr(work, "_LEAD", 0.5)
+    monkeypatch.setattr(ranges, "_LEAD", 0.5)
     ranged = settings(tmp_path, split=1.0, **how)
     got, count = read(ranged, video)
     want = ranged.predictor().predict(video, **how)
@@ -142,10 +143,9 @@ def test_a_part_that_is_there_is_not_read_again(tmp_path, short_blocks, video, m
     worker(part)
 
 
-def test_seams_are_where_a_rate_chooses_the_same_frames():
-    from actionunits.media import Span
-
+def test_seams_are_where_a_rate_chooses_the_same_frames(video):
+    spec = work.Settings("", device="cpu").predictor().network.spec
     for fps in (0.7, 5.0, 12.5):
-        begin = work._before(100.0, Span(3.0, None, 1, fps), 2.0)
-        assert begin <= 98.0
+        begin = ranges.before(100.0, Span(3.0, None, 1, fps), str(video), spec)
+        assert begin <= 100 - 16 / fps
         assert abs((begin - 3.0) * fps - round((begin - 3.0) * fps)) < 1e-9

@@ -1,6 +1,5 @@
 """One task to its part: what a worker does, by the predictor that one process reads with."""
 
-import math
 import os
 import platform
 import shutil
@@ -10,37 +9,27 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import psutil
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from actionunits import media
 from actionunits.detect import tables
-from actionunits.detect.chunks import BLOCK
 from actionunits.detect.neutral import corrected
 from actionunits.detect.predict import Predictor, load
 from actionunits.errors import UserError
-from actionunits.faces.cuts import Cuts, thumbnail
 from actionunits.faces.detect import detector
-from actionunits.files.names import escaped
-from actionunits.scale import parts
+from actionunits.scale import parts, ranges
 from actionunits.scale.join import BESIDES, joined
-from actionunits.scale.manifest import Item, is_picture
+from actionunits.scale.manifest import Item
 from actionunits.scale.parts import Output
+from actionunits.scale.rows import Writer
 from actionunits.scale.storage import is_remote, persistently, storage
 from actionunits.scale.tasks import Answer, Range, Task
 from actionunits.system.machine import is_memory_error
 from actionunits.types import Reading
-
-_FLUSH_ROWS = 4096
-_LONGER = 1.5  # times as long as a part is a video that is worth to be split
-_LEAD = 2.0  # seconds that are read before a part, so that cuts are judged as in one process
-_LEAD_FRAMES = 16  # as many at least
 
 
 @dataclass(frozen=True)
@@ -135,8 +124,10 @@ class Worker:
             return Answer()
         begun = time.perf_counter()
         there, problems = _at_hand(task.items, folder)
-        if task.range is None and len(there) == 1 and (ranges := self._ranges(*there.items())):
-            return Answer(ranges=ranges)
+        if task.range is None and self._neutral is None and len(task.items) == len(there) == 1:
+            of = ranges.of(task.items[0], *there.values(), self._settings.split)
+            if of:  # somebody else may begin with the second at once
+                return Answer(ranges=of)
         back = {str(file): item.path for item, file in there.items()}
         faults: dict[str, list[UserError]] = {}
 
@@ -208,48 +199,16 @@ class Worker:
                     yield reading, False
             return
         if task.range.index:
-            span = span._replace(start=_before(task.range.start, span, self._lead(paths[0])))
+            span = span._replace(
+                start=ranges.before(task.range.start, span, paths[0], self._predictor.network.spec)
+            )
         with closing(self._predictor.readings(paths, told, settings.add, span)) as readings:
-            yield from _own(readings, task.range)
-
-    def _lead(self, path: str) -> float:
-        """Seconds to be read before a part, so that its first frames have their neighbours."""
-        spec, settings = self._predictor.network.spec, self._settings
-        apart = _apart(path)
-        apart = max(apart * settings.every, 1 / settings.fps if settings.fps else 0.0)
-        step = max(apart, 1 / spec.fps if spec.fps else 0.0)
-        return max(_LEAD, _LEAD_FRAMES * apart + 2 * spec.context * step)
-
-    def _ranges(self, of: tuple[Item, Path]) -> tuple[Range, ...]:
-        """Parts of a video that is long; none of one that is not, or needs to be seen as a whole.
-
-        They begin just before a block of frames does, as far as the rate of the first frames goes
-        on; where it does not, more is read than needed, and the rows are the same.
-        """
-        (item, file), split = of, self._settings.split
-        if is_picture(item.path) or self._neutral is not None:
-            return ()
-        end = min(media.duration(str(file)), math.inf if item.end is None else item.end)
-        apart = _apart(str(file)) if end - item.start > _LONGER * split else 0.0
-        if not apart:
-            return ()
-        block = BLOCK * apart
-        count = math.ceil((end - item.start) / split)
-        wanted = (item.start + number * split for number in range(1, count))
-        seams = sorted({round(each / block) * block - apart / 2 for each in wanted})
-        seams = [each for each in seams if item.start + _LEAD < each < end]
-        if not seams:
-            return ()
-        edges = [item.start, *seams, math.inf]
-        return tuple(
-            Range(number, len(edges) - 1, *edge)
-            for number, edge in enumerate(zip(edges, edges[1:], strict=False))
-        )
+            yield from ranges.own(readings, task.range)
 
     @contextmanager
-    def _writer(self, file: Path, *, beside: bool) -> Iterator["_Writer"]:
+    def _writer(self, file: Path, *, beside: bool) -> Iterator[Writer]:
         columns = [*self._columns, *BESIDES] if beside else self._columns
-        writer = _Writer(file, self._rows, columns, held=self._neutral is not None)
+        writer = Writer(file, self._rows, columns, held=self._neutral is not None)
         if self._neutral is not None:
             writer.mend = partial(corrected, aus=self._predictor.aus, neutral=self._neutral)
         with writer.file:
@@ -281,81 +240,6 @@ class Worker:
         for name in names:
             self._output.remove(name)
         return _answer([record], size)
-
-
-class _Writer:
-    """Rows to a local file, some at a time."""
-
-    def __init__(
-        self, file: Path, rows: Callable[[], tables.Rows], columns: Sequence[str], *, held: bool
-    ) -> None:
-        self._schema = parts.schema(columns)
-        self.file = pq.ParquetWriter(file, self._schema)
-        self.mend: Callable[[Any], Any] | None = None
-        self._new, self._held = rows, held
-        self._waiting, self._besides = rows(), list[Any]()
-        self._beside = columns[-1] == BESIDES[-1]
-
-    def add(self, reading: Reading, is_cut: bool) -> None:
-        self._waiting.add(reading)
-        if self._beside:
-            points = [face.landmarks.ravel() for face in reading.faces]
-            self._besides += [[*p, is_cut] for p in points or [np.full(10, np.nan)]]
-        if len(self._waiting) >= _FLUSH_ROWS and not self._held:
-            self._flush(set())
-
-    def _flush(self, without: set[str]) -> None:
-        table = self._waiting.table()
-        if self._beside:
-            values = np.array(self._besides, float).reshape(-1, len(BESIDES))
-            table[BESIDES] = values
-            self._besides.clear()
-        if self.mend is not None and len(table):
-            table = self.mend(table)
-        if without:
-            gone = {escaped(path) for path in without}
-            table = table[~table["input"].isin(gone)]
-        self.file.write_table(pa.Table.from_pandas(table, self._schema, preserve_index=False))
-        self._waiting = self._new()
-
-    def end(self, footer: dict[bytes, bytes], without: set[str]) -> None:
-        """Write what waits, but for some inputs, and what the rows are of."""
-        self._flush(without)
-        self.file.add_key_value_metadata(footer)
-
-
-def _own(readings: Iterator[Reading], part: Range) -> Generator[tuple[Reading, bool], None, None]:
-    """Readings of the blocks of frames that begin in a part, and whether each begins a shot."""
-    cuts, block, mine = Cuts(), -1, part.index == 0
-    for reading in readings:
-        is_cut = cuts(thumbnail(reading.frame.image))
-        number, seconds = reading.frame.number // BLOCK, reading.frame.seconds
-        if number != block:
-            if block >= 0:
-                if seconds >= part.end:
-                    return
-                mine = part.index == 0 or seconds >= part.start
-            block = number
-        if mine:
-            yield reading, is_cut
-
-
-def _before(start: float, span: media.Span, lead: float) -> float:
-    """Where to begin to read, so that the frames that a rate chooses are those of one process."""
-    begin = max(span.start, start - lead)
-    if span.fps is None:
-        return begin
-    return span.start + math.floor((begin - span.start) * span.fps) / span.fps
-
-
-def _apart(path: str) -> float:
-    """Seconds from one of the first frames of a video to the next; 0 where nobody knows."""
-    try:
-        with closing(media.frames(path)) as frames:
-            times = [frame.seconds for frame in islice(frames, 9)]
-    except UserError:  # which reading it will say
-        return 0.0
-    return float(np.diff(times).mean()) if len(times) > 1 else 0.0
 
 
 def _at_hand(inputs: Sequence[Item], folder: Path) -> tuple[dict[Item, Path], dict[Item, str]]:
