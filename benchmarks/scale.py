@@ -165,10 +165,8 @@ def driver(folder: Path, pictures: int) -> tuple[float, float]:
     """Megabytes by which the driver grows over a list of pictures, and its tasks a second."""
     place = folder / "many"
     place.mkdir()
-    first = place / "0.jpg"
-    first.write_bytes(b"x")
-    for number in range(1, pictures):
-        os.link(first, place / f"{number}.jpg")
+    for number in range(pictures):
+        (place / f"{number}.jpg").write_bytes(b"x")
     listing = folder / "list.csv"
     listing.write_text("path\n" + "".join(f"many/{n}.jpg\n" for n in range(pictures)))
     process = psutil.Process()

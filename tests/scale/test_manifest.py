@@ -130,3 +130,9 @@ def test_a_name_that_is_no_text_is_left_out(files):
     table, problems = read(files)
     assert len(table) == 3
     assert "is no text" in problems[0]
+
+
+def test_a_store_that_there_is_not_costs_only_what_is_in_it(files):
+    table, problems = read(listing(files, "path\na.mp4\nzz://bucket/b.mp4\n"))
+    assert paths(table) == ["a.mp4"]
+    assert "no store of the kind zz" in problems[0]

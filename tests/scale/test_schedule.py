@@ -102,7 +102,7 @@ def test_a_long_video_is_split_and_joined_when_all_is_there():
         return Answer() if task.range else Answer(ranges=ranges(3))
 
     seen = drive(schedule, answers)
-    assert [task.range.index if task.range else None for task in seen] == [None, 0, 1, 2, None]
+    assert [task.range.number if task.range else None for task in seen] == [None, 0, 1, 2, None]
     assert seen[-1].join == 3
     assert (schedule.count.done, schedule.count.rows) == (1, 30)
 
@@ -117,7 +117,7 @@ def test_a_part_that_crashes_twice_takes_its_video_with_it():
     def answers(task):
         if task.range is None:
             return Answer(ranges=ranges(3))
-        return Crash("crashed") if task.range.index == 1 else Answer()
+        return Crash("crashed") if task.range.number == 1 else Answer()
 
     seen = drive(schedule, answers)
     assert not any(task.join for task in seen)
@@ -134,11 +134,11 @@ def test_a_part_without_memory_is_tried_once_more():
             return Answer(done=1)
         if task.range is None:
             return Answer(ranges=ranges(2))
-        starved = task.range.index == 1 and not task.tries
+        starved = task.range.number == 1 and not task.tries
         return Answer(starved=(item,) if starved else ())
 
     seen = drive(schedule, answers)
-    assert [(t.range.index, t.tries) for t in seen if t.range] == [(0, 0), (1, 0), (1, 1)]
+    assert [(t.range.number, t.tries) for t in seen if t.range] == [(0, 0), (1, 0), (1, 1)]
     assert schedule.count.done == 1
 
 

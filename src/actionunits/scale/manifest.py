@@ -24,7 +24,7 @@ from actionunits import media
 from actionunits.errors import DataError, UserError, brief, counted, printable
 from actionunits.files import lists
 from actionunits.files.names import listed
-from actionunits.scale.storage import State, is_remote, joined, persistently, storage
+from actionunits.scale.storage import State, Storage, is_remote, joined, persistently, storage
 
 _T = TypeVar("_T")
 
@@ -145,8 +145,9 @@ def _is_media(name: str) -> bool:
 
 def _table(rows: Iterable[Item]) -> pd.DataFrame:
     table = pd.DataFrame(list(rows), columns=COLUMNS)
-    kinds = {"path": "str", "start": float, "end": float, "size": "int64", "modified": float}
-    return table.astype(kinds)
+    text, whole = table["path"].astype("str"), table["size"].astype("int64")
+    times = {name: table[name].astype("float64") for name in ("start", "end", "modified")}
+    return table.assign(path=text, size=whole, **times)
 
 
 def _list(name: str, report: Report) -> pd.DataFrame:
@@ -220,20 +221,28 @@ def _cells(name: str) -> pd.DataFrame:
 def _stated(table: pd.DataFrame, report: Report) -> pd.DataFrame:
     """With sizes and times, without what is not there."""
 
-    def asked(path: str) -> State | OSError:
-        try:
-            return persistently(
-                lambda: stores[is_remote(path) and path.split("://")[0]].state(path)
-            )
-        except (OSError, ValueError) as error:
-            return error if isinstance(error, OSError) else OSError(str(error))
+    def kind(path: str) -> str:
+        return path.partition("://")[0] if is_remote(path) else ""
 
-    stores = {}
-    for path in table["path"]:
-        kind = is_remote(path) and path.split("://")[0]
-        if kind not in stores:
-            stores[kind] = storage(path)
-    if list(stores) == [False]:  # threads gain nothing here
+    stores: dict[str, Storage] = {}
+    refused: dict[str, OSError] = {}
+    for each, path in {kind(path): path for path in table["path"]}.items():
+        try:
+            stores[each] = storage(path)
+        except UserError as error:
+            refused[each] = OSError(str(error))
+
+    def asked(path: str) -> State | OSError:
+        if kind(path) in refused:
+            return refused[kind(path)]
+        try:
+            return persistently(partial(stores[kind(path)].state, path))
+        except OSError as error:
+            return error
+        except ValueError as error:  # of a name that can be of no file
+            return OSError(str(error))
+
+    if list(stores) == [""]:  # threads gain nothing here
         states = [asked(path) for path in table["path"]]
     else:
         with ThreadPoolExecutor(_HANDS, "state") as hands:

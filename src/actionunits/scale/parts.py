@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -224,7 +224,8 @@ class Output:
             return pd.DataFrame(columns=columns)
         try:
             with self.open(_MANIFEST) as file:
-                return pq.read_table(file, columns=columns).to_pandas()
+                known: pd.DataFrame = pq.read_table(file, columns=columns).to_pandas()
+                return known
         except (pa.ArrowException, OSError, ValueError):
             return pd.DataFrame(columns=columns)  # it is made of the footers anyway
 
@@ -353,18 +354,18 @@ def left(
     held = both["state"].notna() & ~both["state"].isin(list(again))
     held &= both["size"] == both["size_then"]
     times = both["modified"], both["modified_then"]
-    same = (times[0] == times[1]) | (times[0].isna() & times[1].isna())
+    same = ((times[0] == times[1]) | (times[0].isna() & times[1].isna())).to_numpy(bool).copy()
     if is_same is not None:
         for at in np.flatnonzero(held & ~same & (both["checksum"].fillna("") != "")):
-            row = both.iloc[at]
-            same.iloc[at] = is_same(Item(str(row["path"])), str(row["checksum"]))
-    return wanted[~(held & same).to_numpy()].reset_index(drop=True)
+            row = both.iloc[int(at)]
+            same[at] = is_same(Item(str(row["path"])), str(row["checksum"]))
+    return wanted[~(held.to_numpy(bool) & same)].reset_index(drop=True)
 
 
 def checksum(item: Item) -> str:
     """SHA-256 of a file, wherever it is."""
     with persistently(lambda: storage(item.path).open(item.path)) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(cast(Any, file), "sha256").hexdigest()
 
 
 def _groups(names: "pd.Series[int]", rows: int) -> Iterator[list[str]]:

@@ -54,7 +54,7 @@ def of(item: Item, file: Path, split: float) -> tuple[Range, ...]:
 
 def own(readings: Iterator[Reading], part: Range) -> Generator[tuple[Reading, bool], None, None]:
     """Readings of the blocks of frames that begin in a part, and whether each begins a shot."""
-    cuts, block, mine = Cuts(), -1, part.index == 0
+    cuts, block, mine = Cuts(), -1, part.number == 0
     for reading in readings:
         is_cut = cuts(thumbnail(reading.frame.image))
         number, seconds = reading.frame.number // BLOCK, reading.frame.seconds
@@ -62,7 +62,7 @@ def own(readings: Iterator[Reading], part: Range) -> Generator[tuple[Reading, bo
             if block >= 0:
                 if seconds >= part.end:
                     return
-                mine = part.index == 0 or seconds >= part.start
+                mine = part.number == 0 or seconds >= part.start
             block = number
         if mine:
             yield reading, is_cut

@@ -92,17 +92,17 @@ class Schedule:
         if answer.starved:
             self._again += halves(answer.starved)
         if answer.ranges:
-            self._missing[first] = {part.index for part in answer.ranges}
+            self._missing[first] = {part.number for part in answer.ranges}
             self._again += (Task(task.items, part) for part in answer.ranges)
         if task.range is not None and first in self._missing:
             self._arrived(task, task.range)
 
     def _arrived(self, task: Task, part: Range) -> None:
         missing = self._missing[task.items[0]]
-        missing.discard(part.index)
+        missing.discard(part.number)
         if not missing:
             del self._missing[task.items[0]]
-            self._again.appendleft(Task(task.items, join=part.count))
+            self._again.appendleft(Task(task.items, join=part.parts))
 
     def _crashed(self, task: Task, crash: Crash) -> None:
         if crash.is_lost:

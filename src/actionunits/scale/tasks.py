@@ -14,8 +14,8 @@ PICTURES = 64
 class Range(NamedTuple):
     """A part of a long video."""
 
-    index: int
-    count: int  # parts of the video
+    number: int
+    parts: int  # of the video
     start: float  # seconds: of the blocks of frames that begin from here on, those
     end: float  # that begin before this; infinite of the last
 

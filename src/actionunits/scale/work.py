@@ -125,8 +125,8 @@ class Worker:
         begun = time.perf_counter()
         there, problems = _at_hand(task.items, folder)
         if task.range is None and self._neutral is None and len(task.items) == len(there) == 1:
-            of = ranges.of(task.items[0], *there.values(), self._settings.split)
-            if of:  # somebody else may begin with the second at once
+            (item, file), *_ = there.items()
+            if of := ranges.of(item, file, self._settings.split):
                 return Answer(ranges=of)
         back = {str(file): item.path for item, file in there.items()}
         faults: dict[str, list[UserError]] = {}
@@ -198,7 +198,7 @@ class Worker:
                 for reading in readings:
                     yield reading, False
             return
-        if task.range.index:
+        if task.range.number:
             span = span._replace(
                 start=ranges.before(task.range.start, span, paths[0], self._predictor.network.spec)
             )
@@ -259,8 +259,8 @@ def _at_hand(inputs: Sequence[Item], folder: Path) -> tuple[dict[Item, Path], di
 
 def _range_name(task: Task, index: int | None = None) -> str:
     item = task.items[0]
-    number = index if task.range is None else task.range.index
-    count = task.join or (task.range.count if task.range is not None else 0)
+    number = index if task.range is None else task.range.number
+    count = task.join or (task.range.parts if task.range is not None else 0)
     return f"ranges/{parts.digest(*item[:4], repr(item.modified), count)}-{number:04}.parquet"
 
 
