@@ -183,7 +183,9 @@ def _regressed(
 
 def _size(table: pd.DataFrame) -> int:
     """Bytes of rows in a part, without its footer."""
-    told = pa.Table.from_pandas(table, parts.schema([str(name) for name in table]), preserve_index=False)
+    told = pa.Table.from_pandas(
+        table, parts.schema([str(name) for name in table]), preserve_index=False
+    )
     sizes = []
     for each in (told, told[:0]):
         file = io.BytesIO()
