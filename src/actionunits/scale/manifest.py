@@ -249,14 +249,14 @@ def _stated(table: pd.DataFrame, report: Report) -> pd.DataFrame:
             states = list(hands.map(asked, table["path"]))
     faults = [(p, s) for p, s in zip(table["path"], states, strict=True) if isinstance(s, OSError)]
     if faults:
-        path, error = faults[0]
+        path, fault = faults[0]
         more = f" (and {counted(len(faults) - 1, 'input')} more)" if faults[1:] else ""
         hint = (
             "; relative paths are those from the folder of the list"
             if len(faults) == len(table) > 1
             else ""
         )
-        report(DataError(f"{path}: {_why(error)}{more}; left out. Check the paths{hint}"))
+        report(DataError(f"{path}: {_why(fault)}{more}; left out. Check the paths{hint}"))
     good = np.array([isinstance(state, State) for state in states], bool)
     kept = table[good].copy()
     known = [state for state in states if isinstance(state, State)]
