@@ -143,3 +143,23 @@ def test_a_bucket_that_there_is_not(bucket):
         manifest.read(["s3://nobodys/in"], [].append)
     with pytest.raises(UserError, match="cannot write"), lock.only_run(Output("s3://nobodys/out")):
         pass
+
+
+def test_a_worker_reads_from_a_bucket_into_a_bucket(bucket, tmp_path):
+    from actionunits.bench.scene import stills
+    from actionunits.scale import tasks, work
+
+    folder = stills(tmp_path / "pictures", 3, 1, 160, 120)
+    for file in folder.iterdir():
+        put(f"{bucket}/faces/{file.name}", file.read_bytes())
+    put(f"{bucket}/faces/bad.jpg")
+    table = manifest.read([f"{bucket}/faces"], pytest.fail)
+    worker = work.Worker(work.Settings(f"{bucket}/rows", device="cpu"))
+    (task,) = tasks.tasks(table)
+    gone = Item(f"{bucket}/faces/gone.jpg", size=1, modified=1.0)
+    answer = worker(task._replace(items=(*task.items, gone)))
+    assert answer.done == 3
+    assert len(answer.failed) == 2
+    for name in ("bad.jpg", "gone.jpg"):
+        assert any(f"{bucket}/faces/{name}" in why for why in answer.failed)
+    assert all_rows(Output(f"{bucket}/rows")) == [f"{bucket}/faces/000{n}.jpg" for n in range(3)]
