@@ -147,6 +147,7 @@ def detect(
             "--resume": resume,
             "--start": start,
             "--end": end,
+            "--format": format != "actionunits",
         }
         scale.detect(
             *(engine, paths, out, [name for name, given in refused.items() if given]),
@@ -207,7 +208,6 @@ def detect(
         min_confidence=min_confidence,
         search_size=search_size,
     )
-    wanted = [name for names in add or () for name in names.split(",")]
     wanted = [*formats.adding(format, wanted, predictor.network, rest=neutral != "none")]
     added = predictor.added(wanted)
     rest = predictor.neutral(neutral)
