@@ -14,7 +14,7 @@ ROOMS = [  # from the top: a file imports from its own room and from those furth
     {"cli"},
     {"app"},
     {"report"},
-    {"papers", "bench", "findings"},  # side by side
+    {"papers", "bench", "findings", "scale"},  # side by side
     {"detect"},
     {"learn"},
     {"datasets"},

@@ -16,6 +16,7 @@ from actionunits.cli import (
     learn,
     models,
     report,
+    scale,
     synth,
 )
 from actionunits.cli import app as page
@@ -35,6 +36,9 @@ app.command()(findings.summary)
 app.command()(agree.agree)
 app.command()(agree.prototypes)
 app.command(cls=report.Spread)(report.report)
+app.command()(scale.plan)
+app.command()(scale.tables)
+app.command()(scale.compact)
 app.command()(learn.train)
 app.command()(learn.crossval)
 app.command()(learn.evaluate)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from actionunits.cli import completions
+from actionunits.errors import UserError
 
 if TYPE_CHECKING:
     from actionunits.detect.outputs import Job
@@ -118,6 +119,30 @@ def detect(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Read all anew, whatever is there already.")
     ] = False,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            help="ray: many workers, into a folder or store of Parquet parts (docs/scale.md)."
+        ),
+    ] = None,
+    address: Annotated[
+        str | None, typer.Option(help="Ray cluster, HOST:PORT or auto; else this machine alone.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="At the most; by default all that have room.")
+    ] = None,
+    split: Annotated[
+        float, typer.Option(min=10, help="Seconds of the ranges that workers share long videos by.")
+    ] = 1800.0,
+    checksum: Annotated[
+        bool, typer.Option("--checksum", help="Tell changed inputs by SHA-256 too.")
+    ] = False,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Read those again that failed or were quarantined.")
+    ] = False,
+    price: Annotated[
+        float, typer.Option("--price-per-core-hour", min=0, help="Shown as cost so far.")
+    ] = 0.0,
 ) -> None:
     """Read Action Units off pictures and video.
 
@@ -132,6 +157,50 @@ def detect(
     Rows are in FILE.part until all are there. A run that was stopped goes on with `--resume`; into
     a folder it goes on by itself, with the inputs that have no whole table there yet.
     """
+    wanted = [name for names in add or () for name in names.split(",")]
+    if engine is not None:
+        from actionunits.cli import scale
+
+        refused = {
+            "--overlay": overlay,
+            "--boxes": boxes,
+            "--json": json,
+            "--resume": resume,
+            "--start": start,
+            "--end": end,
+            "--format": format != "actionunits",
+        }
+        scale.detect(
+            *(engine, paths, out, [name for name, given in refused.items() if given]),
+            scale.Cluster(address, workers, price),
+            {
+                "model": model,
+                "detector": "aligned" if aligned else detector,
+                "device": device,
+                "runtime": runtime,
+                "min_confidence": min_confidence,
+                "search_size": search_size,
+                "add": tuple(wanted),
+                "neutral": neutral,
+                "every": every,
+                "fps": fps,
+                "split": split,
+                "checksum": checksum,
+            },
+            retry=retry,
+            overwrite=overwrite,
+        )
+        return
+    theirs = {
+        "--address": address,
+        "--workers": workers,
+        "--retry": retry,
+        "--checksum": checksum,
+        "--price-per-core-hour": price,
+    }
+    for name, given in theirs.items():
+        if given:
+            raise UserError(f"{name} is of --engine ray; give that too, or leave {name} out")
     from actionunits import media, weights
 
     media.warm_up()  # while the libraries and the model load
@@ -139,7 +208,7 @@ def detect(
     from actionunits.detect.outputs import Job
     from actionunits.detect.predict import load
     from actionunits.detect.run import settings
-    from actionunits.errors import UserError, printable
+    from actionunits.errors import printable
     from actionunits.faces.detect import detector as build
     from actionunits.faces.given import BoxesFile
 
@@ -165,7 +234,6 @@ def detect(
         search_size=search_size,
         search_every=hidden.SEARCH_EVERY if blur else seek.SEARCH_EVERY,
     )
-    wanted = [name for names in add or () for name in names.split(",")]
     wanted = [*formats.adding(format, wanted, predictor.network, rest=neutral != "none")]
     added = predictor.added(wanted)
     rest = predictor.neutral(neutral)

@@ -19,6 +19,8 @@ from actionunits.detect.faults import Faults
 from actionunits.errors import UserError
 from actionunits.types import Frame
 
+BLOCK = 1800
+"""Frames of a video, by their numbers, after which nothing is known of before but who is who."""
 _CHUNK_FRAMES = 8  # of a video that go through the networks together
 _CHUNK_PIXELS = (
     1 << 23
@@ -94,6 +96,9 @@ def chunks(
 ) -> Generator[Chunk, None, None]:
     """A few frames at a time, of the sources of one block; those of a stream at once.
 
+    No chunk of a video reaches over the end of a `BLOCK`: what is read of the frames of one does
+    not depend on where reading began before it.
+
     Args:
         given: paths and pictures in memory, see `each`. Those of an iterator come one by one.
         faults: is told of what cannot be decoded, and says of which source no more is wanted.
@@ -136,7 +141,8 @@ def _packed(frames: Iterable[Frame], room: Room, limit: int, *, still: bool) -> 
     pixels, before = 0, -1
     for frame in frames:
         size = frame.image.shape[0] * frame.image.shape[1]
-        if packed and pixels + size > _CHUNK_PIXELS:
+        is_over = packed and not still and frame.number // BLOCK != packed[-1].number // BLOCK
+        if is_over or (packed and pixels + size > _CHUNK_PIXELS):
             yield Chunk(packed, still, pixels, before)
             before, packed, pixels = packed[-1].number, [], 0
         room.take(size)
