@@ -112,7 +112,7 @@ class Crew:
             while (result := coming.get()) is not None:
                 yield result.result()
                 free.release()
-        except BaseException:  # also of who closes this before its end
+        except GeneratorExit:  # an error is raised in its place: what is before it is wanted
             self._is_over.set()
             raise
         finally:
