@@ -12,7 +12,9 @@ ROOT = Path(actionunits.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 ROOMS = [  # from the top: a file imports from its own room and from those further down
     {"cli"},
-    {"papers", "bench", "findings"},  # side by side
+    {"app"},
+    {"report"},
+    {"papers", "bench", "findings", "scale"},  # side by side
     {"detect"},
     {"learn"},
     {"datasets", "facefinder"},  # side by side

@@ -4,7 +4,8 @@
 >>> actionunits.DISFA8.columns()
 ['AU01', 'AU02', 'AU04', 'AU06', 'AU09', 'AU12', 'AU25', 'AU26']
 
-``actionunits.load("default").predict("photo.jpg")`` gives a table; training and evaluation are in
+``actionunits.load("default").predict("photo.jpg")`` gives a table and
+``read`` of it, or of arrays, frame after frame; training and evaluation are in
 `actionunits.learn`: `train.train`, `crossval.crossval` and `evaluate.evaluate`.
 """
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from actionunits.aus import ALL, BP4D12, BP4D_INTENSITY5, DISFA8, DISFA12, AUSet
     from actionunits.detect.predict import Predictor, load
     from actionunits.learn.recipe import load_recipe
+    from actionunits.types import Reading
 
 __all__ = [
     "ALL",
@@ -24,6 +26,7 @@ __all__ = [
     "DISFA12",
     "AUSet",
     "Predictor",
+    "Reading",
     "load",
     "load_recipe",
 ]
@@ -34,7 +37,7 @@ import_module("actionunits.system.privacy")  # before all others: see there
 _HOMES = {
     **dict.fromkeys(["ALL", "AUSet", "BP4D12", "BP4D_INTENSITY5", "DISFA12", "DISFA8"], "aus"),
     **dict.fromkeys(["Predictor", "load"], "detect.predict"),
-    "load_recipe": "learn.recipe",
+    **{"load_recipe": "learn.recipe", "Reading": "types"},
 }
 
 

@@ -38,7 +38,12 @@ class Face(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What was read off one frame; F faces, none where the frame shows no face."""
+    """What was read off one frame; F faces, none where the frame shows no face.
+
+    ``frame`` has the picture and its place; ``faces`` box, five points and identity of each face;
+    the arrays one entry a face in the same order, A of them being `Predictor.aus`. `predict` makes
+    a table of the same.
+    """
 
     frame: Frame
     faces: tuple[Face, ...]  # by track number

@@ -58,7 +58,7 @@ BOXES = [("a.mp4", 1), ("a.mp4", 31), ("d.png", 1), ("e.mp4", 1)]
 def happens(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Set:
     """Set what happens at which frame; videos have 30 frames of 8 x 8 pixels."""
 
-    def frames(source: str, span=None):  # type: ignore[no-untyped-def]
+    def frames(source: str, span=None, **_):  # type: ignore[no-untyped-def]
         if media.is_still(source):
             yield Frame(media.read_image(source), source, 0, 0.0)
             return
@@ -137,7 +137,7 @@ def test_a_folder_of_tables_goes_on_by_itself(au: Au, happens: Set) -> None:
 def test_ctrl_c_ends_a_camera_and_completes_its_table(
     au: Au, happens: Set, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def camera(source: str, span=None):  # type: ignore[no-untyped-def]
+    def camera(source: str, span=None, **_):  # type: ignore[no-untyped-def]
         for number in range(99):
             yield Frame(np.zeros((8, 8, 3), np.uint8), source, number, number / 30)
 

@@ -31,7 +31,7 @@ class Slow(Aligned):
         time.sleep(0.002 * len(frames))
         return super().__call__(frames, side)
 
-def frames(source, span=None):
+def frames(source, span=None, **_):
     for number in range(int(Path(source).stem)):
         gray = (37 * number + len(source)) % 200
         yield Frame(np.full((8, 8, 3), gray, np.uint8), source, number, number / 30)

@@ -14,7 +14,7 @@ from PIL import Image
 
 import actionunits
 from actionunits import weights
-from actionunits.detect import onnx, predict
+from actionunits.detect import onnx, runtime
 from actionunits.detect.network import ClipNetwork, Network
 from actionunits.detect.onnx import has_graph
 from actionunits.errors import CheckpointError, UserError
@@ -189,8 +189,8 @@ def test_bytes_read_nearly_what_floating_numbers_read(name: str) -> None:
 def test_bytes_are_taken_where_the_processor_has_instructions_for_them(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(predict, "has_accelerator", lambda: False)
-    monkeypatch.setattr(predict, "has_amx", lambda: False)
+    monkeypatch.setattr(runtime, "has_accelerator", lambda: False)
+    monkeypatch.setattr(runtime, "has_amx", lambda: False)
     taken, load = [], onnx.network
 
     def network(path: Path, card: Card, *, int8: bool) -> Network | ClipNetwork:
@@ -199,10 +199,10 @@ def test_bytes_are_taken_where_the_processor_has_instructions_for_them(
 
     monkeypatch.setattr(onnx, "network", network)
     for has in (True, False):
-        monkeypatch.setattr(predict, "has_vnni", lambda has=has: has)
+        monkeypatch.setattr(runtime, "has_vnni", lambda has=has: has)
         actionunits.load(run)
     (run / INT8).unlink()
-    monkeypatch.setattr(predict, "has_vnni", lambda: True)
+    monkeypatch.setattr(runtime, "has_vnni", lambda: True)
     actionunits.load(run)
     assert taken == [True, False, False]
 

@@ -16,7 +16,7 @@ from actionunits import media
 from actionunits.aus import AUSet
 from actionunits.detect import outputs, tables, writers
 from actionunits.detect.outputs import Job, Outputs
-from actionunits.detect.plots import overlay_writer
+from actionunits.detect.overlays import overlay_writer
 from actionunits.detect.run import remaining
 from actionunits.errors import UserError
 from actionunits.files.names import unescaped
@@ -224,7 +224,7 @@ def test_what_a_camera_has_shown_is_not_dropped(tmp_path: Path, out: str) -> Non
     for reading in readings("camera:0", 5):
         table.add(reading)
     table.__exit__(MemoryError, MemoryError(), None)
-    with pytest.raises(UserError, match=r"\.csv\.part: holds what a camera has shown"):
+    with pytest.raises(UserError, match=r"\.csv\.part: holds what a camera or a stream has shown"):
         outputs.table(tmp_path / out, job)
     outputs.table(tmp_path / out, Job(["camera:0"], AUS, mode="overwrite"))
 

@@ -6,8 +6,10 @@ from PIL import Image
 
 from actionunits import media
 from actionunits.aus import ALL
-from actionunits.detect import plots
+from actionunits.detect import overlays, plots
 from actionunits.detect.outputs import Job
+from actionunits.detect.paint import COLOURS, FAINT
+from actionunits.detect.strip import Strip
 from actionunits.detect.tables import Rows
 from actionunits.detect.timeline import timeline
 from actionunits.errors import UserError
@@ -61,7 +63,7 @@ def test_overlay_of_more_than_4k_is_shrunk_to_it(size, shown):
 
 def test_bars_are_as_long_as_the_intensity():
     # Only bars of AUs that occur have the colour of the face; the box has it in all.
-    colour = plots._COLOURS[0]
+    colour = COLOURS[0]
     base = count(plots.overlay(reading(level=1.0), ALL), colour)
     three, five = (count(plots.overlay(reading(level=v), ALL), colour) - base for v in (3.0, 5.0))
     assert three > 1000
@@ -70,34 +72,36 @@ def test_bars_are_as_long_as_the_intensity():
 
 def test_every_face_has_its_colour():
     image = plots.overlay(reading(faces=3), ALL)
-    assert all(count(image, colour) > 300 for colour in plots._COLOURS[:3])
-    assert count(image, plots._COLOURS[3]) == 0
+    assert all(count(image, colour) > 300 for colour in COLOURS[:3])
+    assert count(image, COLOURS[3]) == 0
 
 
 def test_probability_is_drawn_where_there_is_no_intensity():
     known = plots.overlay(reading(), ALL)
     unknown = plots.overlay(reading()._replace(intensity=None), ALL)
     # 3 of 5 and 0.6 are the same bar with another number behind it.
-    assert count(unknown, plots._COLOURS[0]) == count(known, plots._COLOURS[0])
+    assert count(unknown, COLOURS[0]) == count(known, COLOURS[0])
     assert not np.array_equal(unknown, known)
 
 
 def test_overlay_video_has_the_times_of_its_source(tmp_path):
     times = [0.0, 0.04, 0.3, 0.31, 1.5]
     source = str(write_video(tmp_path / "clip.mp4", times))
-    with plots.overlay_writer(tmp_path / "out", Job([source], ALL)) as file:
+    with overlays.overlay_writer(tmp_path / "out", Job([source], ALL)) as file:
         for i, time in enumerate(times):
             file.add(reading((90, 160), source=source, number=i, seconds=time))
     written = list(media.frames(tmp_path / "out" / "clip_au.mp4"))
     assert np.allclose([frame.seconds for frame in written], times, atol=1e-3)
-    expected = plots.overlay(reading((90, 160), source=source), ALL)
+    first, strip = reading((90, 160), source=source), Strip(ALL)
+    strip.add(first)
+    expected = plots.overlay(first, ALL, strip)
     assert written[0].image.shape == expected.shape
     assert np.abs(written[0].image.astype(int) - expected).mean() < 12
 
 
 def test_overlay_pictures_go_into_the_folder(tmp_path):
     sources = [str(tmp_path / name) for name in ("a.png", "b.png")]
-    with plots.overlay_writer(tmp_path / "out", Job(sources, ALL)) as files:
+    with overlays.overlay_writer(tmp_path / "out", Job(sources, ALL)) as files:
         for source in sources:
             files.add(reading(source=source))
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a_au.jpg", "b_au.jpg"]
@@ -113,7 +117,7 @@ def test_animation_is_drawn_as_a_video_and_pages_one_by_one(tmp_path, name, expe
     pages = [Image.new("RGB", (90, 60), shade) for shade in ("red", "blue")]
     pages[0].save(tmp_path / name, save_all=True, append_images=pages[1:], duration=200)
     source = str(tmp_path / name)
-    with plots.overlay_writer(tmp_path / "out", Job([source], ALL)) as file:
+    with overlays.overlay_writer(tmp_path / "out", Job([source], ALL)) as file:
         for frame in media.frames(source):
             shown = reading((60, 90))
             file.add(shown._replace(frame=frame))
@@ -124,14 +128,14 @@ def test_animation_is_drawn_as_a_video_and_pages_one_by_one(tmp_path, name, expe
 def test_pictures_that_are_only_read_are_not_drawn(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match="change the suffix"):
-        plots.overlay_writer(name, Job(["a.png"], ALL))
+        overlays.overlay_writer(name, Job(["a.png"], ALL))
 
 
 def test_interrupted_overlay_video_leaves_nothing_behind(tmp_path):
     source = str(write_video(tmp_path / "clip.mp4", [0, 0.1]))
     with (  # noqa: PT012
         pytest.raises(KeyboardInterrupt),
-        plots.overlay_writer(tmp_path / "out.mp4", Job([source], ALL)) as file,
+        overlays.overlay_writer(tmp_path / "out.mp4", Job([source], ALL)) as file,
     ):
         file.add(reading(source=source))
         raise KeyboardInterrupt
@@ -150,15 +154,15 @@ def test_interrupted_overlay_video_leaves_nothing_behind(tmp_path):
 def test_overlays_that_cannot_be_are_refused(tmp_path, monkeypatch, out, sources, message):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=message):
-        plots.overlay_writer(out, Job(sources, ALL))
+        overlays.overlay_writer(out, Job(sources, ALL))
 
 
 def test_a_face_that_is_not_sure_enough_is_grey(tmp_path):
     sure, doubtful = (reading()._replace(sure=np.array([value])) for value in (True, False))
     assert (plots.overlay(sure, ALL) == plots.overlay(reading(), ALL)).all()
     image = plots.overlay(doubtful, ALL)
-    assert count(image, plots._COLOURS[0]) == 0
-    assert count(image, plots._FAINT) > 1000
+    assert count(image, COLOURS[0]) == 0
+    assert count(image, FAINT) > 1000
 
 
 @pytest.mark.parametrize("doubtful", [False, True])

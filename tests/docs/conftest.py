@@ -35,6 +35,7 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
     Image.fromarray(frames[0]).save(folder / "rest.jpg", quality=95)
     for number, frame in enumerate(frames):
         Image.fromarray(frame).save(folder / "resting" / f"{number}.jpg", quality=95)
+    shutil.copytree(folder / "resting", folder / "frames")
     Image.fromarray(frames[3, :, 64:-64]).save(folder / "crops" / "face.png")
     rate = np.arange(len(frames)) / 6
     for name in ("p01", "p02"):

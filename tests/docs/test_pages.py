@@ -9,7 +9,7 @@ from blocks import LANGUAGES, PAGES, ROOT, Block, blocks, check, commands
 
 from command import Au
 
-OTHERS = {"datasets.md", "your-own.md"}  # are followed by tests of their own
+OTHERS = {"datasets.md", "python.md", "your-own.md"}  # are followed by tests of their own
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 
 

@@ -10,11 +10,11 @@ import onnxruntime
 import pandas as pd
 import pytest
 from blocks import ROOT, blocks, commands, sections
+from people import pictures
 from PIL import Image
 
 from actionunits import datasets, plugins
 from actionunits.cli import demo
-from actionunits.data.dataset import decode
 from actionunits.errors import RecipeError
 from actionunits.learn.card import read_card
 from actionunits.learn.recipe import load_recipe
@@ -36,19 +36,6 @@ def follow(au: Au, section: str, *quick: str) -> None:
         command = " ".join(arguments[: 2 if arguments[0] == "data" else 1])
         said = au(*arguments, *changes.get(command, ()))
         assert said.code == 0, f"{arguments}\n{said.err}"
-
-
-def pictures(folder: Path, count: int) -> list[tuple[str, str]]:
-    """Write rendered faces of three people; their paths, from the folder, and whose they are."""
-    table, written = datasets.load("synfacs"), []
-    folder.mkdir()
-    for person, subject in zip(("anna", "bert", "cleo"), table.subjects(), strict=False):
-        rows = table.rows.index[table.rows["subject"] == subject][:count]
-        for number, row in enumerate(rows, 1):
-            image = decode(table.images.read(table.rows["image"][row]), 128, "")
-            Image.fromarray(image).save(folder / f"{person}-{number}.jpg")
-            written.append((f"{person}-{number}.jpg", person))
-    return written
 
 
 @pytest.fixture

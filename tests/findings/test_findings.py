@@ -90,6 +90,31 @@ def test_nobody_has_no_events_and_no_summary() -> None:
     assert summary(nobody).empty
 
 
+def test_tables_of_nobody_and_of_nothing_have_none_either(tmp_path: Path) -> None:
+    header = "frame,face_id,timestamp,success,AU12_p,AU12_c,AU12_r,input\n"
+    for rows in ("", "1,,0.0,0,,,,a.mp4\n2,,0.1,0,,,,a.mp4\n"):
+        (tmp_path / "a.csv").write_text(header + rows)
+        found = read(tmp_path / "a.csv")
+        assert events(found).empty
+        assert summary(found).empty
+    (tmp_path / "a.csv").write_text(header + "1,0,0.0,1,.1,0,.2,a.mp4\n")
+    assert summary(read(tmp_path / "a.csv"))["events"].tolist() == [0]
+
+
+def test_confidence_boxes_and_landmarks_are_kept(tmp_path: Path) -> None:
+    header = "frame,FaceScore,FaceRectX,FaceRectY,FaceRectWidth,FaceRectHeight,x_0,y_0,AU12"
+    (tmp_path / "feat.csv").write_text(f"{header}\n0,.9,1,2,3,4,5,6,.7\n")
+    (row,) = read(tmp_path / "feat.csv", fps=25).rows.to_dict("records")
+    assert row["confidence"] == 0.9
+    assert [row[f"face_{name}"] for name in "xywh"] == [1, 2, 3, 4]
+    assert (row["x_0"], row["y_0"]) == (5, 6)
+    header = "frame, timestamp, confidence, success, eye_lmk_x_0, x_0, y_0, AU12_c"
+    (tmp_path / "openface.csv").write_text(f"{header}\n1, 0, .8, 1, 7, 5, 6, 1\n")
+    (row,) = read(tmp_path / "openface.csv").rows.to_dict("records")
+    assert (row["confidence"], row["x_0"], row["y_0"]) == (0.8, 5, 6)
+    assert "eye_lmk_x_0" not in row
+
+
 def test_a_summary_is_of_the_frames_that_show_the_face() -> None:
     strength = [0.0, 1, 2, 3, 9, 0]
     (row,) = summary(frames([0, 0, 1, 1, -1, 0], strength), gap=0.05, shortest=0).to_dict("records")
@@ -156,6 +181,15 @@ def test_py_feats_tables_are_read_by_the_rate_of_their_video(tmp_path: Path) -> 
     assert table.present["AU12"].tolist()[0] == 1
     assert table.present["AU12"].isna().tolist() == [False, True]
     assert table.strength["AU01"].tolist() == [0.2, 0.6]
+
+
+def test_tables_of_occurrences_alone_are_read(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("timestamp,AU12_c\n0,1\n0.1,1\n0.2,0\n")
+    table = read(tmp_path / "x.csv")
+    assert not table.graded
+    assert table.strength["AU12"].isna().all()
+    (row,) = events(table).to_dict("records")
+    assert (row["onset"], row["frames"]) == (0, 2)
 
 
 def test_faces_without_numbers_are_told_apart_by_their_order(tmp_path: Path) -> None:

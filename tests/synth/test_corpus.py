@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import Executor, Future
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,6 +35,55 @@ def corpus(assets_folder, renderer, tmp_path_factory):
     out = tmp_path_factory.mktemp("corpus")
     assert render_corpus(assets_folder, out, SETTINGS) == 8
     return out
+
+
+class _InTurn(Executor):
+    """Calls as they come, the last one first: another order than that of the files."""
+
+    def __init__(self):
+        self._calls = []
+
+    def submit(self, function, /, *args, **kwargs):
+        future = Future()
+        self._calls.append((future, function, args, kwargs))
+        if len(self._calls) == len(groups(SETTINGS)):
+            for each, called, given, named in reversed(self._calls):
+                each.set_result(called(*given, **named))
+            self._calls.clear()
+        return future
+
+
+def test_whoever_renders_the_files_are_the_same(corpus, assets_folder, tmp_path):
+    assert render_corpus(assets_folder, tmp_path, SETTINGS, pool=_InTurn()) == 8
+    for file in corpus.glob("*.parquet"):
+        assert file.read_bytes() == (tmp_path / file.name).read_bytes()
+
+
+@pytest.mark.slow
+def test_a_cluster_renders_the_same_files(corpus, assets_folder, au, tmp_path):
+    pytest.importorskip("ray")
+    asked = [
+        "--preset",
+        "mini",
+        "--subjects",
+        "4",
+        "--tasks",
+        "1",
+        "--frames",
+        "2",
+        "--size",
+        "64",
+        "--seed",
+        "5",
+    ]
+    for engine in ([], ["--engine", "ray"]):
+        out = tmp_path / "-".join(["corpus", *engine[1:]])
+        answer = au("synth", "render", "--assets", assets_folder, "--out", out, *asked, *engine)
+        assert answer.code == 0, answer.err
+    files = sorted((tmp_path / "corpus").glob("*.parquet"))
+    assert files
+    for file in files:
+        assert file.read_bytes() == (tmp_path / "corpus-ray" / file.name).read_bytes()
 
 
 def test_columns_and_metadata(corpus):

@@ -5,7 +5,21 @@ The library is imported inside the commands, so that ``au --help`` comes at once
 
 import typer
 
-from actionunits.cli import bench, compare, data, detect, figure, findings, learn, models, synth
+from actionunits.cli import (
+    agree,
+    bench,
+    compare,
+    data,
+    detect,
+    figure,
+    findings,
+    learn,
+    models,
+    report,
+    scale,
+    synth,
+)
+from actionunits.cli import app as page
 from actionunits.cli.boundary import boundary
 
 app = typer.Typer(
@@ -16,8 +30,15 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(detect.detect)
+app.command()(page.app)
 app.command()(findings.events)
 app.command()(findings.summary)
+app.command()(agree.agree)
+app.command()(agree.prototypes)
+app.command(cls=report.Spread)(report.report)
+app.command()(scale.plan)
+app.command()(scale.tables)
+app.command()(scale.compact)
 app.command()(learn.train)
 app.command()(learn.crossval)
 app.command()(learn.evaluate)

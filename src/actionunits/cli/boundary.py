@@ -32,6 +32,9 @@ _TRAINING = {
 }
 """Packages that detection does without."""
 
+_REPORTING = {"bokeh", "jinja2", "markupsafe"}
+"""Packages that `au report` needs besides."""
+
 _ROOM = "make room or choose another place, then run the same command again"
 _PLACE = "choose another place, or change its permissions"
 _WHAT_TO_DO = {
@@ -98,8 +101,11 @@ def _tell(error: Exception) -> _Told:
     where = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
     if isinstance(error, UserError):
         return _Told([f"{error}{where}"], error.code)
-    if isinstance(error, ModuleNotFoundError) and error.name in _TRAINING:
-        return _Told([f"this needs {error.name}: pip install 'actionunits[train]'"], USER)
+    if isinstance(error, ModuleNotFoundError):
+        package = (error.name or "").partition(".")[0]
+        if package in {*_TRAINING, *_REPORTING}:
+            extra = "train" if package in _TRAINING else "report"
+            return _Told([f"this needs {package}: pip install 'actionunits[{extra}]'"], USER)
     if _for_want_of_memory(error):
         advice = "smaller batches (--batch, --set batch=N), smaller pictures or fewer --workers"
         return _Told([f"the memory is too small for this{where}: try {advice}"], USER)

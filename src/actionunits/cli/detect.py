@@ -1,12 +1,14 @@
 """``au detect`` and ``au demo``."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from actionunits.cli import completions
+from actionunits.errors import UserError
 
 if TYPE_CHECKING:
     from actionunits.detect.outputs import Job
@@ -14,10 +16,17 @@ if TYPE_CHECKING:
     from actionunits.detect.run import Stopped
     from actionunits.media import Span
 
+Prints = Literal["tables", "json", "live"]
+"""What goes to standard output."""
+
 
 def detect(
     paths: Annotated[
-        list[str], typer.Argument(help="Pictures, videos, folders, or the number of a camera.")
+        list[str],
+        typer.Argument(
+            help="Pictures, videos, folders, the number of a camera, rtsp:// or http:// "
+            "addresses, or - for standard input."
+        ),
     ],
     out: Annotated[
         str | None, typer.Option(help="FILE.csv, FILE.parquet, or a folder: a CSV an input.")
@@ -25,6 +34,9 @@ def detect(
     overlay: Annotated[
         str | None, typer.Option(help="Annotated picture or video, or a folder for them.")
     ] = None,
+    blur: Annotated[
+        bool, typer.Option("--blur", help="Hide all heads in the overlay, and leave out its sound.")
+    ] = False,
     model: Annotated[
         str,
         typer.Option(
@@ -36,7 +48,7 @@ def detect(
     detector: Annotated[
         str,
         typer.Option(
-            help="Face detector: centerface, or aligned (all are face crops).",
+            help="Face detector: centerface, synface (trained on rendered heads), or aligned (all are face crops).",
             autocompletion=completions.detectors,
         ),
     ] = "centerface",
@@ -51,6 +63,12 @@ def detect(
             autocompletion=completions.additions,
         ),
     ] = None,
+    format: Annotated[
+        str,
+        typer.Option(
+            help="Columns of the table: actionunits, openface (as OpenFace 2), feat (as py-feat)."
+        ),
+    ] = "actionunits",
     neutral: Annotated[
         str,
         typer.Option(
@@ -65,6 +83,14 @@ def detect(
     every: Annotated[int, typer.Option(help="only every second, third, ... frame,")] = 1,
     fps: Annotated[
         float | None, typer.Option(help="or so many frames a second at the most.")
+    ] = None,
+    as_clip: Annotated[
+        float | None,
+        typer.Option(
+            metavar="FPS",
+            help="Read each folder of numbered pictures, or a pattern such as frame_%05d.png, as "
+            "one clip of so many a second.",
+        ),
     ] = None,
     search_size: Annotated[
         int | None,
@@ -84,12 +110,39 @@ def detect(
     ] = "auto",
     aligned: Annotated[bool, typer.Option("--aligned", help="Same as --detector aligned.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print rows as JSON.")] = False,
+    live: Annotated[
+        bool, typer.Option("--live", help="Print rows as JSON lines, each as soon as it is read.")
+    ] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the FILE.part of a run that was stopped.")
     ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Read all anew, whatever is there already.")
     ] = False,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            help="ray: many workers, into a folder or store of Parquet parts (docs/scale.md)."
+        ),
+    ] = None,
+    address: Annotated[
+        str | None, typer.Option(help="Ray cluster, HOST:PORT or auto; else this machine alone.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="At the most; by default all that have room.")
+    ] = None,
+    split: Annotated[
+        float, typer.Option(min=10, help="Seconds of the ranges that workers share long videos by.")
+    ] = 1800.0,
+    checksum: Annotated[
+        bool, typer.Option("--checksum", help="Tell changed inputs by SHA-256 too.")
+    ] = False,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Read those again that failed or were quarantined.")
+    ] = False,
+    price: Annotated[
+        float, typer.Option("--price-per-core-hour", min=0, help="Shown as cost so far.")
+    ] = 0.0,
 ) -> None:
     """Read Action Units off pictures and video.
 
@@ -99,18 +152,63 @@ def detect(
     read and has success 0 too. `--add` adds what else the model tells: 49 landmarks (x_0, y_0, ...,
     pixels), head pose and gaze (degrees), the right and left of AUs, the share of face regions that
     is hidden, quality, and the embedding (e0, e1, ...): the features that its last layer reads.
+    `--format` writes the columns of another tool instead, for scripts that read those.
 
     Rows are in FILE.part until all are there. A run that was stopped goes on with `--resume`; into
     a folder it goes on by itself, with the inputs that have no whole table there yet.
     """
+    wanted = [name for names in add or () for name in names.split(",")]
+    if engine is not None:
+        from actionunits.cli import scale
+
+        refused = {
+            "--overlay": overlay,
+            "--boxes": boxes,
+            "--json": json,
+            "--resume": resume,
+            "--start": start,
+            "--end": end,
+            "--format": format != "actionunits",
+        }
+        scale.detect(
+            *(engine, paths, out, [name for name, given in refused.items() if given]),
+            scale.Cluster(address, workers, price),
+            {
+                "model": model,
+                "detector": "aligned" if aligned else detector,
+                "device": device,
+                "runtime": runtime,
+                "min_confidence": min_confidence,
+                "search_size": search_size,
+                "add": tuple(wanted),
+                "neutral": neutral,
+                "every": every,
+                "fps": fps,
+                "split": split,
+                "checksum": checksum,
+            },
+            retry=retry,
+            overwrite=overwrite,
+        )
+        return
+    theirs = {
+        "--address": address,
+        "--workers": workers,
+        "--retry": retry,
+        "--checksum": checksum,
+        "--price-per-core-hour": price,
+    }
+    for name, given in theirs.items():
+        if given:
+            raise UserError(f"{name} is of --engine ray; give that too, or leave {name} out")
     from actionunits import media, weights
 
     media.warm_up()  # while the libraries and the model load
-    from actionunits.detect import tables
+    from actionunits.detect import formats, hidden, seek, tables
     from actionunits.detect.outputs import Job
     from actionunits.detect.predict import load
     from actionunits.detect.run import settings
-    from actionunits.errors import UserError, printable
+    from actionunits.errors import printable
     from actionunits.faces.detect import detector as build
     from actionunits.faces.given import BoxesFile
 
@@ -120,7 +218,11 @@ def detect(
         raise UserError("--resume goes on, --overwrite begins anew; leave one of them out")
     if resume and (out is None or json):
         raise UserError("--resume goes on with a table: it needs --out, and goes without --json")
-    span = media.Span(start, end, every, fps).checked()
+    if blur and overlay is None:
+        raise UserError("--blur hides heads in the overlay: it needs --overlay")
+    if live and json:
+        raise UserError("--json prints all at the end, --live at once; leave one of them out")
+    span = media.Span(start, end, every, fps, as_clip).checked()
     faces = "aligned" if aligned else detector
     found = build(faces) if boxes is None else BoxesFile(boxes)
     predictor = load(
@@ -130,13 +232,14 @@ def detect(
         runtime=runtime,
         min_confidence=min_confidence,
         search_size=search_size,
+        search_every=hidden.SEARCH_EVERY if blur else seek.SEARCH_EVERY,
     )
-    wanted = [name for names in add or () for name in names.split(",")]
+    wanted = [*formats.adding(format, wanted, predictor.network, rest=neutral != "none")]
     added = predictor.added(wanted)
     rest = predictor.neutral(neutral)
     problems: list[UserError] = []
     job = Job(
-        media.sources(paths, problems.append),
+        media.sources(paths, problems.append, clips=as_clip is not None),
         predictor.aus,
         added,
         settings(
@@ -148,18 +251,24 @@ def detect(
             search_size,
             span,
             runtime,
+            format,
+            blur=blur,
         ),
         "resume" if resume else "overwrite" if overwrite else "new",
         problems,
         rest,
+        partial(formats.named(format).layout, predictor.aus),
+        span,
+        blur,
     )
     inputs = [weights.locate(model), *([] if boxes is None else [boxes])]
     inputs += [Path(neutral)] if rest is not None and rest.rest is not None else []
     outs = [] if out is None else [out]
-    stopped = _read(predictor, job, outs, overlay, json=json, add=wanted, inputs=inputs, span=span)
+    prints: Prints = "live" if live else "json" if json else "tables"
+    stopped = _read(predictor, job, outs, overlay, prints, add=wanted, inputs=inputs, span=span)
     if isinstance(found, BoxesFile) and stopped is None:
-        partial = [problem.source for problem in problems if problem.source is not None]
-        for line in found.unused(job.sources, partial):
+        unread = [problem.source for problem in problems if problem.source is not None]
+        for line in found.unused(job.sources, unread):
             typer.echo(f"au: warning: {printable(line)}", err=True)
     _end(job, stopped, outs)
 
@@ -169,8 +278,8 @@ def _read(
     job: "Job",
     outs: Sequence[str],
     overlay: str | None,
+    prints: Prints = "tables",
     *,
-    json: bool = False,
     add: Sequence[str] = (),
     inputs: Sequence[Path] = (),
     span: "Span | None" = None,
@@ -190,16 +299,16 @@ def _read(
     errors, console = terminal(error=True), terminal()
     written = [path for out in outs for path in outputs.files(out, job.sources)]
     if overlay is not None:
-        from actionunits.detect import plots
+        from actionunits.detect import overlays
 
-        written += plots.overlay_files(overlay, job.sources).values()
+        written += overlays.overlay_files(overlay, job.sources).values()
     check(written, [*job.sources, *inputs])
     for place in (*outs, *([] if overlay is None else [overlay])):
         check([Path(place)], inputs)
         folder(Path(place) if is_folder(place) else Path(place).parent)
     files: dict[str, outputs.Output] = {}
     if overlay is not None:
-        files[overlay] = plots.overlay_writer(overlay, job)
+        files[overlay] = overlays.overlay_writer(overlay, job)
     files |= {out: outputs.table(out, job) for out in outs}
     held = {s for s in job.sources if outs and all(file.holds(s) for file in files.values())}
     if held:
@@ -209,11 +318,15 @@ def _read(
     summary = Summary(job.aus)
     span = span or media.WHOLE
     bar = shown.Progress(todo, errors, summary, span)
-    told = shown.Json(job, console) if json else shown.Tables(job, console, summary)
+    told = shown.printer(prints, job, console, summary)
+    # who reads rows as they come ends the run by leaving, if nothing else is written
+    enough = told.is_left if isinstance(told, shown.Live) and not files else (lambda: False)
     everything = outputs.Outputs(
         {"standard error": bar, **files, "standard output": told}, job.problems
     )
-    stopped = run.run(predictor, todo, everything, job.problems, add, span)
+    if overlay is not None:
+        add = [*add, *(what for what in overlays.DRAWN if what in predictor.network.told)]
+    stopped = run.run(predictor, todo, everything, job.problems, add, span, enough)
     errors.print(summary.line())
     for name in files:
         if name in everything.complete:

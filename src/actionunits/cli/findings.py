@@ -1,48 +1,104 @@
 """``au events`` and ``au summary``: from rows of frames to findings."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Tables = Annotated[
     list[Path],
     typer.Argument(help="Tables of au detect, OpenFace or py-feat, CSV or Parquet."),
 ]
 Out = Annotated[
-    Path | None, typer.Option(help="CSV or Parquet to write; without it the terminal shows some.")
+    Path | None,
+    typer.Option(help="CSV, TSV or Parquet to write; without it the terminal shows some."),
 ]
 Fps = Annotated[float | None, typer.Option(help="Frames a second, for tables without timestamps.")]
 Gap = Annotated[float, typer.Option(help="Seconds: what is apart by less is one event.")]
 Shortest = Annotated[float, typer.Option(help="Seconds: shorter events are left out.")]
-_SHOWN = 40  # rows on the terminal
+Trials = Annotated[
+    Path | None,
+    typer.Option(
+        help="CSV of start, end (seconds), condition, and input where videos differ; or a file of "
+        "ELAN, BORIS, Datavyu, Praat or The Observer."
+    ),
+]
+Tier = Annotated[
+    str | None, typer.Option(help="Of --trials, the tier or behaviour that names conditions.")
+]
 
 
 def events(
-    tables: Tables, out: Out = None, gap: Gap = 0.2, shortest: Shortest = 0.1, fps: Fps = None
+    tables: Tables,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV, TSV or Parquet to write; or .eaf (ELAN), .TextGrid (Praat), .opf (Datavyu), "
+            ".boris; or with --to a folder. Without it the terminal shows some."
+        ),
+    ] = None,
+    to: Annotated[
+        str | None,
+        typer.Option(help="elan, praat, datavyu or boris: a file a video into the folder --out."),
+    ] = None,
+    gap: Gap = 0.2,
+    shortest: Shortest = 0.1,
+    fps: Fps = None,
 ) -> None:
     """List the events of each AU: onset, apex, offset, duration, peak.
 
     An event is a run of frames in which an AU occurs, by face; times in seconds, strength as
     intensity 0 to 5, or as a probability where a table has no intensities.
     """
+    from actionunits.cli import findings_shown as shown
+    from actionunits.errors import UserError, counted
+    from actionunits.findings.codes import write as programs
     from actionunits.findings.events import events as found
     from actionunits.findings.frames import several
 
-    _check(tables, out, gap, shortest, fps)
-    _tell(found(several(tables, fps), gap=gap, shortest=shortest), out, "event")
+    if to is not None and to not in programs.PROGRAMS:
+        raise UserError(f"--to: expected {', '.join(programs.PROGRAMS)}, got {to!r}")
+    if to is not None and out is None:
+        raise UserError("--to: give the folder or file to write by --out")
+    program = to or (None if out is None else programs.program(out))
+    shown.check_rate(fps)
+    if program is None:
+        shown.check(tables, out, gap=gap, shortest=shortest)
+    else:
+        shown.check(tables, None, gap=gap, shortest=shortest)
+        assert out is not None
+        _check_program(out, program, tables)
+    frames = several(tables, fps)
+    listed = found(frames, gap=gap, shortest=shortest)
+    if out is None:
+        shown.show(listed, "event")
+    elif program is None:
+        shown.write(listed, out, "event")
+    else:
+        written = programs.write(listed, frames, out, program)
+        place = written[0] if len(written) == 1 else f"{counted(len(written), 'file')} in {out}"
+        typer.echo(f"{counted(len(listed), 'event')}; written: {place}", err=True)
+
+
+def _check_program(out: Path, program: str, tables: list[Path]) -> None:
+    """Refuse a file of another program, before anything is computed."""
+    from actionunits.cli.outputs import check_output
+    from actionunits.errors import UserError
+    from actionunits.findings.codes.write import PROGRAMS
+
+    if out.suffix.lower() == PROGRAMS[program].lower():
+        check_output(out, tables)
+    elif out.suffix and not out.is_dir():
+        raise UserError(f"{out}: expected a folder, or the name of a file {PROGRAMS[program]}")
+    elif out.exists() and not out.is_dir():
+        raise UserError(f"{out}: expected a folder, this is a file")
 
 
 def summary(
     tables: Tables,
     out: Out = None,
-    trials: Annotated[
-        Path | None,
-        typer.Option(help="CSV of start, end (seconds), condition, and input where videos differ."),
-    ] = None,
+    trials: Trials = None,
+    tier: Tier = None,
     gap: Gap = 0.2,
     shortest: Shortest = 0.1,
     fps: Fps = None,
@@ -51,68 +107,20 @@ def summary(
 
     A row a face, condition and AU, as statistics programs want them.
     """
+    from actionunits.cli import findings_shown as shown
+    from actionunits.errors import UserError
     from actionunits.findings.frames import several
     from actionunits.findings.summary import read_trials
     from actionunits.findings.summary import summary as summed
 
-    _check([*tables, *([] if trials is None else [trials])], out, gap, shortest, fps)
-    windows = None if trials is None else read_trials(trials)
-    _tell(summed(several(tables, fps), windows, gap=gap, shortest=shortest), out, "row")
-
-
-def _check(
-    inputs: list[Path], out: Path | None, gap: float, shortest: float, fps: float | None
-) -> None:
-    from actionunits.cli.outputs import check_output
-    from actionunits.errors import UserError
-
-    if out is not None:
-        check_output(out, inputs, (".csv", ".parquet"))
-    for name, value in (("gap", gap), ("shortest", shortest)):
-        if not 0 <= value <= 3600:
-            raise UserError(f"--{name}: expected 0 to 3600 seconds, got {value:g}")
-    if fps is not None and not 0 < fps <= 10_000:
-        raise UserError(f"--fps: expected more than 0, up to 10000, got {fps:g}")
-
-
-def _tell(table: "pd.DataFrame", out: Path | None, what: str) -> None:
-    """Write a table, or show its beginning."""
-    from actionunits.cli.terminal import terminal
-    from actionunits.errors import counted, printable
-    from actionunits.files import atomic, writing
-
-    rounded = table.round(4)
-    if out is not None:
-        with writing(out), atomic(out) as file:
-            if out.suffix.lower() == ".parquet":
-                rounded.to_parquet(file, index=False)
-            else:
-                rounded.to_csv(file, index=False)
-        typer.echo(f"{counted(len(table), what)}; written: {out}", err=True)
-        return
-    from rich import box
-    from rich.table import Table
-
-    shown = rounded.head(_SHOWN).rename(columns={"events_per_minute": "per minute"})
-    console = terminal()
-    for (name, face), part in shown.groupby(["input", "face_id"], sort=False):
-        title = f"{printable(Path(str(name)).name)}, face {int(str(face).partition('.')[0])}"
-        told = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title=title, title_justify="left")
-        part = part.drop(columns=["input", "face_id"])
-        for column in part:
-            told.add_column(
-                str(column), justify="left" if column in {"AU", "condition"} else "right"
-            )
-        for row in part.itertuples(index=False):
-            told.add_row(*(_cell(value) for value in row))
-        console.print(told)
-    more = f"{len(shown)} of {counted(len(table), what)}; --out FILE writes all"
-    console.print(more if len(table) > len(shown) else counted(len(table), what))
-
-
-def _cell(value: object) -> str:
-    from actionunits.errors import printable
-
-    if isinstance(value, float):
-        return "" if value != value else f"{value:.2f}".rstrip("0").rstrip(".")  # NaN is empty
-    return printable(str(value))
+    if tier is not None and trials is None:
+        raise UserError("--tier: of which file? give it by --trials")
+    inputs = [*tables, *([] if trials is None else [trials])]
+    shown.check_rate(fps)
+    shown.check(inputs, out, gap=gap, shortest=shortest)
+    windows = None if trials is None else read_trials(trials, tier)
+    table = summed(several(tables, fps), windows, gap=gap, shortest=shortest)
+    if out is None:
+        shown.show(table, "row")
+    else:
+        shown.write(table, out, "row")

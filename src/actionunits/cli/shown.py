@@ -20,6 +20,13 @@ from actionunits.types import Reading
 _PICTURES = 3  # whose tables are printed; of more, the files tell
 
 
+def printer(prints: str, job: Job, console: Console, summary: Summary) -> "Tables | Json | Live":
+    """What prints tables, JSON at the end, or JSON as it comes ("live")."""
+    if prints == "tables":
+        return Tables(job, console, summary)
+    return Live(job, console) if prints == "live" else Json(job, console)
+
+
 class Progress:
     """Counts and a bar over all inputs; within a video it moves with the video's own time."""
 
@@ -62,7 +69,7 @@ class Progress:
         self._summary.add(reading)
         source = reading.frame.source
         if source not in self._seconds:
-            self._seconds[source] = media.duration(source)
+            self._seconds[source] = media.duration(source, self._span)
         seconds = min(self._seconds[source], self._span.end or math.inf) - self._span.start
         gone = reading.frame.seconds - self._span.start
         share = min(gone / seconds, 1) if seconds > 0 else 0
@@ -109,6 +116,50 @@ class Tables:
                 self._console.print(tables.bars(reading, self._job.aus, position))
 
 
+class Live:
+    """Rows as JSON lines, an object a face and frame, each as soon as it is read.
+
+    The columns above a person's rest are not among them: they are known at the end.
+    """
+
+    def __init__(self, job: Job, console: Console) -> None:
+        """Print nothing yet.
+
+        Args:
+            job: what is read.
+            console: standard output.
+        """
+        self._job, self._console = job, console
+        self._layout = job.layout(job.sources)
+
+    def __enter__(self) -> Self:
+        """Do nothing: there is nothing to print before the first frame."""
+        return self
+
+    def __exit__(self, *failure: Any) -> None:
+        """Look whether all has arrived.
+
+        Raises:
+            OSError: standard output is broken, other than that nobody reads on.
+        """
+        check(self._console)
+
+    def add(self, reading: Reading) -> None:
+        """Print the rows of one frame.
+
+        Raises:
+            OSError: as at the end.
+        """
+        lines = tables.to_lines(reading, self._job.aus, self._job.added, self._layout)
+        self._console.file.write(lines)
+        self._console.file.flush()
+        check(self._console)
+
+    def is_left(self) -> bool:
+        """Whether nobody reads on."""
+        return getattr(self._console.file, "broken", None) is not None
+
+
 class Json:
     """All rows at the end, as JSON."""
 
@@ -135,7 +186,8 @@ class Json:
         table = self._rows.table()
         if self._job.neutral is not None:
             table = corrected(table, self._job.aus, self._job.neutral)
-        self._console.file.write(tables.to_json(table) + "\n")
+        layout = self._job.layout(self._job.sources)
+        self._console.file.write(tables.to_json(table, layout) + "\n")
         self._console.file.flush()
         check(self._console)
 

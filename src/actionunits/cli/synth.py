@@ -46,10 +46,19 @@ def render(
     frames: Annotated[int | None, typer.Option(help="Frames of each task.")] = None,
     size: Annotated[int | None, typer.Option(help="Side of the pictures, pixels.")] = None,
     seed: Annotated[int | None, typer.Option(help="Same seed, same labels.")] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Processes that render.")] = 2,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes that render: 2, or all cores of a cluster."),
+    ] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="ray: by a cluster (docs/scale.md), to the same bytes.")
+    ] = None,
+    address: Annotated[
+        str | None, typer.Option(help="Ray cluster, HOST:PORT or auto; else this machine alone.")
+    ] = None,
 ) -> None:
     """Render a corpus. Interrupted, the same command goes on where it stopped."""
-    from actionunits.errors import DataError, counted
+    from actionunits.errors import DataError, UserError, counted
     from actionunits.synth.corpus import render_corpus
     from actionunits.synth.script import PRESETS
 
@@ -64,7 +73,17 @@ def render(
         size=start.size if size is None else size,
         seed=start.seed if seed is None else seed,
     )
-    rendered = render_corpus(assets, out, settings, workers)
+    if engine is None:
+        if address is not None:
+            raise UserError("--address is of --engine ray; give that too, or leave it out")
+        rendered = render_corpus(assets, out, settings, workers or 2)
+    elif engine == "ray":
+        from actionunits.scale.rendering import executor
+
+        with executor(address, workers) as pool:
+            rendered = render_corpus(assets, out, settings, pool=pool)
+    else:
+        raise UserError(f"--engine: expected ray, found {engine}; without it this machine renders")
     typer.echo(f"{counted(rendered, 'frame')} rendered; {settings.total} in {out}", err=True)
 
 

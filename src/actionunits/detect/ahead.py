@@ -45,6 +45,11 @@ class Room:
             self._used -= share
             self._changed.notify_all()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody waits any more."""
+        return self._size == math.inf
+
     def open(self) -> None:
         """Have nobody wait any more."""
         with self._changed:
@@ -107,7 +112,7 @@ class Crew:
             while (result := coming.get()) is not None:
                 yield result.result()
                 free.release()
-        except BaseException:  # also of who closes this before its end
+        except GeneratorExit:  # an error is raised in its place: what is before it is wanted
             self._is_over.set()
             raise
         finally:

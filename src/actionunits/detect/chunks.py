@@ -1,28 +1,36 @@
-"""From paths to chunks of frames, which go through the networks together."""
+"""From paths and pictures in memory to chunks of frames, which go through the networks together."""
 
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
-from itertools import groupby, islice
+from itertools import count, groupby, islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from actionunits import media
+from actionunits.detect import memory
 from actionunits.detect.ahead import Room
 from actionunits.detect.faults import Faults
 from actionunits.errors import UserError
 from actionunits.types import Frame
 
+BLOCK = 1800
+"""Frames of a video, by their numbers, after which nothing is known of before but who is who."""
 _CHUNK_FRAMES = 8  # of a video that go through the networks together
 _CHUNK_PIXELS = (
     1 << 23
 )  # of large pictures, fewer do: what goes through at a time has room for some
 
 PathLike = str | Path | int
+Picture = Any
+"""An array, a tensor or a picture of Pillow, see `memory.pictures`."""
+Given = PathLike | Picture | Iterable[PathLike | Picture]
+"""What is to be read; an iterator is asked for the next one when there is room for it."""
 
 
 class Chunk(NamedTuple):
@@ -34,18 +42,24 @@ class Chunk(NamedTuple):
     before: int  # number of the frame before them, -1 if there is none
 
 
-def listed(given: Iterable[PathLike] | PathLike) -> list[PathLike]:
-    """Paths as a list, one path being a list of one.
+def each(given: Given) -> Iterator[PathLike | NDArray[np.uint8]]:
+    """Each path and each picture in memory, one after the other.
 
     Args:
-        given: pictures, videos, folders, cameras.
+        given: pictures, videos, folders, cameras, streams by their paths, or what holds pictures.
 
     Raises:
-        UserError: something is neither a path nor the number of a camera.
+        UserError: something is none of these, or no picture of a kind that can be read.
     """
-    if isinstance(given, (str, bytes, os.PathLike)) or not isinstance(given, Iterable):
-        return [_path(given)]
-    return [_path(path) for path in given]
+    one = isinstance(given, (str, bytes, os.PathLike)) or memory.is_picture(given)
+    seen = 0
+    for thing in given if isinstance(given, Iterable) and not one else [given]:
+        if not memory.is_picture(thing):
+            yield _path(thing)
+            continue
+        for picture in memory.pictures(thing, f"picture {seen + 1}"):
+            seen += 1
+            yield picture
 
 
 def _path(given: Any) -> PathLike:
@@ -57,13 +71,13 @@ def _path(given: Any) -> PathLike:
         return given
     shape = f" of shape {tuple(given.shape)}" if hasattr(given, "shape") else ""
     raise UserError(
-        "expected paths of pictures, videos or folders, or the number of a camera; found a "
-        f"{type(given).__name__}{shape}; write pictures to files, and give several paths one by one"
+        "expected paths of pictures, videos or folders, the number of a camera, or pictures as "
+        f"arrays, tensors or Pillow's; found a {type(given).__name__}{shape}"
     )
 
 
 def blocks(sources: Iterable[str]) -> Iterator[list[str]]:
-    """Sources that are worked on together: a few pictures in a row, or one video or camera.
+    """Sources that are worked on together: a few pictures in a row, or one video or stream.
 
     Args:
         sources: in order.
@@ -75,37 +89,75 @@ def blocks(sources: Iterable[str]) -> Iterator[list[str]]:
 
 
 def chunks(
-    paths: Iterable[PathLike], faults: Faults, room: Room, span: media.Span = media.WHOLE
+    given: Given,
+    faults: Faults,
+    room: Room,
+    span: media.Span = media.WHOLE,
 ) -> Generator[Chunk, None, None]:
-    """A few frames at a time, of the sources of one block; those of a camera at once.
+    """A few frames at a time, of the sources of one block; those of a stream at once.
+
+    No chunk of a video reaches over the end of a `BLOCK`: what is read of the frames of one does
+    not depend on where reading began before it.
 
     Args:
-        paths: pictures, videos, folders, cameras.
+        given: paths and pictures in memory, see `each`. Those of an iterator come one by one.
         faults: is told of what cannot be decoded, and says of which source no more is wanted.
         room: for pixels, of which each chunk takes some.
-        span: which frames of what moves are wanted.
+        span: which frames of what moves are wanted; with a rate, pictures in memory are one video.
     """
-    for block in blocks(media.sources(paths, faults.report)):
-        still = media.is_still(block[0])
-        limit = 1 if media.is_camera(block[0]) else _CHUNK_FRAMES
-        frames: list[Frame] = []
-        pixels, before = 0, -1
-        for frame in _begun_ahead([partial(_frames, source, faults, span) for source in block]):
-            size = frame.image.shape[0] * frame.image.shape[1]
-            if frames and pixels + size > _CHUNK_PIXELS:
-                yield Chunk(frames, still, pixels, before)
-                before, frames, pixels = frames[-1].number, [], 0
-            room.take(size)
-            frames.append(frame)
-            pixels += size
-            if len(frames) >= limit:
-                yield Chunk(frames, still, pixels, before)
-                before, frames, pixels = frames[-1].number, [], 0
-        if frames:
-            yield Chunk(frames, still, pixels, before)
+    several = isinstance(given, Sequence) or memory.is_picture(given)
+    limit = _CHUNK_FRAMES if several else 1
+    place = count()
+    for held, group in groupby(each(given), lambda thing: isinstance(thing, np.ndarray)):
+        if held:
+            pictures = cast(Iterator[NDArray[np.uint8]], group)
+            frames = (_held(picture, next(place), span.rate) for picture in pictures)
+            yield from _packed(frames, room, limit, still=span.rate is None)
+            continue
+        paths = cast(Iterator[PathLike], group)
+        for some in [list(paths)] if several else ([path] for path in paths):
+            yield from _of_paths(some, faults, room, span)
 
 
-def _begun_ahead(sources: Sequence[Callable[[], Generator[Frame, None, None]]]) -> Iterator[Frame]:
+def _held(picture: NDArray[np.uint8], place: int, rate: float | None) -> Frame:
+    if rate is None:
+        return Frame(picture, f"picture {place + 1}", 0, 0.0)
+    return Frame(picture, "pictures", place, place / rate)
+
+
+def _of_paths(
+    paths: Iterable[PathLike], faults: Faults, room: Room, span: media.Span
+) -> Iterator[Chunk]:
+    for block in blocks(media.sources(paths, faults.report, clips=span.rate is not None)):
+        limit = 1 if media.is_live(block[0]) else _CHUNK_FRAMES
+        frames = _begun_ahead([partial(_frames, source, faults, room, span) for source in block])
+        with closing(frames):
+            yield from _packed(frames, room, limit, still=media.is_still(block[0]))
+
+
+def _packed(frames: Iterable[Frame], room: Room, limit: int, *, still: bool) -> Iterator[Chunk]:
+    """Frames of one block, so many at a time, and fewer where they are large."""
+    packed: list[Frame] = []
+    pixels, before = 0, -1
+    for frame in frames:
+        size = frame.image.shape[0] * frame.image.shape[1]
+        is_over = packed and not still and frame.number // BLOCK != packed[-1].number // BLOCK
+        if is_over or (packed and pixels + size > _CHUNK_PIXELS):
+            yield Chunk(packed, still, pixels, before)
+            before, packed, pixels = packed[-1].number, [], 0
+        room.take(size)
+        packed.append(frame)
+        pixels += size
+        if len(packed) >= limit:
+            yield Chunk(packed, still, pixels, before)
+            before, packed, pixels = packed[-1].number, [], 0
+    if packed:
+        yield Chunk(packed, still, pixels, before)
+
+
+def _begun_ahead(
+    sources: Sequence[Callable[[], Generator[Frame, None, None]]],
+) -> Generator[Frame, None, None]:
     """Frames of one source after the other; the next one is opened and decoded meanwhile."""
     with ThreadPoolExecutor(1, "next") as hand:
         begun = (hand.submit(_begun, source) for source in sources)
@@ -131,10 +183,12 @@ def _begun(
     return list(islice(frames, 1)), frames
 
 
-def _frames(source: str, faults: Faults, span: media.Span) -> Generator[Frame, None, None]:
+def _frames(
+    source: str, faults: Faults, room: Room, span: media.Span
+) -> Generator[Frame, None, None]:
     """Frames of a source, until it ends, cannot be decoded, or has ended for another reason."""
     try:
-        with closing(media.frames(source, span=span)) as frames:
+        with closing(media.frames(source, span=span, unwanted=lambda: room.is_open)) as frames:
             for frame in frames:
                 yield frame
                 if faults.has_ended(source):

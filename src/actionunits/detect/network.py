@@ -12,6 +12,7 @@ RUNTIMES = ("auto", "onnx", "int8", "torch")
 """ONNX Runtime, which needs the graph beside the weights; the same by convolutions in bytes, which
 needs another; PyTorch; or the fastest that can."""
 
+_MOST_LOGIT = 16.0
 MOST_FACES = 64  # of a crowd, more go in turns
 
 
@@ -27,6 +28,14 @@ class Values(NamedTuple):
     gaze: NDArray[np.floating] | None = None  # (F, 2)
     sides: NDArray[np.floating] | None = None  # (F, A, 2)
     hidden: NDArray[np.floating] | None = None  # (F, 6)
+
+    @property
+    def logits(self) -> NDArray[np.floating]:
+        """(F, A) log odds of the probability, at most 16: it has no digits for more."""
+        p = np.asarray(self.probability, np.float64)
+        with np.errstate(divide="ignore"):
+            odds: NDArray[np.float64] = np.log(p) - np.log1p(-p)
+        return odds.clip(-_MOST_LOGIT, _MOST_LOGIT)
 
     def told(self) -> dict[str, int]:
         """What is told besides AUs, by its name: how many numbers a face has."""

@@ -6,7 +6,7 @@ read again. In a folder of tables ``.au-detect.jsonl`` says which of them are wh
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,6 +20,7 @@ from actionunits.detect.added import NOTHING, Added
 from actionunits.detect.neutral import Neutral
 from actionunits.detect.places import destinations, is_folder
 from actionunits.detect.record import Held, Record, Settings, stamp
+from actionunits.detect.tables import AS_READ, Layout
 from actionunits.errors import UserError
 from actionunits.files.names import fitted
 from actionunits.types import Reading
@@ -38,6 +39,9 @@ class Job:
         aus: label axis of the readings.
         added: what is told besides AUs.
         neutral: whose rest intensities are compared with, if they are.
+        layout: how the rows of a table of these sources are written.
+        span: which part of videos is read.
+        blur: overlays hide the heads of people, and have no sound.
         settings: what the rows depend on beside their source.
         mode: what of a stopped run: refuse to lose it, go on from it, or begin anew.
         problems: of the run so far; those of a source are kept in the record.
@@ -50,6 +54,9 @@ class Job:
     mode: Mode = "overwrite"
     problems: list[UserError] = field(default_factory=list)
     neutral: Neutral | None = None
+    layout: Callable[[Sequence[str]], Layout] = lambda sources: AS_READ
+    span: media.Span = media.WHOLE
+    blur: bool = False
 
 
 class Output(writers.Writer, Protocol):
@@ -163,13 +170,14 @@ class _Table:
         # After a power cut the record may know of more than has reached the disk.
         held = [each for each in known.held.values() if each.end <= size]
         self._record = Record(record, settings, held)
-        if goes_on and any(media.is_camera(s) and not self.holds(s) for s in job.sources):
+        if goes_on and any(not media.is_stored(s) and not self.holds(s) for s in job.sources):
             raise _seen_once(self._part)
         self._table = writers.TableFile(
             path,
             job.aus,
             job.added,
             neutral=job.neutral,
+            layout=job.layout(job.sources),
             start=max((each.end for each in held), default=0),
             ended=self._note,
         )
@@ -205,12 +213,18 @@ class _Tables:
         known = Record.read if job.mode != "overwrite" else partial(_outlasting, job.sources)
         self._record = known(folder / _RECORD, job.settings)
         paths = destinations(job.sources, folder, _ending)
-        for unfinished in (writers.part(paths[s]) for s in job.sources if media.is_camera(s)):
+        for unfinished in (writers.part(paths[s]) for s in job.sources if not media.is_stored(s)):
             if job.mode != "overwrite" and unfinished.exists():
                 raise _seen_once(unfinished)
+        inputs = {path: source for source, path in paths.items()}
+
+        def begin(path: Path) -> writers.TableFile:
+            layout = job.layout([inputs[path]])
+            return writers.TableFile(path, job.aus, job.added, neutral=job.neutral, layout=layout)
+
         self._files = writers.PerInput(
             paths,
-            lambda path: writers.TableFile(path, job.aus, job.added, neutral=job.neutral),
+            begin,
             job.problems,
             self._note,
         )
@@ -245,8 +259,8 @@ def _record(path: Path) -> Path:
 
 def _seen_once(unfinished: Path) -> UserError:
     return UserError(
-        f"{unfinished}: holds what a camera has shown, which cannot be read again; rename it, a "
-        "CSV file, to keep it, or begin anew with --overwrite"
+        f"{unfinished}: holds what a camera or a stream has shown, which cannot be read "
+        "again; rename it, a CSV file, to keep it, or begin anew with --overwrite"
     )
 
 

@@ -37,7 +37,7 @@ def destinations(
         Windows does not allow in a name, and what cannot be printed, become ``_``.
     """
     trees = {source: _tree(source) for source in sources}
-    files = [tree[:-1] for source, tree in trees.items() if not media.is_camera(source)]
+    files = [tree[:-1] for source, tree in trees.items() if media.is_stored(source)]
     root = len(os.path.commonprefix(files))
     names = {source: _names(source, trees[source]) for source in sources}
     while True:
@@ -58,8 +58,8 @@ def destinations(
 
 def _tree(source: str) -> tuple[str, ...]:
     """Folders and name of an input, from the drive on."""
-    if media.is_camera(source):
-        return (source.replace(":", ""),)
+    if not media.is_stored(source):  # of an address, all but the protocol
+        return (re.sub("^.*?://|:", "", source).strip("/").replace("/", "_"),)
     drive, *parts = Path(os.path.abspath(source)).parts
     return (re.sub(r"\W", "", drive) or "root", *parts)
 
@@ -69,7 +69,8 @@ def _names(source: str, tree: tuple[str, ...]) -> list[str]:
     file = tree[-1]
     # the same file in two spellings is two inputs
     digests = [digest("/".join(tree)), digest(source)]
-    return [Path(file).stem, file, *(f"{file}-{each}" for each in digests)]
+    stem = Path(file).stem if media.is_stored(source) else file
+    return [stem, file, *(f"{file}-{each}" for each in digests)]
 
 
 def _alike(path: Path) -> str:

@@ -11,10 +11,9 @@ does not depend on what was read before it. Nor does it on the faults of another
 """
 
 import logging
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -24,22 +23,23 @@ from numpy.typing import NDArray
 
 from actionunits import media, weights
 from actionunits.aus import AUSet
-from actionunits.detect import tables
+from actionunits.detect import formats, tables
 from actionunits.detect.added import NOTHING, Added, added
-from actionunits.detect.ahead import Crew, crew
-from actionunits.detect.chunks import PathLike, chunks, listed
+from actionunits.detect.ahead import crew
+from actionunits.detect.chunks import Given, Picture, chunks, each
 from actionunits.detect.faults import Faults, Report
 from actionunits.detect.found import Cropped, Cropper, looked, reads
-from actionunits.detect.network import RUNTIMES, ClipNetwork, Network
+from actionunits.detect.network import ClipNetwork, Network, Values, joined
 from actionunits.detect.neutral import Neutral, corrected
-from actionunits.detect.reader import Read, reader
-from actionunits.detect.seek import SEARCH_EVERY, Found, Seeker
+from actionunits.detect.reader import reader
+from actionunits.detect.readings import in_picture, reading_of
+from actionunits.detect.runtime import asked_with_arrays, network
+from actionunits.detect.seek import SEARCH_EVERY, Seeker
 from actionunits.errors import UserError, printable
-from actionunits.faces import align, templates
+from actionunits.faces import templates
 from actionunits.faces.centerface import CenterFace
 from actionunits.faces.detections import Detector
-from actionunits.learn.card import WEIGHTS, Card, folder, read_card
-from actionunits.system.machine import has_accelerator, has_amx, has_vnni
+from actionunits.learn.card import read_card
 from actionunits.types import Reading
 
 if TYPE_CHECKING:
@@ -48,7 +48,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_LARGE = 10_000_000  # bytes of weights from which on bfloat16 on AMX pays, see docs/performance.md
 _ROOM = 1 << 26  # pixels of frames that are on the way at a time: 200 MB
 
 
@@ -104,51 +103,147 @@ class Predictor:
             raise ValueError(
                 f"expected {len(aus)} thresholds, one an AU; got shape {self.thresholds.shape}"
             )
-        self.network = _asked_with_arrays(network)
+        self.network = asked_with_arrays(network)
         self._cropper = Cropper(self.network.spec, templates.target(template))
-        self._seeker = Seeker(detector or CenterFace(threads=1), search_size, search_every)
+        self._detector = detector or CenterFace(threads=1)
+        self._search_size, self._search_every = search_size, search_every
+        self._seeking(search_size)  # whether there is such a size is said now
 
     def predict(
         self,
-        *paths: PathLike,
+        *given: Given,
         add: Sequence[str] = (),
+        format: str = formats.OURS,
         neutral: str | Path = "none",
         start: float = 0.0,
         end: float | None = None,
         every: int = 1,
         fps: float | None = None,
+        rate: float | None = None,
+        search_size: int | None = None,
     ) -> pd.DataFrame:
-        """Read all frames of these files into one table.
+        """Read all frames of these files, or pictures in memory, into one table.
 
         Args:
-            paths: pictures, videos, folders, cameras.
+            given: as for `read`, one or several.
             add: what else is told, of `added.ADDABLE`, or ``all``: adds its columns.
+            format: whose columns the table has, of `formats.FORMATS`.
             neutral: ``auto`` or a picture adds intensities above rest, see `neutral`.
             start: seconds, from which on videos are read.
             end: seconds, up to which they are; None: to their end.
             every: 2 reads every second frame of videos, and so on.
             fps: read so many frames a second at the most.
+            rate: see `read`.
+            search_size: see `read`.
 
         Returns:
             A row a face, and one for each frame without a face; see `tables.columns`. Files that
             cannot be read, or not to their end, are logged; what was read of them is there.
 
         Raises:
-            UserError: nothing could be read, the first problem; a path is none; or there is no
-                such thing to add, or part to read.
+            UserError: nothing could be read, the first problem; something is no path and no
+                picture; or there is no such thing to add, or part to read, or format.
         """
         span = media.Span(start, end, every, fps).checked()
         problems: list[UserError] = []
+        add = formats.adding(format, add, self.network, rest=str(neutral) != "none")
         compared = self.neutral(neutral)
         rows = tables.Rows(self.aus, self.added(add), rest=compared is not None)
-        for reading in self.readings(listed(paths), problems.append, add, span):
+        things = given[0] if len(given) == 1 else given
+        sources: dict[str, None] = {}
+        for reading in self.readings(
+            things, problems.append, add, span, rate=rate, search_size=search_size
+        ):
             rows.add(reading)
+            sources[reading.frame.source] = None
         if problems and not len(rows):
             raise problems[0]
         for problem in problems:
             _log.warning("%s", printable(str(problem)))
         table = rows.table()
-        return table if compared is None else corrected(table, self.aus, compared)
+        if compared is not None:
+            table = corrected(table, self.aus, compared)
+        return formats.named(format).layout(self.aus, [*sources]).table(table)
+
+    def read(
+        self,
+        given: Given,
+        *,
+        add: Sequence[str] = (),
+        start: float = 0.0,
+        end: float | None = None,
+        every: int = 1,
+        fps: float | None = None,
+        rate: float | None = None,
+        search_size: int | None = None,
+    ) -> Iterator[Reading]:
+        """Read frame after frame, lazily and at constant memory.
+
+        Args:
+            given: a path, an address, or the number of a camera; an array (H, W, 3) or
+                (N, H, W, 3) of uint8, RGB; a picture of Pillow; a tensor (3, H, W) or (N, 3, H, W)
+                of uint8, or of floats from 0 to 1; or a list or iterator of these. An iterator is
+                asked for a few pictures ahead, in another thread. Pictures are copied.
+            add: what else is told, of `added.ADDABLE`, or ``all``; see `Reading`.
+            start: seconds, from which on videos are read.
+            end: seconds, up to which they are; None: to their end.
+            every: 2 reads every second frame of videos, and so on.
+            fps: read so many frames a second of videos at the most.
+            rate: pictures in memory, of a folder or of a pattern (``frame_%05d.png``) are frames of
+                one video, so many a second. None: each is a still.
+            search_size: long side at which faces are searched for, instead of the predictor's.
+
+        Yields:
+            A reading of each picture and frame, in order. Pictures in memory are called
+            "picture 1" and so on as sources, or with a rate "pictures", with their frame numbers.
+
+        Raises:
+            UserError: something is no path and no picture (its kind, shape and range are said), as
+                soon as it is its turn; a file could not be read, or not to its end, when all else
+                has been; or there is no such thing to add, or part to read.
+        """
+        problems: list[UserError] = []
+        span = media.Span(start, end, every, fps).checked()
+        with closing(
+            self.readings(given, problems.append, add, span, rate=rate, search_size=search_size)
+        ) as readings:
+            yield from readings
+        for problem in problems[1:]:
+            problems[0].add_note(str(problem))
+        if problems:
+            raise problems[0]
+
+    def values(self, crops: Picture | Iterable[Picture]) -> Values:
+        """What the model says of faces that are aligned already.
+
+        Args:
+            crops: F faces as `faces` gives them, (size, size, 3) each, of `network.spec.size`: an
+                array, tensor, or list, of the kinds that `read` takes. A model of clips reads them
+                as consecutive frames of one face.
+
+        Returns:
+            Probabilities, logits, and all else that the model tells; landmarks are in pixels of
+            the crop, and the roll of the pose is what is left of it there.
+
+        Raises:
+            UserError: one has another size.
+        """
+        size, faces = self.network.spec.size, []
+        for place, face in enumerate(each(crops), 1):
+            shape = face.shape if isinstance(face, np.ndarray) else f"the path {face}"
+            if not isinstance(face, np.ndarray) or shape != (size, size, 3):
+                raise UserError(
+                    f"crop {place}: expected ({size}, {size}, 3), found {shape}; Predictor.faces "
+                    "gives the crops of a picture"
+                )
+            faces.append(face)
+        if not faces:
+            return joined([], len(self.aus))
+        if self.network.spec.clip is None:
+            return cast(Network, self.network).values(np.stack(faces))
+        clips = cast(ClipNetwork, self.network)
+        kept, context = [*clips.encode(np.stack(faces))], self.network.spec.context
+        return clips.read(kept[:1] * context + kept + kept[-1:] * context)
 
     def neutral(self, wanted: str | Path) -> Neutral | None:
         """Whose rest intensities are to be compared with.
@@ -187,37 +282,45 @@ class Predictor:
 
     def readings(
         self,
-        paths: Iterable[PathLike] | PathLike,
+        given: Given,
         report: Report,
         add: Sequence[str] = (),
         span: media.Span = media.WHOLE,
+        *,
+        rate: float | None = None,
+        search_size: int | None = None,
     ) -> Generator[Reading, None, None]:
-        """Read frame after frame, in order, at constant memory.
+        """Read frame after frame, in order, at constant memory; `read` is simpler.
 
         Args:
-            paths: pictures, videos, folders, cameras.
+            given: as for `read`.
             report: is told of each file that cannot be read, or not to its end, whatever the
                 reason, also from the thread that decodes; the other files go on. A face whose
                 values are not finite is left out, and told once a file.
             add: what else is told, of `added.ADDABLE`, or ``all``; see `Reading`. The embedding
                 is the mean over the AUs of what the last layer reads.
             span: which frames of videos.
+            rate: see `read`.
+            search_size: see `read`.
 
         Yields:
             One reading a frame.
 
         Raises:
-            UserError: a path is none, or there is no such thing to add.
+            UserError: something is no path and no picture, or there is no such thing to add.
         """
+        span = span if rate is None else span._replace(rate=rate).checked()
         wanted = self.added(add)
         begin = partial(reader, self.network, len(self.aus))
         faults = Faults(report)
         with crew(_ROOM) as hands:
-            found = self._found(listed(paths), faults, hands, span)
+            coming = chunks(given, faults, hands.room, span)
+            found = self._seeking(search_size).found(coming, faults, hands)
             see = partial(looked, begin(), self._cropper, hands.go_on)
             with closing(hands.ahead(found, see)) as parts:
                 for read in reads(begin, parts, faults, hands.room):
-                    yield self._in_picture(wanted.kept(self._reading(read, faults)))
+                    told = reading_of(read, self.thresholds, self._min_confidence, faults)
+                    yield in_picture(wanted.kept(told), self._cropper)
 
     def added(self, wanted: Sequence[str]) -> Added:
         """What is added to tables.
@@ -230,19 +333,19 @@ class Predictor:
         """
         return added(wanted, self.network.told, self.aus) if wanted else NOTHING
 
-    def faces(
-        self, paths: Iterable[PathLike] | PathLike, report: Report
-    ) -> Generator[Cropped, None, None]:
+    def faces(self, given: Given, report: Report) -> Generator[Cropped, None, None]:
         """Find, follow and align the faces, frame by frame, at constant memory.
 
         Args:
-            paths: as for `readings`.
+            given: as for `read`.
             report: as for `readings`.
         """
         faults = Faults(report)
         with (
             crew(_ROOM) as hands,
-            closing(self._found(listed(paths), faults, hands)) as parts,
+            closing(
+                self._seeking(None).found(chunks(given, faults, hands.room), faults, hands)
+            ) as parts,
         ):
             for part in parts:
                 yield from (
@@ -250,52 +353,9 @@ class Predictor:
                 )
                 hands.room.give(part.pixels)
 
-    def _found(
-        self,
-        paths: Sequence[PathLike],
-        faults: Faults,
-        hands: Crew,
-        span: media.Span = media.WHOLE,
-    ) -> Generator[Found, None, None]:
-        return self._seeker.found(chunks(paths, faults, hands.room, span), faults, hands)
-
-    def _reading(self, read: Read, faults: Faults) -> Reading:
-        """Reading without the faces whose values are not finite."""
-        finite = [v for v in read.values if v is not None]
-        good = np.logical_and.reduce(
-            [np.isfinite(v).all(axis=tuple(range(1, v.ndim))) for v in finite]
-        )
-        if not good.all():
-            faults.note(
-                read.frame,
-                "the model gave values that are not finite; such faces are left out, and a frame "
-                "without others has success 0; check the weights",
-            )
-        faces = tuple(face for face, kept in zip(read.faces, good, strict=True) if kept)
-        values = read.values.part(good)
-        present = values.probability >= self.thresholds
-        confidence = np.array([face.score for face in faces])
-        if values.quality is not None:
-            confidence = confidence * values.quality
-        sure = confidence >= self._min_confidence
-        return Reading(
-            *(read.frame, faces, values.probability, present, values.intensity, values.embedding),
-            *(confidence, sure, values.landmarks, values.pose),
-            *(values.gaze, values.sides, values.hidden, values.quality),
-        )
-
-    def _in_picture(self, reading: Reading) -> Reading:
-        """The reading with landmarks and pose, if they are wanted, not as the crops show them."""
-        landmarks, pose = reading.landmarks, reading.pose
-        if landmarks is None and pose is None:
-            return reading
-        matrices = self._cropper.placing(reading.faces)
-        if landmarks is not None:
-            landmarks = align.transform(landmarks, align.invert(matrices))
-        if pose is not None:  # alignment has turned the face by so much
-            pose = pose.copy()
-            pose[:, 2] += np.degrees(np.arctan2(matrices[:, 1, 0], matrices[:, 0, 0]))
-        return reading._replace(landmarks=landmarks, pose=pose)
+    def _seeking(self, search_size: int | None) -> Seeker:
+        """What finds the faces; the predictor's size is taken where none is given."""
+        return Seeker(self._detector, search_size or self._search_size, self._search_every)
 
 
 def load(
@@ -327,7 +387,7 @@ def load(
     path = weights.locate(name_or_path)
     card = read_card(path)
     return Predictor(
-        _network(path, card, device, runtime),
+        network(path, card, device, runtime),
         card.au_set(),
         card.thresholds,
         detector=detector,
@@ -336,56 +396,3 @@ def load(
         search_size=search_size,
         search_every=search_every,
     )
-
-
-def _asked_with_arrays(network: "Network | ClipNetwork | Module") -> "Network | ClipNetwork":
-    if not hasattr(network, "state_dict"):
-        return network
-    from actionunits.detect import pytorch  # not before somebody has a model of PyTorch
-
-    return pytorch.network(cast("Module", network))
-
-
-def _fastest(path: Path, device: "str | Device | None") -> str:
-    """What computes a model of this size fastest here, see docs/performance.md."""
-    from actionunits.detect import onnx
-
-    torch = find_spec("torch") is not None
-    if torch and (str(device or "cpu") != "cpu" or (device is None and has_accelerator())):
-        return "torch"
-    if has_vnni() and onnx.has_graph(path, int8=True):
-        return "int8"
-    large = (folder(path) / WEIGHTS).stat().st_size > _LARGE
-    return "onnx" if onnx.has_graph(path) and not (torch and has_amx() and large) else "torch"
-
-
-def _network(
-    path: Path, card: Card, device: "str | Device | None", runtime: str
-) -> "Network | ClipNetwork":
-    """What computes the model of a checkpoint."""
-    from actionunits.detect import onnx
-
-    if runtime not in RUNTIMES:
-        raise UserError(f"runtime: expected {', '.join(RUNTIMES)}, found {runtime}")
-    if runtime == "auto":
-        runtime = _fastest(path, device)
-    if runtime in {"onnx", "int8"}:
-        int8 = runtime == "int8"
-        if not onnx.has_graph(path, int8=int8):
-            raise UserError(
-                f"runtime: {path} has no graph for {runtime}; write it with au export --beside"
-                f"{' --int8' if int8 else ''}, or take --runtime torch"
-            )
-        if device is not None and str(device) != "cpu":
-            raise UserError(f"device {device}: ONNX Runtime computes on cpu; take --runtime torch")
-        return onnx.network(path, card, int8=int8)
-    try:
-        from actionunits.detect import pytorch
-        from actionunits.learn import checkpoint
-    except ModuleNotFoundError as error:
-        raise UserError(
-            f"{path}: is read by PyTorch, and {error.name} is not installed: pip install "
-            "'actionunits[train]'"
-        ) from None
-    place = pytorch.accelerator(device)  # said before the model is built
-    return pytorch.network(checkpoint.load(path)[0], place)

@@ -10,6 +10,7 @@ import numpy as np
 
 from actionunits import media, weights
 from actionunits.detect.chunks import blocks
+from actionunits.detect.formats import OURS
 from actionunits.detect.neutral import Neutral
 from actionunits.detect.outputs import Outputs
 from actionunits.detect.predict import Predictor
@@ -43,6 +44,9 @@ def settings(
     search_size: int | None = None,
     span: media.Span = media.WHOLE,
     runtime: str = "auto",
+    written: str = OURS,
+    *,
+    blur: bool = False,
 ) -> Settings:
     """What the rows of a run depend on, by what it is called in a sentence.
 
@@ -55,6 +59,8 @@ def settings(
         search_size: see `Predictor`.
         span: which frames of videos are read.
         runtime: what computes the model, as it was asked for.
+        written: name of the format of the tables.
+        blur: faces are searched for more often, to be hidden.
 
     Raises:
         CheckpointError: there are no such weights.
@@ -69,6 +75,8 @@ def settings(
         "search size": search_size,
         "part of the videos": list(span),
         "runtime": runtime,
+        "format": None if written == OURS else written,
+        "hidden faces": blur or None,
         "rest": None if neutral is None or neutral.rest is None else neutral.rest.tolist(),
     }
 
@@ -95,10 +103,12 @@ def run(
     problems: list[UserError],
     add: Sequence[str] = (),
     span: media.Span = media.WHOLE,
+    enough: Callable[[], bool] = lambda: False,
 ) -> Stopped | None:
     """Read all sources into the outputs.
 
-    Ctrl-C is the way to end a camera, which completes the outputs if nothing comes after it.
+    Ctrl-C is the way to end a camera or a stream, which completes the outputs if nothing comes
+    after it.
 
     Args:
         predictor: reads them.
@@ -107,6 +117,7 @@ def run(
         problems: takes what goes wrong with one source or output.
         add: see `Predictor.readings`.
         span: see `Predictor.readings`.
+        enough: whether nobody wants more, asked after each frame.
 
     Returns:
         Where the run was stopped, by a `KeyboardInterrupt`; None at the end of all sources.
@@ -120,11 +131,13 @@ def run(
             try:
                 with closing(predictor.readings(sources, problems.append, add, span)) as readings:
                     for reading in readings:
-                        outputs.add(reading)
                         last = reading.frame._replace(image=_NO_PICTURE)
+                        outputs.add(reading)
                         del reading
+                        if enough():
+                            break
             except KeyboardInterrupt:
-                if last is None or last.source != sources[-1] or not media.is_camera(last.source):
+                if last is None or last.source != sources[-1] or not media.is_live(last.source):
                     raise
     except KeyboardInterrupt:
         return Stopped(last)

@@ -4,7 +4,8 @@ Pictures are searched coarsely, and finely too where that shows nobody or a smal
 one frame in twelve is searched, by several threads ahead of what follows; on the others faces are
 looked at where they were (`faces.follow`), which goes from frame to frame. Every fifth search, and
 the first of a shot, is twice as fine: small faces are found then, and followed as well as large
-ones.
+ones. Once in `BLOCK` frames all faces are searched for as on the first frame of a shot, so that a
+long video can be read in parts, by several machines.
 """
 
 from collections.abc import Callable, Generator, Sequence
@@ -16,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from actionunits.detect.ahead import Crew
-from actionunits.detect.chunks import Chunk
+from actionunits.detect.chunks import BLOCK, Chunk
 from actionunits.detect.faults import Failed, Faults, tried
 from actionunits.errors import UserError
 from actionunits.faces.align import FloatArray
@@ -169,6 +170,7 @@ class _Video:
     def __init__(self, looks: Looks | None, side: int, fine: int) -> None:
         self._tracker, self._cuts = Tracker(), Cuts()
         self._follower = None if looks is None else Follower(looks, side, fine)
+        self._block = 0
 
     def faces(self, frame: Frame, looked: _Looked, _: Sequence[int]) -> list[tuple[Face, ...]]:
         """Faces of the next frame, the only one, by identity number."""
@@ -178,6 +180,9 @@ class _Video:
                 self._follower.forget()
         found = looked.searched
         if self._follower is not None:
+            if frame.number // BLOCK != self._block:
+                self._block = frame.number // BLOCK
+                self._follower.forget()
             found = self._follower(frame, found)
         assert found is not None  # what is not followed is searched
         numbers = self._tracker.update(found, frame.seconds)

@@ -14,7 +14,9 @@ line of Unicode, and nothing that a spreadsheet takes for a formula.
 `actionunits.files.names.unescaped` leads back to the file.
 """
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -25,7 +27,8 @@ from rich.table import Table
 from rich.text import Text
 
 from actionunits.aus import STARRED, AUSet
-from actionunits.detect.added import NOTHING, Added, decimals
+from actionunits.detect.added import NOTHING, Added
+from actionunits.detect.added import decimals as of_added
 from actionunits.errors import printable
 from actionunits.files.names import escaped
 from actionunits.types import Reading
@@ -104,16 +107,52 @@ def confidence(reading: Reading) -> NDArray[np.floating]:
     return reading.confidence
 
 
-def rounded(table: pd.DataFrame) -> pd.DataFrame:
-    """Table without decimals that mean nothing, for text."""
-    places = {c: _DECIMALS.get(c, _DECIMALS.get(str(c)[-2:])) for c in table.columns}
-    places |= {c: n for c in table.columns if (n := decimals(str(c))) is not None}
-    return table.round({c: n for c, n in places.items() if n is not None})
+def decimals(column: str) -> int | None:
+    """Digits after the point that mean something in a column; None: all that there are."""
+    known = _DECIMALS.get(column, _DECIMALS.get(column[-2:]))
+    return of_added(column) if known is None else known
 
 
-def to_json(table: pd.DataFrame) -> str:
+class Layout(NamedTuple):
+    """How the rows of one table are written.
+
+    Attributes:
+        table: from rows of `Rows.table`, any of them in their order.
+        decimals: that mean something in a column; None: all that there are.
+    """
+
+    table: Callable[[pd.DataFrame], pd.DataFrame]
+    decimals: Callable[[str], int | None]
+
+
+AS_READ = Layout(lambda table: table, decimals)
+"""The columns of `columns`."""
+
+
+def rounded(rows: pd.DataFrame, layout: Layout = AS_READ) -> pd.DataFrame:
+    """Rows as they are written as text, without decimals that mean nothing."""
+    table = layout.table(rows)
+    places = {column: layout.decimals(str(column)) for column in table.columns}
+    return table.round({column: n for column, n in places.items() if n is not None})
+
+
+def to_json(rows: pd.DataFrame, layout: Layout = AS_READ) -> str:
     """Rows as a JSON list of objects; what is not known is null."""
-    return rounded(table).to_json(orient="records")
+    return rounded(rows, layout).to_json(orient="records")
+
+
+def to_lines(reading: Reading, aus: AUSet, added: Added = NOTHING, layout: Layout = AS_READ) -> str:
+    """Rows of one reading as lines of JSON, an object a row; what is not known is null.
+
+    Args:
+        reading: of one frame.
+        aus: its label axis.
+        added: what is told besides AUs.
+        layout: how rows are written.
+    """
+    rows = Rows(aus, added)
+    rows.add(reading)
+    return rounded(rows.table(), layout).to_json(orient="records", lines=True)
 
 
 class Bar:

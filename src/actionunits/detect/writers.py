@@ -22,7 +22,7 @@ from actionunits.aus import AUSet
 from actionunits.detect.added import NOTHING, Added
 from actionunits.detect.faults import reason
 from actionunits.detect.neutral import Neutral, fill
-from actionunits.detect.tables import Rows, rounded
+from actionunits.detect.tables import AS_READ, Layout, Rows, rounded
 from actionunits.errors import UserError
 from actionunits.files import atomic, writing
 from actionunits.files.names import fitted
@@ -145,6 +145,7 @@ class TableFile:
         added: Added = NOTHING,
         *,
         neutral: Neutral | None = None,
+        layout: Layout = AS_READ,
         start: int = 0,
         ended: Callable[[Sequence[str], int], None] | None = None,
     ) -> None:
@@ -155,10 +156,11 @@ class TableFile:
             aus: label axis of the readings.
             added: what is told besides AUs.
             neutral: whose rest to compare with, at the end, if it is wanted.
+            layout: how the rows are written.
             start: bytes of the part that is there to go on from.
             ended: is told of sources whose rows are all on the disk, and of the bytes up to there.
         """
-        self._path, self._aus, self._neutral = path, aus, neutral
+        self._path, self._aus, self._neutral, self._layout = path, aus, neutral, layout
         self._new_rows = partial(Rows, aus, added, rest=neutral is not None)
         self._format = FORMATS[path.suffix.lower()]
         self._part, self._start, self._ended = part(path), start, ended
@@ -189,7 +191,8 @@ class TableFile:
             with writing(self._path):
                 if self._neutral is not None:
                     fill(self._part, self._aus, self._neutral)
-                self._format.publish(self._part, self._path, self._rows.table())
+                empty = self._layout.table(self._rows.table())
+                self._format.publish(self._part, self._path, empty)
             return
         with suppress(OSError, UserError):  # the disk may be full: the first error says so
             self._flush(self._sources[:-1])
@@ -223,7 +226,8 @@ class TableFile:
 
     def _append(self, table: pd.DataFrame, *, header: bool = False) -> None:
         if len(table) or header:
-            text = self._format.text(table).to_csv(index=False, header=header, lineterminator="\n")
+            rows = self._format.rows(table, self._layout)
+            text = rows.to_csv(index=False, header=header, lineterminator="\n")
             self._file.write(text.encode("utf-8"))
             self._file.flush()
 
@@ -235,7 +239,7 @@ class TableFile:
 class _Format(NamedTuple):
     """How the part of a table becomes the table."""
 
-    text: Callable[[pd.DataFrame], pd.DataFrame]  # what of it stands in the part
+    rows: Callable[[pd.DataFrame, Layout], pd.DataFrame]  # that stand in the part
     publish: Callable[[Path, Path, pd.DataFrame], None]  # part, path, and a table without rows
 
 
@@ -258,5 +262,8 @@ def _parquet(unfinished: Path, path: Path, empty: pd.DataFrame) -> None:
     unfinished.unlink()
 
 
-FORMATS = {".csv": _Format(rounded, _csv), ".parquet": _Format(lambda table: table, _parquet)}
+FORMATS = {
+    ".csv": _Format(rounded, _csv),
+    ".parquet": _Format(lambda rows, layout: layout.table(rows), _parquet),
+}
 """Suffixes of tables that can be written."""

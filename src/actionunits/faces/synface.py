@@ -1,4 +1,4 @@
-"""The default detector: two small networks that were trained on rendered heads alone.
+"""A detector that was trained on rendered heads alone: two small networks, which anyone may use.
 
 The first searches: at every eighth pixel it says whether a face is centred there, where its box
 ends and where its five points lie. The second looks at a face that is almost in place, and says

@@ -48,12 +48,10 @@ def atomic(path: Path | str) -> Iterator[Path]:
         if target.exists() and not target.is_file():
             kind = "a folder" if target.is_dir() else "a device"
             raise UserError(f"{path}: expected a file to write, found {kind}; give another name")
-        _sweep(target.parent)
-        prefix = f".au-{_host()}-{os.getpid()}-{_TOKEN}-"
-        private = Path(tempfile.mkdtemp(prefix=prefix, dir=target.parent))
+        hidden = _hidden(target.parent)
     try:
         suffix = path.suffix if len(os.fsencode(path.suffix)) <= _LONGEST else ""
-        temporary = private / f".au{suffix}"
+        temporary = hidden / f".au{suffix}"
         temporary.touch()
         mode = stat.S_IMODE((target if target.exists() else temporary).stat().st_mode)
         yield temporary
@@ -64,7 +62,25 @@ def atomic(path: Path | str) -> Iterator[Path]:
                 temporary.chmod(mode)
             os.replace(temporary, target)
     finally:
-        shutil.rmtree(private, ignore_errors=True)
+        shutil.rmtree(hidden, ignore_errors=True)
+
+
+@contextmanager
+def private() -> Iterator[Path]:
+    """Yield a folder for temporary files that its owner alone can read, and that goes at the end.
+
+    That of a killed process goes with the next that makes one.
+
+    Raises:
+        UserError: it cannot be made.
+    """
+    where = Path(tempfile.gettempdir())
+    with writing(where):
+        made = _hidden(where)
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
 
 
 def folder(path: Path | str) -> Path:
@@ -135,6 +151,13 @@ def _cannot_write(path: Path, error: OSError) -> UserError:
     return UserError(
         f"cannot write {path}: {reason}; {advice} another place, then run the same command again"
     )
+
+
+def _hidden(where: Path) -> Path:
+    """A new folder of this process."""
+    _sweep(where)
+    prefix = f".au-{_host()}-{os.getpid()}-{_TOKEN}-"
+    return Path(tempfile.mkdtemp(prefix=prefix, dir=where))
 
 
 @cache

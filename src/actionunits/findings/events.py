@@ -35,7 +35,8 @@ def events(frames: Frames, *, gap: float = 0.2, shortest: float = 0.1) -> pd.Dat
     )
     long = long[long["present"] == 1].reset_index(names=["row", "AU"])
     if long.empty:
-        return pd.DataFrame(columns=COLUMNS)
+        types = {**dict.fromkeys(COLUMNS, float), **frames.rows[KEY].dtypes, "AU": str}
+        return pd.DataFrame(columns=COLUMNS).astype({**types, "frames": int})
     long = long.join(frames.rows[[*KEY, "timestamp"]].assign(lasts=lasts), on="row")
     by = [*KEY, "AU"]
     long = long.sort_values([*by, "timestamp"], kind="stable", ignore_index=True)

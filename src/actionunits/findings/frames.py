@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from pandas.api.types import is_numeric_dtype
 
 from actionunits.errors import DataError, UserError, brief
 from actionunits.files.lists import decoded, separator
@@ -20,13 +22,21 @@ _AU = re.compile(r"AU(\d{2})(?:_([a-z]+))?")
 _LIKELY = 0.5  # probability from which an AU occurs where a table does not say
 _STATES = {"r": "strength", "p": "probability", "c": "present", None: "probability"}
 _NAMES = {"approx_time": "timestamp", "file": "input", "filename": "input"}
+_FEATS = {
+    **{"FaceScore": "confidence", "FaceRectX": "face_x", "FaceRectY": "face_y"},
+    **{"FaceRectWidth": "face_w", "FaceRectHeight": "face_h"},
+}
+_BESIDES = re.compile(r"confidence|face_[xywh]|[xy]_\d+")  # OpenFace's eyes are eye_lmk_x_0
 
 
 class Frames(NamedTuple):
     """Rows of frames, in the order of time.
 
     Attributes:
-        rows: a row a face and frame: ``input``, ``face_id``, ``timestamp`` (seconds), ``success``.
+        rows: a row a face and frame: ``input``, ``face_id``, ``timestamp`` (seconds), ``frame``
+            (its number, NaN where the table has none), ``success``; and, of tables that tell it,
+            ``confidence`` (0 to 1), the box ``face_x``, ``face_y``, ``face_w``, ``face_h`` and the
+            landmarks ``x_0``, ``y_0``, ... in pixels.
         present: of the same rows, a column an AU (``AU12``): 1 where it occurs, 0, NaN.
         strength: likewise how strongly: intensity 0 to 5, or a probability if not `graded`.
         graded: whether the strength is an intensity.
@@ -36,6 +46,12 @@ class Frames(NamedTuple):
     present: pd.DataFrame
     strength: pd.DataFrame
     graded: bool
+
+    def take(self, places: NDArray[np.intp]) -> "Frames":
+        """Rows at these places, in this order."""
+        tables = (self.rows, self.present, self.strength)
+        rows, present, strength = (t.iloc[places].reset_index(drop=True) for t in tables)
+        return Frames(rows, present, strength, self.graded)
 
 
 def read(path: Path, fps: float | None = None) -> Frames:
@@ -50,9 +66,25 @@ def read(path: Path, fps: float | None = None) -> Frames:
     Raises:
         DataError: it cannot be read, or has no AUs, or no times.
     """
-    table = _table(path)
+    return of_table(table_of(path), path, fps)
+
+
+def of_table(table: pd.DataFrame, path: Path, fps: float | None = None) -> Frames:
+    """Frames of a table in memory.
+
+    Args:
+        table: see `read`.
+        path: names it in errors, and its rows where the table has no ``input``.
+        fps: see `read`.
+
+    Raises:
+        DataError: it has no AUs, or no times.
+    """
+    table = table.reset_index(drop=True)  # rows of several tables may have one number
     for theirs, ours in _NAMES.items():
-        if theirs in table and ours not in table:
+        # py-feat's times are whole seconds ("01:05"), which place no frame
+        usable = theirs in table and (ours == "input" or is_numeric_dtype(table[theirs]))
+        if usable and ours not in table:
             table = table.rename(columns={theirs: ours})
     found: dict[str, dict[str, pd.Series]] = {kind: {} for kind in set(_STATES.values())}
     for name in table:
@@ -60,9 +92,11 @@ def read(path: Path, fps: float | None = None) -> Frames:
         if match and match[2] in _STATES:
             values = pd.to_numeric(table[name], errors="coerce").astype(float)
             found[_STATES[match[2]]][f"AU{match[1]}"] = values
-    likely, graded_as = pd.DataFrame(found["probability"]), pd.DataFrame(found["strength"])
-    said = pd.DataFrame(found["present"])
-    if said.empty and likely.empty:
+    likely, graded_as, said = (
+        pd.DataFrame(found[kind], index=table.index)
+        for kind in ("probability", "strength", "present")
+    )
+    if not (found["present"] or found["probability"]):
         names = ", ".join(map(str, list(table)[:12]))
         raise DataError(
             f"{path}: expected columns of Action Units such as AU12_c or AU12, found {names}"
@@ -88,7 +122,12 @@ def _ordered(
     return ordered
 
 
-def _table(path: Path) -> pd.DataFrame:
+def table_of(path: Path) -> pd.DataFrame:
+    """A table as it stands in its file, CSV or Parquet.
+
+    Raises:
+        DataError: it cannot be read.
+    """
     try:
         if path.suffix.lower() == ".parquet":
             stored: pd.DataFrame = pq.read_table(path).to_pandas()
@@ -120,10 +159,14 @@ def _rows(path: Path, table: pd.DataFrame, fps: float | None) -> pd.DataFrame:
         rows["face_id"] = pd.to_numeric(table["face_id"], errors="coerce")
     else:  # several faces of a frame are told apart by their order
         rows["face_id"] = rows.groupby(["input", "timestamp"], dropna=False).cumcount()
+    number = table["frame"] if "frame" in table else pd.Series(np.nan, table.index)
+    rows["frame"] = pd.to_numeric(number, errors="coerce")
     success = table["success"] if "success" in table else pd.Series(1, table.index)
     known = rows["face_id"].notna() & rows["timestamp"].notna()
     rows["success"] = pd.to_numeric(success, errors="coerce").fillna(0).gt(0) & known
-    return rows
+    besides = table.rename(columns={old: new for old, new in _FEATS.items() if new not in table})
+    besides = besides[[name for name in besides if _BESIDES.fullmatch(str(name))]]
+    return rows.join(besides.apply(pd.to_numeric, errors="coerce").astype(float))
 
 
 def several(paths: list[Path], fps: float | None = None) -> Frames:
@@ -146,6 +189,11 @@ def several(paths: list[Path], fps: float | None = None) -> Frames:
             f"{names[0]}: has probabilities alone, {paths[0]} or another has intensities: give "
             "tables of one kind"
         )
+    return joined(tables)
+
+
+def joined(tables: list[Frames]) -> Frames:
+    """Several tables of one kind as one."""
     rows = pd.concat([table.rows for table in tables], ignore_index=True)
     present = pd.concat([table.present for table in tables], ignore_index=True)
     strength = pd.concat([table.strength for table in tables], ignore_index=True)

@@ -18,8 +18,8 @@ from av.packet import Packet
 
 from actionunits.media import avi, mp4, structure, transport
 from actionunits.media.groups import CODECS, Groups
+from actionunits.media.names import is_stored
 from actionunits.media.opening import Line, Opened
-from actionunits.media.sources import is_camera
 
 _AT_LEAST = 0.5  # seconds, by which containers are wrong about their length,
 _OF_SHORT = 0.2  # or so much of it, if less
@@ -304,7 +304,7 @@ def _seconds(clock: str) -> float:
 
 def _is_cut(name: str, kind: str) -> bool:
     """Whether a file does not end where its container must."""
-    if is_camera(name):
+    if not is_stored(name):
         return False
     with open(name, "rb") as file:
         size = file.seek(0, os.SEEK_END)

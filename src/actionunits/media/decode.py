@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from actionunits.errors import MediaError
-from actionunits.media import pictures, videos
-from actionunits.media.sources import IMAGES, is_camera
+from actionunits.media import addresses, connecting, live, opening, pictures, sound, videos
+from actionunits.media.sources import IMAGES
 from actionunits.media.span import WHOLE, Choice, Span
 from actionunits.media.worker import Item
 
@@ -19,8 +20,7 @@ def frames(name: str, threads: int, *span: Any) -> Iterator[Item]:
     """
     wanted = Span(*span)
     if not _is_picture(name):
-        for image, *said in videos.frames(name, threads, wanted):
-            yield said, image
+        yield from _items(videos.frames(name, threads, wanted))
         return
     choice = Choice(wanted if wanted != WHOLE and pictures.is_moving(name) else WHOLE)
     seconds = 0.0
@@ -31,6 +31,24 @@ def frames(name: str, threads: int, *span: Any) -> Iterator[Item]:
             yield [number, seconds, ""], image
     if not choice.taken:
         raise MediaError(f"{name}: {choice.missing(seconds)}")
+
+
+def camera(name: str, *span: Any) -> Iterator[Item]:
+    """Frames of a camera as they come, see `frames`."""
+    connect = partial(opening.opened, name)
+    yield from _items(live.frames(name, connect, Span(*span), ()))
+
+
+def address(name: str, where: str, *span: Any) -> Iterator[Item]:
+    """Frames of a stream at an address, which has its password, as they come."""
+    connect = partial(connecting.address, name, where)
+    yield from _items(live.frames(name, connect, Span(*span), addresses.WAITS))
+
+
+def pipe(name: str, head: str, descriptor: int, *span: Any) -> Iterator[Item]:
+    """Frames of a stream in a pipe, of which the head, as Latin-1, was read already."""
+    connect = partial(connecting.pipe, name, head.encode("latin-1"), descriptor)
+    yield from _items(live.frames(name, connect, Span(*span), None))
 
 
 def picture(name: str) -> Iterator[Item]:
@@ -58,12 +76,21 @@ def count(name: str) -> Iterator[Item]:
         yield [number], None
 
 
+def joined(name: str, drawn: str, out: str, *span: Any) -> Iterator[Item]:
+    """Whether the sound of a video was written beside pictures; the last item tells."""
+    for written in [False] if _is_picture(name) else sound.joined(name, drawn, out, Span(*span)):
+        yield [written], None
+
+
+def _items(decoded: Iterator[videos.Decoded]) -> Iterator[Item]:
+    for image, *said in decoded:
+        yield said, image
+
+
 def _is_picture(name: str) -> bool:
     """By its suffix where that names pictures, else by what it holds.
 
     A picture under the name of a video is none the less one: FFmpeg, which reads some, does not
     notice where they break off.
     """
-    if is_camera(name):
-        return False
     return Path(name).suffix.lower() in IMAGES or pictures.is_picture(name)

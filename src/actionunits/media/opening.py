@@ -14,12 +14,12 @@ from av.video.stream import VideoStream
 
 from actionunits.errors import MediaError
 from actionunits.media import avi
+from actionunits.media.names import is_camera
 from actionunits.media.pictures import LARGEST
-from actionunits.media.sources import is_camera
 
 BROKEN = (av.FFmpegError, ArithmeticError, MemoryError, OSError, ValueError)
 """What damaged bytes lead to."""
-_SEALED = {"protocol_whitelist": "none"}
+SEALED = {"protocol_whitelist": "none"}
 """A video is read from its own file: what it names, on the disk or the network, is not opened."""
 
 Line = tuple[int, str, str]
@@ -88,7 +88,7 @@ def opened(name: str) -> Iterator[Opened]:
     """
     if is_camera(name):
         with _camera(name) as container:
-            yield Opened(container, _stream(name, container), [])
+            yield Opened(container, pictures_of(name, container), [])
         return
     try:
         # A file and not its name, which FFmpeg might take for a protocol, and which need not be
@@ -99,7 +99,7 @@ def opened(name: str) -> Iterator[Opened]:
     with file:
         container, said, is_helped = _container(name, file)
         with container:
-            yield Opened(container, _stream(name, container), said, is_helped)
+            yield Opened(container, pictures_of(name, container), said, is_helped)
 
 
 def _container(name: str, file: BinaryIO) -> tuple[InputContainer, list[Line], bool]:
@@ -109,7 +109,7 @@ def _container(name: str, file: BinaryIO) -> tuple[InputContainer, list[Line], b
         file.seek(0)
         try:
             with listening() as said:
-                container = av.open(source(file), "r", metadata_errors="ignore", options=_SEALED)
+                container = av.open(source(file), "r", metadata_errors="ignore", options=SEALED)
             return container, said, source is _Forward
         except BROKEN as error:
             failed = failed or error
@@ -120,8 +120,12 @@ def _container(name: str, file: BinaryIO) -> tuple[InputContainer, list[Line], b
     ) from failed
 
 
-def _stream(name: str, container: InputContainer) -> VideoStream:
-    """The first stream of pictures that is not the cover of a record."""
+def pictures_of(name: str, container: InputContainer) -> VideoStream:
+    """The first stream of pictures that is not the cover of a record.
+
+    Raises:
+        MediaError: there is none, or none that FFmpeg can decode.
+    """
     streams = [
         stream
         for stream in container.streams.video

@@ -114,6 +114,17 @@ def _decoded(name: str, image: Image.Image) -> NDArray[np.uint8]:
     white = tones.white(name, image)
     if tones.holds_16_bit_colours(image):
         image = tones.brightened(name, image, white)
+    return upright_rgb(name, image, white)
+
+
+def upright_rgb(name: str, image: Image.Image, white: float = 0) -> NDArray[np.uint8]:
+    """A picture that Pillow has decoded, as `pages` gives those of files.
+
+    Args:
+        name: for what is logged of it.
+        image: of any mode.
+        white: which number is white, where it has more than 8 bits; 0: found out.
+    """
     return np.array(_rgb(tones.eight_bit(name, ImageOps.exif_transpose(image), white)))
 
 

@@ -1,4 +1,4 @@
-"""What the user names: files, folders and cameras become a list of sources."""
+"""What the user names: files, folders, cameras and streams become a list of sources."""
 
 import errno
 import logging
@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from actionunits.errors import MediaError, counted
+from actionunits.media import addresses, received
+from actionunits.media.names import STDIN, is_address, is_camera, is_pattern, is_stored
 
 _PICTURES = """
     .apng .avif .bmp .dib .gif .heic .heif .hif .j2c .j2k .jfif .jp2 .jpe .jpeg .jpf .jpg .jpx .pbm
@@ -27,8 +29,9 @@ _OTHERS = """
 """
 _FOREIGN = frozenset(_OTHERS.split())
 """Pictures and videos that nothing here reads."""
-_CAMERA = re.compile(r"camera:(\d+)")
-_DRAWN = re.compile(r"(.+)_au(-\d+)?")  # names of overlays, without their suffix
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+DRAWN = re.compile(r"(.+)_au(-\d+)?")
+"""Names of overlays, without their suffix."""
 _KINDS = {
     stat.S_IFIFO: "a pipe",
     stat.S_IFSOCK: "a socket",
@@ -41,24 +44,26 @@ _log = logging.getLogger(__name__)
 Report = Callable[[MediaError], None]
 
 
-def sources(paths: Iterable[str | Path | int], report: Report) -> list[str]:
-    """Files and cameras behind these paths, in order, each once.
+def sources(paths: Iterable[str | Path | int], report: Report, *, clips: bool = False) -> list[str]:
+    """Files, cameras and streams behind these paths, in order, each once.
 
     A folder gives the pictures and videos in it and below it, in natural order (2 before 10),
     without hidden ones; links are followed. Of a file that has several names the first one is
     taken. Overlays that an earlier run drew beside their source (``NAME_au.jpg``) are left out of
-    folders. A number, or "camera:NUMBER", is a camera. Whether a file can be read is found out by
-    `frames`.
+    folders. A number, or "camera:NUMBER", is a camera, "-" is standard input, and addresses begin
+    with ``rtsp://``, ``http://`` or ``https://``. Whether a file can be read is found out by
+    `frames`; what is no stream, on standard input or on the web, is fetched here.
 
     Args:
-        paths: files, folders, cameras.
-        report: is told of each path that does not exist, of each folder that holds no picture and
-            no video, and of what is in a folder and cannot be read; the others go on.
+        paths: files, folders, cameras, addresses, "-".
+        report: is told of each path that does not exist or answer, of each folder that holds no
+            picture and no video, and of what is in a folder and cannot be read; the others go on.
+        clips: folders of pictures are clips, one each; so are patterns such as ``frame_%05d.png``.
     """
     found: dict[str, str] = {}
     for path in paths:
         try:
-            names = expand(path, report)
+            names = expand(path, report, clips=clips)
         except MediaError as error:
             report(error)
             continue
@@ -69,31 +74,44 @@ def sources(paths: Iterable[str | Path | int], report: Report) -> list[str]:
     return list(found.values())
 
 
-def is_camera(source: str) -> bool:
-    """Whether this source, as `sources` gives it, is a camera."""
-    return _CAMERA.fullmatch(source) is not None
-
-
-def expand(path: str | Path | int, report: Report) -> list[str]:
-    """Files and cameras behind one path.
+def expand(path: str | Path | int, report: Report, *, clips: bool = False) -> list[str]:
+    """Files, cameras and streams behind one path.
 
     Args:
-        path: a file, folder or camera.
+        path: a file, folder, camera, address, or "-".
         report: is told of what is in a folder and cannot be read.
+        clips: see `sources`.
 
     Raises:
-        MediaError: there is no such file, or the folder holds no picture and no video.
+        MediaError: there is no such file, nobody answers, or the folder holds no picture and no
+            video.
     """
     name = str(path)
     if name.isdecimal() and not os.path.lexists(name):
         return [f"camera:{int(name)}"]
     if is_camera(name):
         return [name]
+    if name == "-" or (name == STDIN and received.is_received(STDIN)):
+        return [received.receive(STDIN)]
+    if is_address(name) and not os.path.lexists(name):
+        return [received.receive(addresses.public(name))]
+    if _SCHEME.match(name) and not os.path.lexists(name):
+        raise MediaError(
+            f"{name}: addresses that can be read begin with rtsp://, http:// or https://; name one "
+            "of these, or a file"
+        )
     folder = Path(name)
     if not folder.is_dir():
+        if is_pattern(name) and clips:
+            return [name]
+        if is_pattern(name):
+            raise MediaError(
+                f"{name}: numbered pictures are read as one clip if you say how many of them are "
+                "shown in a second, as in --as-clip 25"
+            )
         if not os.path.lexists(folder):
             raise MediaError(f"{path}: there is no such file or folder; check the path")
-        return [name]
+        return [name if is_stored(name) else os.path.join(os.curdir, name)]
     files = sorted(_below(folder, folder, report), key=_natural)
     _name_foreign(files, folder, report)
     media = _without_drawn([file for file in files if _is_media(file, folder, report)], folder)
@@ -102,7 +120,22 @@ def expand(path: str | Path | int, report: Report) -> list[str]:
             f"{path}: a folder with pictures or videos was expected, but it holds none; "
             "name another folder or the file itself"
         )
-    return [str(folder / file) for file in media]
+    return _clips(folder, media) if clips else [str(folder / file) for file in media]
+
+
+def _clips(folder: Path, media: list[Path]) -> list[str]:
+    """What is in a folder, in which each folder that has pictures of its own is one source."""
+    pictures = {file for file in media if file.suffix.lower() in IMAGES}
+    if not any(file.parent == Path() for file in pictures):
+        found = [folder / (file.parent if file in pictures else file) for file in media]
+        return list(dict.fromkeys(map(str, found)))
+    others = [file for file in media if file not in pictures or file.parent != Path()]
+    if others:
+        _log.warning(
+            "%s: is read as one clip; %s in it left out, such as %s; name it too if you want it",
+            *(folder, counted(len(others), "other file"), others[0]),
+        )
+    return [str(folder)]
 
 
 def check(name: str) -> None:
@@ -111,7 +144,7 @@ def check(name: str) -> None:
     Raises:
         MediaError: it is missing, empty, no regular file, or must not be read.
     """
-    if is_camera(name):
+    if not is_stored(name):
         return
     try:
         state = os.stat(name)
@@ -146,7 +179,7 @@ def _why(error: Exception) -> str:
 
 def _identity(name: str) -> str:
     """Equal for all names of one file; hard links are files of their own, as copies are."""
-    return name if is_camera(name) else os.path.normcase(os.path.realpath(name))
+    return os.path.normcase(os.path.realpath(name)) if is_stored(name) else name
 
 
 def _below(folder: Path, root: Path, report: Report) -> Iterator[Path]:
@@ -207,7 +240,7 @@ def _without_drawn(files: list[Path], folder: Path) -> list[Path]:
     beside = {name for file in files for name in (file.with_suffix(""), file)}
 
     def is_drawn(file: Path) -> bool:
-        match = _DRAWN.fullmatch(file.stem)
+        match = DRAWN.fullmatch(file.stem)
         is_kind = file.suffix in {".jpg", ".mp4"}
         return bool(match and is_kind and file.with_name(match[1]) in beside)
 

@@ -9,18 +9,19 @@ _ROUNDING = 1e-6  # seconds
 
 
 class Span(NamedTuple):
-    """From when to when, and how many; see `checked`."""
+    """From when to when, and how many; and what is a clip. See `checked`."""
 
     start: float = 0.0  # seconds
     end: float | None = None  # seconds, the first that are not wanted; None: to the end
     every: int = 1  # frame of a video
     fps: float | None = None  # frames a second at the most; None: all
+    rate: float | None = None  # of folders of pictures that are clips, a second; None: none is
 
     def checked(self) -> "Span":
         """Itself.
 
         Raises:
-            UserError: there is no such part, saying which of the four is wrong.
+            UserError: there is no such part, saying which of the five is wrong.
         """
         if not 0 <= self.start < math.inf:
             raise UserError(f"start: expected seconds from 0 on, got {self.start:g}")
@@ -32,6 +33,8 @@ class Span(NamedTuple):
             raise UserError(f"every: expected 1 for every frame, 2 for half, ...; got {self.every}")
         if self.fps is not None and not 0 < self.fps < math.inf:
             raise UserError(f"fps: expected frames a second, more than 0; got {self.fps:g}")
+        if self.rate is not None and not 0 < self.rate < math.inf:
+            raise UserError(f"rate: expected frames a second, more than 0, got {self.rate:g}")
         if self.fps is not None and self.every > 1:
             raise UserError("every and fps both thin out the frames; leave one of them out")
         return self

@@ -1,4 +1,4 @@
-"""Videos and cameras through PyAV (FFmpeg).
+"""Videos through PyAV (FFmpeg), and streams from one connection to the next.
 
 These functions decode in the process that calls them; `actionunits.media` calls them in another.
 """
@@ -22,11 +22,12 @@ from numpy.typing import NDArray
 from actionunits.errors import MediaError, counted
 from actionunits.media import mp4, transport
 from actionunits.media.account import Account, promised
+from actionunits.media.addresses import PATIENCE, why
+from actionunits.media.names import is_stored
 from actionunits.media.numbers import Numbers
 from actionunits.media.opening import BROKEN, Opened, listening, opened
 from actionunits.media.passing import Passing, UnlikeError
 from actionunits.media.pictures import LARGEST
-from actionunits.media.sources import is_camera
 from actionunits.media.span import WHOLE, Choice, Span
 from actionunits.media.tail import Tail
 
@@ -44,11 +45,15 @@ _SIDE_DATA = 48  # kinds of side data, more than there are
 _log = logging.getLogger(__name__)
 
 
+class BrokenOffError(MediaError):
+    """A stream ended before it was over; the message says why."""
+
+
 def frames(name: str, threads: int, span: Span = WHOLE) -> Generator[Decoded, None, None]:
-    """Frames of a video or camera in the order in which they are shown; their times never fall.
+    """Frames of a video in the order in which they are shown; their times never fall.
 
     Args:
-        name: a file, or "camera:NUMBER".
+        name: a file.
         threads: of the decoder; 0 lets it choose.
         span: which are wanted. Others are decoded where those build on them.
 
@@ -72,6 +77,18 @@ def _frames(name: str, threads: int, span: Span, passing: float) -> Iterator[Dec
         video.stream.codec_context.thread_count = threads
         video.stream.codec_context.options = {"max_pixels": str(LARGEST)}
         yield from _Reading(name, video, passing).frames(Choice(span))
+
+
+def of_stream(name: str, video: Opened) -> Iterator[Decoded]:
+    """All frames of a stream, from this connection on, each as soon as it is there.
+
+    Raises:
+        BrokenOffError: it ended before it was over; the message says why.
+        MediaError: it has no frames.
+    """
+    video.stream.thread_type = "SLICE"  # several frames at a time would be late
+    video.stream.codec_context.options = {"max_pixels": str(LARGEST)}
+    yield from _Reading(name, video).frames(Choice(WHOLE))
 
 
 def duration(name: str) -> float:
@@ -106,6 +123,14 @@ def count(name: str) -> Iterator[int]:
         yield number
 
 
+def origin(video: Opened) -> float | None:
+    """Seconds of its own clock at which a video starts; None where its first frame tells."""
+    # Without the list at the end of an MXF file FFmpeg takes storage for time.
+    is_known = video.container.format.name != "mxf" and not video.is_helped
+    start = video.container.start_time if is_known else None
+    return None if start is None else start / av.time_base
+
+
 class _Reading:
     """One reading of a video, from its first frame to what is missing at its end."""
 
@@ -114,13 +139,11 @@ class _Reading:
         self._name, self._container, self._stream = name, video.container, video.stream
         self._numbers = Numbers(video, begins_whole=_begins_whole(name, video))
         self._account = Account(name, video)
-        # Without the list at the end of an MXF file FFmpeg takes storage for time.
-        is_known = video.container.format.name != "mxf" and not video.is_helped
-        start = video.container.start_time if is_known else None
-        self._origin = None if start is None else start / av.time_base
+        self._origin = origin(video)
         self._count, self._seconds, self._step = 0, 0.0, 0.0
         self._clock, self._lead = 0, 0.0  # which clock it is, and seconds before it began
         self._turns: dict[int, tuple[int, ...]] = {}
+        self._broke = ""  # why a stream did
 
     def frames(self, choice: Choice) -> Iterator[Decoded]:
         heard = time.monotonic()  # when who waits for frames last heard that it goes on
@@ -145,10 +168,14 @@ class _Reading:
             if takes or time.monotonic() - heard >= _SILENCE:
                 yield image, number, seconds, doubt
                 heard = time.monotonic()
+        if self._broke and not is_stored(self._name):
+            raise BrokenOffError(self._broke)
         if not self._count:
             raise MediaError(
                 f"{self._name}: the video holds no frame that can be decoded; get a whole copy"
             )
+        if not is_stored(self._name):  # it does not say how much there should be
+            return
         if self._account.is_short(self._numbers.swallowed()):
             raise self._loss()
         if not choice.taken:
@@ -176,7 +203,7 @@ class _Reading:
                     raise UnlikeError
                 last = picture.pts
                 yield picture
-        if last is not None and not is_camera(self._name) and self._numbers.holds_back():
+        if last is not None and is_stored(self._name) and self._numbers.holds_back():
             for ticks, more in tail.decode(self._name, last):
                 if more is None:
                     self._refuse(ticks)
@@ -208,6 +235,7 @@ class _Reading:
         packets: Iterator[Any] = self._container.demux()
         while True:
             packet: Any = None
+            asked = time.monotonic()
             with listening() as said:
                 try:
                     packet = next(packets, None)
@@ -215,8 +243,10 @@ class _Reading:
                     self._account.damage()
                     packets = self._container.demux()
                     continue
-                except BROKEN:  # nothing more comes, but what the decoder holds is whole
+                except BROKEN as error:  # nothing more comes, but the decoder holds what is whole
                     self._account.damage()
+                    silent = time.monotonic() - asked >= PATIENCE
+                    self._broke = why(TimeoutError() if silent else error)
                     packet = Packet()
                     packet.stream = self._stream
             self._account.log(said)
@@ -294,6 +324,8 @@ def _begins_whole(name: str, video: Opened) -> bool:
     pictures.
     """
     kind = video.container.format.name
+    if not is_stored(name):
+        return False
     if kind == "mpegts":
         return transport.begins_whole(name, video.stream.id)
     return kind in _WRITTEN

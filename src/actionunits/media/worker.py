@@ -54,23 +54,35 @@ class LostError(Exception):
     """The generator did not come to its end; the message says what became of it."""
 
 
-def stream(function: Callable[..., Iterator[Item]], *args: Any) -> Generator[Item, None, None]:
+def stream(
+    function: Callable[..., Iterator[Item]],
+    *args: Any,
+    folder: str | None = None,
+    lent: int | None = None,
+) -> Generator[Item, None, None]:
     """Items of a generator that runs in another process.
 
     Args:
         function: a generator function that can be imported by its name.
         args: values that JSON knows.
+        folder: that names of files are relative to; None: the one that one works in.
+        lent: a descriptor of an open file that the generator reads, by the same number; not on
+            Windows.
 
     Raises:
         MediaError: the generator raised it.
         LostError: the process crashed, hung, or met an error of another kind. The items before that
             have been yielded.
     """
-    worker = _borrow()
+    worker = _borrow() if lent is None else _Worker((lent,))
+    name = f"{function.__module__}:{function.__qualname__}"
     try:
-        yield from worker.call(f"{function.__module__}:{function.__qualname__}", args)
+        yield from worker.call(name, args, _folder() if folder is None else folder)
     finally:
-        _give_back(worker)
+        if lent is None:
+            _give_back(worker)
+        else:
+            worker.end()
 
 
 def warm_up() -> None:
@@ -119,13 +131,14 @@ if hasattr(os, "register_at_fork"):
 class _Worker:
     """The other process, seen from this one."""
 
-    def __init__(self) -> None:
+    def __init__(self, lent: tuple[int, ...] = ()) -> None:
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", _START],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 env={**_KEEPS_MEMORY, **os.environ},
+                pass_fds=lent,
             )
         except OSError as error:
             raise LostError(f"cannot be started ({error.strerror})") from error
@@ -141,10 +154,12 @@ class _Worker:
     def is_ready(self) -> bool:
         return self._is_between_calls and self._process.poll() is None
 
-    def call(self, function: str, args: tuple[Any, ...]) -> Generator[Item, None, None]:
+    def call(
+        self, function: str, args: tuple[Any, ...], folder: str
+    ) -> Generator[Item, None, None]:
         self._number += 1
         self._is_between_calls = False
-        message = [self._number, function, args, PATIENCE, _folder()]
+        message = [self._number, function, args, PATIENCE, folder]
         try:
             self._send(message)
         except OSError:
@@ -291,10 +306,14 @@ def _answer(
 
 
 def _say(answers: BinaryIO, array: NDArray[np.uint8] | None, *message: Any) -> None:
-    answers.write(json.dumps(message).encode() + b"\n")
-    if array is not None:
-        answers.write(np.ascontiguousarray(array).data)
-    answers.flush()
+    with _turn:  # threads that read streams log too
+        answers.write(json.dumps(message).encode() + b"\n")
+        if array is not None:
+            answers.write(np.ascontiguousarray(array).data)
+        answers.flush()
+
+
+_turn = threading.Lock()
 
 
 class _Handler(logging.Handler):

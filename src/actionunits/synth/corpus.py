@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Iterator
-from concurrent.futures import Future, as_completed
+from concurrent.futures import Executor, Future, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import cache, partial
 from multiprocessing import get_context
-from multiprocessing.synchronize import Event
 from pathlib import Path
+from threading import Event
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -54,12 +55,25 @@ _STEADY, _WANDERING = 0.012, 0.006  # alignment error of a take and of each of i
 _BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
+class Signal(Protocol):
+    """Tells workers of any kind to stop."""
+
+    def is_set(self) -> bool:
+        """Whether they are to."""
+        ...
+
+    def set(self) -> None:
+        """Tell them."""
+        ...
+
+
 def render_corpus(
     assets: Path,
     out: Path,
     settings: CorpusSettings,
     workers: int = 1,
     console: Console | None = None,
+    pool: Executor | None = None,
 ) -> int:
     """Render every subject of a corpus into a folder, and say who they are in ``people.csv``.
 
@@ -72,6 +86,7 @@ def render_corpus(
         settings: Of the corpus.
         workers: Processes that render.
         console: Where progress is drawn; standard error by default.
+        pool: Renders in place of processes of this machine; all its machines have both folders.
 
     Returns:
         Number of frames that this call rendered.
@@ -85,23 +100,30 @@ def render_corpus(
         raise DataError(f"workers must be at least 1, got {workers}")
     load_assets(assets)  # says what is missing before any process is started
     with alone(out):
-        return _render_missing(assets, out, settings, workers, console)
+        if pool is not None:
+            return _render_missing(assets, out, settings, console, pool, Event())
+        context = get_context("spawn")  # OpenGL contexts and threads do not survive a fork
+        stop = context.Event()
+        with (
+            _shared_processor(workers),
+            processes.pool(workers, context, _start_worker, stop) as here,
+        ):
+            return _render_missing(assets, out, settings, console, here, stop)
 
 
 def _render_missing(
-    assets: Path, out: Path, settings: CorpusSettings, workers: int, console: Console | None
+    assets: Path,
+    out: Path,
+    settings: CorpusSettings,
+    console: Console | None,
+    pool: Executor,
+    stop: Signal,
 ) -> int:
     claim(out, settings)
     todo = [group for group in groups(settings) if not is_complete(out, settings, group)]
     frames = settings.tasks * settings.frames
     rendered, failures = 0, list[Exception]()
-    context = get_context("spawn")  # OpenGL contexts and threads do not survive a fork
-    stop = context.Event()
-    with (
-        _progress(console) as progress,
-        _shared_processor(workers),
-        processes.pool(workers, context, _start_worker, stop) as pool,
-    ):
+    with _progress(console) as progress:
         kept = settings.total - sum(map(len, todo)) * frames
         bar = progress.add_task(settings.name, total=settings.total, completed=kept, kept=kept)
         jobs: dict[Future[None], range] = {
@@ -168,10 +190,10 @@ def _shared_processor(workers: int) -> Iterator[None]:
                 os.environ[name] = value
 
 
-_stop: Event  # of this worker process
+_stop: Signal = Event()  # of this worker process
 
 
-def _start_worker(stop: Event) -> None:
+def _start_worker(stop: Signal) -> None:
     global _stop
     _stop = stop
 

@@ -1,0 +1,251 @@
+"""What a run on many machines costs, part by part, and what that makes of a million hours.
+
+Costs of reading are in seconds of the processor, the decoder's process among them, so that other
+programs on the machine count little. Workers that only wait (`--think` seconds a task) stand for
+cores that are not here: what they lose is what the engine takes. Speeds of one and two workers are
+compared in turns.
+
+    python benchmarks/scale.py [--frames 600] [--pictures 100000] [--tasks 60] [--turns 2]
+"""
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+from actionunits import media
+from actionunits.bench.scene import clip, stills
+from actionunits.scale import cluster, engine, manifest, parts, tasks
+from actionunits.scale.manifest import Item
+from actionunits.scale.parts import Output
+from actionunits.scale.schedule import Schedule
+from actionunits.scale.tasks import Answer, Task
+from actionunits.scale.work import Settings, Worker
+
+RATE, WIDTH, HEIGHT = 30, 640, 360
+WORKERS = 1, 2, 4, 8
+HOURS = 1, 100, 10_000, 1_000_000
+WEEK = 7 * 24 * 3600.0
+BITS = 1_500_000  # a second, of a video of that size
+STORE = 1.25e9  # bytes a second that a store gives at ten gigabits
+PARTS = 10_000_000  # whose footers are read in an hour, at 3,000 a second
+COLUMNS = ["frame", "timestamp", "AU12_r", "input"]
+
+
+class Waiting:
+    """A worker that waits, and writes nothing."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def __call__(self, task: Task) -> Answer:
+        """Wait."""
+        time.sleep(self._seconds)
+        return Answer(len(task.items), rows=len(task.items), frames=len(task.items))
+
+
+class Nobody:
+    """A pool without workers: every task is written down at once, which is all the driver does."""
+
+    workers = 1
+
+    def __init__(self, output: Output) -> None:
+        self._output, self._way = output, list[Task]()
+
+    def free(self) -> bool:
+        """Whether the last task is done."""
+        return not self._way
+
+    def busy(self) -> bool:
+        """Whether a task is on the way."""
+        return bool(self._way)
+
+    def submit(self, task: Task) -> None:
+        """Take a task."""
+        self._way.append(task)
+
+    def wait(self) -> list[tuple[Task, Answer]]:
+        """Write down what was taken."""
+        done = [(task, Answer(len(task.items))) for task in self._way]
+        for task in self._way:
+            records = [parts.recorded(item, parts.DONE) for item in task.items]
+            name, footer = parts.part_name(task.items), parts.metadata(records)
+            self._output.put_table(name, parts.empty(COLUMNS), footer)
+        self._way.clear()
+        return done
+
+
+def processor() -> float:
+    """Seconds of the processor that this process and those below it have taken."""
+    family = [psutil.Process(), *psutil.Process().children(recursive=True)]
+    return sum(sum(each.cpu_times()[:2]) for each in family)
+
+
+@contextmanager
+def timed(told: dict[str, float], name: str) -> Iterator[None]:
+    begun = processor()
+    yield
+    told[name] = processor() - begun
+
+
+def costs(folder: Path, frames: int) -> dict[str, float]:
+    """Seconds of the processor: a frame, a file, a picture, a frame that is only decoded."""
+    long = clip(folder / "long.mp4", frames, 1, WIDTH, HEIGHT)
+    short = clip(folder / "short.mp4", 24, 1, WIDTH, HEIGHT)
+    pictures = stills(folder / "pictures", 64, 1, WIDTH, HEIGHT)
+    worker = Worker(Settings(str(folder / "out"), device="cpu"))
+
+    def read(*given: Path) -> None:
+        table = manifest.read([str(each) for each in given], print)
+        for task in tasks.tasks(table):
+            worker(task)
+
+    read(short)  # warm
+    told: dict[str, float] = {}
+    with timed(told, "long"):
+        read(long)
+    with timed(told, "short"):
+        read(short)
+    with timed(told, "pictures"):
+        read(pictures)
+    with timed(told, "decoded"):
+        for _ in media.frames(long):
+            pass
+    frame = (told["long"] - told["short"]) / (frames - 24)
+    size = sum(file.stat().st_size for file in (folder / "out").rglob("*.parquet"))
+    return {
+        "frame": frame,
+        "file": max(told["short"] - 24 * frame, 0.0),
+        "picture": told["pictures"] / 64,
+        "decoded": told["decoded"] / frames,
+        "bytes": size / (frames + 24 + 64),
+    }
+
+
+def speed_of(schedule: Schedule, make: engine.Make, workers: int) -> float:
+    """Inputs a second of so many workers, from when the last of them has started."""
+    with cluster.pool(make, workers=workers) as pool:
+        while pool.workers < workers:
+            pool.wait()
+        begun = time.monotonic()
+        engine.work(schedule, pool, lambda *_: None)
+        return schedule.count.done / (time.monotonic() - begun)
+
+
+def waiting(count: int, think: float, workers: int) -> float:
+    """Tasks a second of so many workers that wait."""
+    items = [Item(f"/{number}.mp4") for number in range(count * workers)]
+    schedule = Schedule((Task((item,)) for item in items), len(items), print)
+    return speed_of(schedule, partial(Waiting, think), workers)
+
+
+def two_over_one(folder: Path, turns: int) -> list[float]:
+    """How many times as fast two real workers are as one, in turns."""
+    files = [clip(folder / f"{n}.mp4", 240, 1, WIDTH, HEIGHT) for n in range(4)]
+    ratios = []
+    for turn in range(turns):
+        speeds = {}
+        for workers in (1, 2):
+            table = manifest.read([str(file) for file in files], print)
+            schedule = Schedule(tasks.tasks(table), len(table), print)
+            settings = Settings(str(folder / f"turn{turn}-{workers}"), device="cpu")
+            speeds[workers] = speed_of(schedule, partial(Worker, settings), workers)
+        ratios.append(speeds[2] / speeds[1])
+    return ratios
+
+
+def driver(folder: Path, pictures: int) -> tuple[float, float]:
+    """Megabytes by which the driver grows over a list of pictures, and its tasks a second."""
+    place = folder / "many"
+    place.mkdir()
+    for number in range(pictures):
+        (place / f"{number}.jpg").write_bytes(b"x")
+    listing = folder / "list.csv"
+    listing.write_text("path\n" + "".join(f"many/{n}.jpg\n" for n in range(pictures)))
+    process = psutil.Process()
+    before = most = process.memory_info().rss
+    output = Output(str(folder / "many-out"))
+    table = manifest.read([str(listing)], print)
+    left = parts.left(table, output.settle())
+    schedule = Schedule(tasks.tasks(left), len(left), print)
+
+    def tell(*_: object) -> None:
+        nonlocal most
+        most = max(most, process.memory_info().rss)
+
+    begun = time.monotonic()
+    engine.work(schedule, Nobody(output), tell)
+    speed = pictures / tasks.PICTURES / (time.monotonic() - begun)
+    assert not len(parts.left(table, output.settle()))
+    tell()
+    return (most - before) / 1e6, speed
+
+
+def carried(cost: dict[str, float], capacity: float) -> None:
+    """What so many hours of video in files of six minutes take, to be done in a week."""
+    print(
+        "\n    hours  core-hours    cores   GB/s  tasks/s       parts  TB rows  used, of the most"
+    )
+    for hours in HOURS:
+        frames, files = hours * 3600 * RATE, hours * 10
+        seconds = frames * cost["frame"] + files * cost["file"]
+        cores = int(np.ceil(seconds / WEEK))
+        length = seconds / cores
+        read, handed = hours * 3600 * BITS / 8 / length, files / length
+        used = {"store": read / STORE, "driver": handed / capacity, "parts": files / PARTS}
+        said = ", ".join(f"{name} {100 * share:.1f} %" for name, share in used.items())
+        print(
+            f"{hours:9,} {seconds / 3600:11,.1f} {cores:8,} {read / 1e9:6.3f} {handed:8.2f} "
+            f"{files:11,} {frames * cost['bytes'] / 1e12:8.3f}  {said}"
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--frames", type=int, default=600, help="of the longer video")
+    parser.add_argument("--pictures", type=int, default=100_000, help="of the long list")
+    parser.add_argument("--tasks", type=int, default=60, help="of each worker that waits")
+    parser.add_argument("--think", type=float, default=0.1, help="seconds of such a task")
+    parser.add_argument("--turns", type=int, default=2, help="of one worker and two")
+    options = parser.parse_args()
+    os.environ["OMP_NUM_THREADS"] = "1"
+    here = str(Path(__file__).parent)
+    os.environ["PYTHONPATH"] = os.pathsep.join([here, os.environ.get("PYTHONPATH", "")])
+    print(f"load of the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        grown, speed = driver(folder, options.pictures)
+        print(
+            f"driver, {options.pictures:,} pictures by list: {grown:.0f} MB more, "
+            f"{speed:.0f} tasks/s with their parts written"
+        )
+        cost = costs(folder, options.frames)
+        print(
+            f"of the processor: {1e3 * cost['frame']:.2f} ms a frame of {WIDTH} x {HEIGHT}, "
+            f"{1e3 * cost['decoded']:.2f} of them decoding; {1e3 * cost['file']:.0f} ms a file; "
+            f"{1e3 * cost['picture']:.1f} ms a picture; {cost['bytes']:.0f} bytes a row"
+        )
+        minute = 60 * RATE * cost["frame"] + cost["file"]
+        for workers in WORKERS:
+            each = waiting(options.tasks, options.think, workers)
+            lost = workers / each - options.think
+            print(
+                f"{workers} that wait {options.think:g} s: {each:6.1f} tasks/s, "
+                f"{1e3 * lost:5.1f} ms lost a task: {lost / minute:.2%} of a file of a minute"
+            )
+        capacity = waiting(20 * options.tasks, 0.0, 2)
+        print(f"the engine hands out {capacity:.0f} tasks/s")
+        for ratio in two_over_one(folder, options.turns):
+            print(f"two workers over one: {ratio:.2f}")
+        carried(cost, capacity)
+
+
+if __name__ == "__main__":
+    main()

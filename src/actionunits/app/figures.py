@@ -1,0 +1,180 @@
+"""One frame to look at: the picture with what was read drawn over it, and bars of its AUs."""
+
+import base64
+import io
+from collections.abc import Collection, Sequence
+from contextlib import closing
+from html import escape
+from itertools import cycle
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from actionunits import media
+from actionunits.app.reading import Seen
+from actionunits.aus import STAR, STARRED
+from actionunits.errors import UserError, printable
+from actionunits.synth.picture.camera import rotation
+from actionunits.types import Frame, Reading
+
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9", "#e69f00", "#666666")
+"""Of models, in their order."""
+
+OVERLAYS = ("boxes", "landmarks", "head pose")
+"""What can be drawn over a picture."""
+
+_AXES = ("#ff5252", "#4cd964", "#4c9bff")  # to the subject's left, up, ahead
+_LARGEST = 960  # pixels of the long side of what is shown
+_ENLARGED = 2  # times at most, so that lines over small pictures are fine
+
+
+def picture(file: Path, frame: Frame) -> NDArray[np.uint8]:
+    """The picture (H, W, 3) of a frame that was read, decoded once more.
+
+    Raises:
+        UserError: it cannot be decoded any more.
+    """
+    span = media.Span(start=frame.seconds)
+    with closing(media.frames(str(file), span=span)) as frames:
+        for each in frames:
+            if each.number >= frame.number:
+                return each.image
+    raise UserError(f"{file.name}: frame {frame.number + 1} cannot be decoded again")
+
+
+def still(
+    image: NDArray[np.uint8],
+    seen: Sequence[Seen],
+    overlays: Collection[str],
+    face: int,
+    caption: str = "",
+) -> str:
+    """A picture with overlays, as HTML that holds it all.
+
+    Args:
+        image: (H, W, 3) RGB.
+        seen: one a model, each drawn in its colour; boxes, which all have in common, once.
+        overlays: of `OVERLAYS`; where a model tells no landmarks, the five points that it is
+            aligned by are drawn.
+        face: identity number of the one whose AUs are shown; the others are drawn thin.
+        caption: below it.
+    """
+    height, width = image.shape[:2]
+    scale = min(_LARGEST / max(height, width), _ENLARGED)
+    size = max(round(width * scale), 1), max(round(height * scale), 1)
+    canvas = Image.fromarray(image).resize(size, Image.Resampling.LANCZOS)
+    draw = ImageDraw.Draw(canvas)
+    if "boxes" in overlays:
+        _draw_boxes(draw, seen[0].reading, face, scale)
+    for colour, each in zip(cycle(COLOURS), seen, strict=False):
+        _draw(draw, each.reading, overlays, scale, colour)
+    data = io.BytesIO()
+    canvas.save(data, "JPEG", quality=88)
+    code = base64.b64encode(data.getvalue()).decode()
+    return (
+        f'<figure class="au-still"><img src="data:image/jpeg;base64,{code}" '
+        f'width="{size[0]}" height="{size[1]}" alt="picture {caption}">'
+        f"<figcaption>{caption}</figcaption></figure>"
+    )
+
+
+def _draw_boxes(draw: ImageDraw.ImageDraw, reading: Reading, chosen: int, scale: float) -> None:
+    for face in reading.faces:
+        x, y, width, height = face.box * scale
+        line = max(round(height / 200), 1) * (2 if face.track == chosen else 1)
+        draw.rectangle((x, y, x + width, y + height), outline=COLOURS[0], width=line)
+        font = ImageFont.load_default(max(round(height / 12), 14))
+        label = f" {face.track} "
+        left, top, right, bottom = draw.textbbox((x, y), label, font, "ld")
+        down = max(-top, 0)  # into the picture, where the box begins above it
+        draw.rectangle((left, top + down, right, bottom + down), fill=COLOURS[0])
+        draw.text((x, y + down), label, "white", font, "ld")
+
+
+def _draw(
+    draw: ImageDraw.ImageDraw,
+    reading: Reading,
+    overlays: Collection[str],
+    scale: float,
+    colour: str,
+) -> None:
+    for place, face in enumerate(reading.faces):
+        box = face.box * scale
+        points = face.landmarks if reading.landmarks is None else reading.landmarks[place]
+        if "landmarks" in overlays:
+            radius = max(box[3] / 200, 1.2)
+            for x, y in points * scale:
+                draw.circle((x, y), radius + 0.6, fill="white")
+                draw.circle((x, y), radius, fill=colour)
+        if "head pose" in overlays and reading.pose is not None:
+            origin, length = box[:2] + box[2:] / 2, box[3] / 2
+            for axis, shade in zip(axes(reading.pose[place]), _AXES, strict=True):
+                line = max(round(box[3] / 80), 2)
+                draw.line((*origin, *(origin + length * axis)), shade, line)
+
+
+def axes(pose: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Where the head's own axes point in the picture, seen from afar.
+
+    Args:
+        pose: (3,) yaw, pitch and roll in degrees, of which `rotation` tells.
+
+    Returns:
+        (3, 2) x right and y down, of axes of length 1: to the subject's left, up, and ahead.
+    """
+    return np.asarray(rotation(pose[None])[0].T[:, :2] * [1, -1])
+
+
+def bars(seen: Sequence[Seen], face: int) -> str:
+    """AUs of one face as models read them, side by side, as an HTML table.
+
+    Args:
+        seen: one a model, of one frame.
+        face: identity number.
+    """
+    numbers = sorted({au.number for each in seen for au in each.aus})
+    names = {au.number: au.name for each in seen for au in each.aus}
+    heads = "".join(
+        f'<th scope="col" style="--colour:{colour}">{escape(printable(each.model))}</th>'
+        for colour, each in zip(cycle(COLOURS), seen, strict=False)
+    )
+    columns = [_column(each, face) for each in seen]
+    rows = []
+    for number in numbers:
+        cells = (
+            column.get(number, '<td class="au-none"></td>').replace("COLOUR", colour)
+            for colour, column in zip(cycle(COLOURS), columns, strict=False)
+        )
+        rows.append(
+            f'<tr data-au="{number}"><th scope="row"><b>{number}</b> '
+            f"<span>{names[number]}</span></th>{''.join(cells)}</tr>"
+        )
+    starred = any(each.aus.experimental for each in seen)
+    note = f'<p class="au-note">{STARRED}</p>' if starred else ""
+    return (
+        f'<table class="au-bars"><thead><tr><th scope="col">AU</th>{heads}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table>{note}"
+    )
+
+
+def _column(seen: Seen, face: int) -> dict[int, str]:
+    """Cells of one model by the number of the AU; none where it does not see the face."""
+    reading = seen.reading
+    place = next((i for i, each in enumerate(reading.faces) if each.track == face), None)
+    if place is None:
+        return {}
+    cells = {}
+    for i, au in enumerate(seen.aus):
+        probability = float(reading.probability[place, i])
+        graded = None if reading.intensity is None else float(reading.intensity[place, i])
+        share = probability if graded is None else graded / 5
+        occurs = "au-occurs" if reading.present[place, i] and not reading.doubtful[place] else ""
+        value = f"{probability:.2f}" if graded is None else f"{graded:.1f}"
+        value += STAR if au.number in seen.aus.experimental else ""
+        cells[au.number] = (
+            f'<td class="{occurs}" style="--share:{np.clip(share, 0, 1):.3f};--colour:COLOUR" '
+            f'title="probability {probability:.2f}"><div><i></i><b>{value}</b></div></td>'
+        )
+    return cells

@@ -1,0 +1,1 @@
+"""Codes of people: what coding programs write, read as stretches of time, and written for them."""

@@ -1,0 +1,149 @@
+"""Codings: tables of frames, sheets, and files of coding programs, alike."""
+
+from pathlib import Path
+from typing import NamedTuple, cast
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from actionunits.errors import DataError
+from actionunits.files.names import listed
+from actionunits.findings.codes.coded import Coded, coded
+from actionunits.findings.codes.names import Name
+from actionunits.findings.codes.read import PROGRAMS
+from actionunits.findings.codes.read import read as read_program
+from actionunits.findings.codes.stretches import media
+from actionunits.findings.frames import Frames, joined
+from actionunits.findings.sheets import read_sheet
+
+UNSAID = -1
+"""For the number of a face, where a coding does not tell it."""
+
+Key = tuple[str, int]
+"""Video without folders and suffix, empty where it is not said; and face, or `UNSAID`."""
+
+
+class Coding(NamedTuple):
+    """One coding: rows of frames, or stretches of a coder.
+
+    Attributes:
+        name: of its file or folder, for messages.
+        frames: of a table or a sheet, else None.
+        coded: of a coding program, else None.
+        notes: what was not understood, in sentences.
+    """
+
+    name: str
+    frames: Frames | None
+    coded: Coded | None
+    notes: tuple[str, ...] = ()
+
+    def faces(self) -> dict[Key, "Coding"]:
+        """What it says of each face; of a video in which nothing occurs, that too."""
+        if self.frames is not None:
+            places = _places(self.frames.rows)
+            return {key: self._replace(frames=self.frames.take(at)) for key, at in places.items()}
+        assert self.coded is not None
+        rows, hidden = _places(self.coded.rows), _places(self.coded.hidden)
+        keys = dict.fromkeys([*rows, *hidden])
+        seen = {stem for stem, _ in keys}
+        keys |= {(stem, UNSAID): None for v in self.coded.videos if (stem := _stem(v)) not in seen}
+        return {
+            key: self._replace(
+                coded=self.coded._replace(
+                    rows=self.coded.rows.iloc[rows.get(key, [])],
+                    hidden=self.coded.hidden.iloc[hidden.get(key, [])],
+                )
+            )
+            for key in keys
+        }
+
+    def size(self) -> int:
+        """How many frames show the face, or how many stretches there are."""
+        if self.frames is not None:
+            return int(self.frames.rows["success"].sum())
+        assert self.coded is not None
+        return len(self.coded.rows)
+
+
+def _places(rows: pd.DataFrame) -> dict[Key, NDArray[np.intp]]:
+    stems = rows["input"].map(_stem)
+    faces = rows["face_id"].astype(float).fillna(UNSAID).astype(int)
+    groups = rows.groupby([stems.to_numpy(), faces.to_numpy()], sort=False).indices
+    keys = cast(dict[tuple[str, int], NDArray[np.intp]], groups)
+    return {(str(stem), int(face)): places for (stem, face), places in keys.items()}
+
+
+def _stem(name: object) -> str:
+    return "" if name is None or name != name else Path(media(str(name))).stem
+
+
+def read_coding(
+    path: Path,
+    known_as: dict[str, list[Name]] | None = None,
+    *,
+    occurs: float = 1.0,
+    fps: float | None = None,
+) -> Coding:
+    """Read a table, a sheet, or a file of a coding program; or a folder of them.
+
+    Args:
+        path: of the file; of a folder, all files are read that are not hidden.
+        known_as: see `coded`.
+        occurs: see `read_sheet`.
+        fps: see `read_sheet`.
+
+    Raises:
+        DataError: it is none of these.
+    """
+    if path.is_dir():
+        files = [f for f in sorted(path.iterdir()) if f.is_file() and not f.name.startswith(".")]
+        if not files:
+            raise DataError(f"{path}: expected a folder of tables or codes, it has no files")
+        return _together(path, [read_coding(f, known_as, occurs=occurs, fps=fps) for f in files])
+    found = read_program(path)
+    if found is None:
+        try:
+            return Coding(str(path), read_sheet(path, occurs=occurs, fps=fps), None)
+        except DataError as error:
+            if "expected columns of Action Units" not in str(error):
+                raise
+            raise DataError(f"{error}; codes are read of {PROGRAMS}") from error
+    said = coded(found, known_as)
+    notes = [f"{path}: {note}" for note in found.notes]
+    if said.strange:
+        notes.append(
+            f"{path}: names no AU: {listed(said.strange, 8)}; --map FILE says what it means"
+        )
+    if not said.aus:
+        raise DataError(
+            f"{path}: expected labels that name AUs such as AU12 or 12C, found "
+            f"{listed(said.strange, 8) or 'none'}; give --map FILE with the columns label and au"
+        )
+    if not said.videos:  # the file is called as the video
+        rows, hidden = (t.assign(input=path.stem) for t in (said.rows, said.hidden))
+        said = said._replace(rows=rows, hidden=hidden, videos=(path.stem,))
+    return Coding(str(path), None, said, tuple(notes))
+
+
+def _together(path: Path, codings: list[Coding]) -> Coding:
+    """Several files as one."""
+    notes = tuple(note for one in codings for note in one.notes)
+    frames = [one.frames for one in codings if one.frames is not None]
+    said = [one.coded for one in codings if one.coded is not None]
+    if frames and said:
+        raise DataError(
+            f"{path}: has tables and files of coding programs; give a folder of one kind"
+        )
+    if len({one.graded for one in frames}) > 1:
+        raise DataError(
+            f"{path}: has tables with intensities and without; give a folder of one kind"
+        )
+    if frames:
+        return Coding(str(path), joined(frames), None, notes)
+    rows = pd.concat([one.rows for one in said], ignore_index=True)
+    hidden = pd.concat([one.hidden for one in said], ignore_index=True)
+    aus = tuple(sorted({au for one in said for au in one.aus}))
+    videos = tuple(video for one in said for video in one.videos)
+    return Coding(str(path), None, Coded(rows, hidden, aus, (), videos), notes)

@@ -1,0 +1,236 @@
+"""Where files are: folders of this machine, or object stores through fsspec.
+
+A place is a path, or a URL such as ``s3://bucket/folder``. Local ones need no fsspec. What is
+written has its name only when it is whole: by a rename here, by one put there.
+"""
+
+import glob
+import os
+import random
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO, NamedTuple, Protocol, TypeVar, cast
+
+from actionunits.errors import UserError
+from actionunits.files import atomic
+
+_T = TypeVar("_T")
+
+_TRIES = 5
+_PAUSE = 0.5  # seconds before the second try; doubles with each
+_LASTING = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
+_PACKAGES = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "abfs": "adlfs", "az": "adlfs"}
+
+
+class State(NamedTuple):
+    """What tells whether a file is still the one that was read."""
+
+    size: int  # bytes
+    modified: float  # seconds since 1970; NaN where the store does not tell
+
+
+class Storage(Protocol):
+    """Files by their names; every method raises `OSError` where the store refuses."""
+
+    def state(self, name: str) -> State:
+        """Size and time of a file."""
+        ...
+
+    def below(self, folder: str) -> Iterator[tuple[str, State]]:
+        """All files in a folder and below it, in any order; none where there is no folder."""
+        ...
+
+    def matching(self, pattern: str) -> list[str]:
+        """Files of a pattern with ``*``, ``?`` and ``**``, sorted."""
+        ...
+
+    def open(self, name: str) -> BinaryIO:
+        """A file to read, from any place in it."""
+        ...
+
+    def put(self, name: str, write: Callable[[Path], object]) -> None:
+        """Have a file written, which then takes its name as a whole."""
+        ...
+
+    def remove(self, name: str) -> None:
+        """Remove a file; one that is not there is no fault."""
+        ...
+
+    def at_hand(self, name: str, folder: Path) -> Path:
+        """The file on this machine, copied into `folder` if need be."""
+        ...
+
+
+def is_remote(name: str) -> bool:
+    """Whether a name is a URL of a store, not a path."""
+    return "://" in name
+
+
+def joined(folder: str, *names: str) -> str:
+    """Name of a file in a folder."""
+    return (
+        "/".join([folder.rstrip("/"), *names]) if is_remote(folder) else str(Path(folder, *names))
+    )
+
+
+def storage(name: str) -> Storage:
+    """The store that a name is of.
+
+    Raises:
+        UserError: there is no such kind of store, or its package is not installed.
+    """
+    return _Remote(name) if is_remote(name) else _Local()
+
+
+def persistently(work: Callable[[], _T], tries: int = _TRIES, pause: float = _PAUSE) -> _T:
+    """What `work` gives; again, after longer and longer pauses, where a store fails it.
+
+    Args:
+        work: may be called several times.
+        tries: at the most.
+        pause: seconds before the second try, on average.
+
+    Raises:
+        OSError: at once where another try would not help: no such file, no permission; or of the
+            last try.
+    """
+    for left in reversed(range(tries)):
+        try:
+            return work()
+        except _LASTING:
+            raise
+        except OSError:
+            if not left:
+                raise
+        time.sleep(pause * 2 ** (tries - 1 - left) * random.uniform(0.5, 1.5))  # not all at once
+    raise AssertionError("unreachable")
+
+
+class _Local:
+    """Files of this machine, and of what is mounted on it."""
+
+    def state(self, name: str) -> State:
+        found = os.stat(name)
+        return State(found.st_size, found.st_mtime)
+
+    def below(self, folder: str) -> Iterator[tuple[str, State]]:
+        for place, folders, files in os.walk(folder):
+            folders[:] = [each for each in folders if not each.startswith(".")]
+            for file in files:
+                if not file.startswith("."):
+                    name = os.path.join(place, file)
+                    yield name, self.state(name)
+
+    def matching(self, pattern: str) -> list[str]:
+        return sorted(filter(os.path.isfile, glob.glob(pattern, recursive=True)))
+
+    def open(self, name: str) -> BinaryIO:
+        return open(name, "rb")
+
+    def put(self, name: str, write: Callable[[Path], object]) -> None:
+        with atomic(name) as file:
+            write(file)
+
+    def remove(self, name: str) -> None:
+        Path(name).unlink(missing_ok=True)
+
+    def at_hand(self, name: str, folder: Path) -> Path:
+        return Path(name)
+
+
+@contextmanager
+def _as_os_errors(name: str) -> Iterator[None]:
+    """Libraries of stores raise what they like."""
+    try:
+        yield
+    except (OSError, UserError):
+        raise
+    except Exception as error:
+        raise OSError(f"{name}: {type(error).__name__}: {error}") from error
+
+
+class _Remote:
+    """Files of an object store."""
+
+    def __init__(self, name: str) -> None:
+        self._scheme = name.partition("://")[0]
+        try:
+            import fsspec  # type: ignore[import-untyped]
+        except ModuleNotFoundError:
+            raise UserError(
+                f"{name}: object stores are read through fsspec, which is not installed: pip "
+                "install 'actionunits[ray]'"
+            ) from None
+        package = _PACKAGES.get(self._scheme, f"the package for {self._scheme}")
+        try:
+            self._fs: Any = fsspec.filesystem(self._scheme, use_listings_cache=False)
+        except ImportError:
+            raise UserError(
+                f"{name}: {self._scheme} is read through {package}, which is not installed: pip "
+                f"install {package}"
+            ) from None
+        except ValueError:
+            raise UserError(
+                f"{name}: there is no store of the kind {self._scheme}; expected a path, or a URL "
+                f"of {', '.join(sorted(_PACKAGES))} or another that fsspec knows"
+            ) from None
+
+    def state(self, name: str) -> State:
+        with _as_os_errors(name):
+            return _state(self._fs.info(name))
+
+    def below(self, folder: str) -> Iterator[tuple[str, State]]:
+        with _as_os_errors(folder):
+            try:
+                found = self._fs.find(folder, detail=True)
+            except FileNotFoundError:
+                return
+        for name, about in found.items():
+            if not PurePosixPath(name).name.startswith("."):
+                yield self._fs.unstrip_protocol(name), _state(about)
+
+    def matching(self, pattern: str) -> list[str]:
+        with _as_os_errors(pattern):
+            found = self._fs.glob(pattern, detail=True)
+        return sorted(
+            self._fs.unstrip_protocol(name)
+            for name, about in found.items()
+            if about["type"] == "file"
+        )
+
+    def open(self, name: str) -> BinaryIO:
+        with _as_os_errors(name):
+            return cast(BinaryIO, self._fs.open(name, "rb"))
+
+    def put(self, name: str, write: Callable[[Path], object]) -> None:
+        with tempfile.TemporaryDirectory(prefix="au-") as folder:
+            file = Path(folder, PurePosixPath(name).name)
+            write(file)
+            with _as_os_errors(name):
+                self._fs.put_file(str(file), name)
+
+    def remove(self, name: str) -> None:
+        with _as_os_errors(name):
+            try:
+                self._fs.rm_file(name)
+            except FileNotFoundError:
+                return
+
+    def at_hand(self, name: str, folder: Path) -> Path:
+        file = folder / PurePosixPath(name).name
+        with _as_os_errors(name):
+            self._fs.get_file(name, str(file))
+        return file
+
+
+def _state(about: dict[str, Any]) -> State:
+    stamps = (about.get(key) for key in ("LastModified", "mtime", "last_modified", "updated"))
+    stamp: Any = next((each for each in stamps if each is not None), float("nan"))
+    if isinstance(stamp, str):
+        stamp = datetime.fromisoformat(stamp)
+    seconds = stamp.timestamp() if isinstance(stamp, datetime) else float(stamp)
+    return State(int(about["size"]), seconds)
