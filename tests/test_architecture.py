@@ -17,7 +17,7 @@ ROOMS = [  # from the top: a file imports from its own room and from those furth
     {"papers", "bench", "findings", "scale"},  # side by side
     {"detect"},
     {"learn"},
-    {"datasets"},
+    {"datasets", "facefinder"},  # side by side
     {"models", "data", "synth"},  # side by side: they do not know each other
     {"faces", "weights"},
     {"nn", "media"},  # side by side

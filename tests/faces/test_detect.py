@@ -10,9 +10,10 @@ from PIL import Image
 from actionunits import media
 from actionunits.errors import DataError, UserError
 from actionunits.faces.align import TEMPLATE, similarity, transform
-from actionunits.faces.centerface import CenterFace, _resized
+from actionunits.faces.centerface import CenterFace
 from actionunits.faces.detect import DETECTORS, detector
 from actionunits.faces.given import Aligned, BoxesFile
+from actionunits.faces.search import _resized
 from actionunits.types import Frame
 from beside import PHOTOS, photos
 

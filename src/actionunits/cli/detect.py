@@ -48,7 +48,8 @@ def detect(
     detector: Annotated[
         str,
         typer.Option(
-            help="Face detector: centerface, or aligned (all are face crops).",
+            help="Face detector: centerface, synface (trained on rendered heads), or aligned (all "
+            "are face crops).",
             autocompletion=completions.detectors,
         ),
     ] = "centerface",

@@ -165,6 +165,24 @@ def pack(
 
 
 @app.command()
+def detector(
+    assets: Assets,
+    backdrops: Annotated[Path, typer.Option(help="Folder of photographs that show nobody.")],
+    out: Annotated[Path, typer.Option(help="Folder of all that is made.")],
+    workers: Annotated[int, typer.Option(min=1, help="Processes that render or compose.")] = 1,
+    smoke: Annotated[bool, typer.Option(help="A hundredth of all, to see that it runs.")] = False,
+) -> None:
+    """Make the face detector of the package anew: render heads, train on scenes with them.
+
+    Interrupted, the same command goes on where it stopped.
+    """
+    from actionunits.facefinder.make import make_detector
+
+    made = make_detector(assets, backdrops, out, share=0.01 if smoke else 1.0, workers=workers)
+    typer.echo(f"written: {made}", err=True)
+
+
+@app.command()
 def card(
     path: Corpus = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,

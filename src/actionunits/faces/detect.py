@@ -1,7 +1,7 @@
 """The face detectors by name.
 
 >>> sorted(DETECTORS)
-['aligned', 'centerface']
+['aligned', 'centerface', 'synface']
 """
 
 from collections.abc import Callable
@@ -10,9 +10,14 @@ from actionunits.errors import UserError
 from actionunits.faces.centerface import CenterFace
 from actionunits.faces.detections import Detector
 from actionunits.faces.given import Aligned
+from actionunits.faces.synface import SynFace
 
 # A detector of your own is one more entry. `BoxesFile` needs its file and is built directly.
-DETECTORS: dict[str, Callable[[], Detector]] = {"aligned": Aligned, "centerface": CenterFace}
+DETECTORS: dict[str, Callable[[], Detector]] = {
+    "aligned": Aligned,
+    "centerface": CenterFace,
+    "synface": SynFace,
+}
 
 
 def detector(name: str) -> Detector:

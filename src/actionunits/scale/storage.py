@@ -159,7 +159,7 @@ class _Remote:
     def __init__(self, name: str) -> None:
         self._scheme = name.partition("://")[0]
         try:
-            import fsspec  # type: ignore[import-untyped]
+            import fsspec
         except ModuleNotFoundError:
             raise UserError(
                 f"{name}: object stores are read through fsspec, which is not installed: pip "

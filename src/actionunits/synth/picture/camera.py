@@ -60,6 +60,7 @@ def aim(
     pose: np.ndarray,
     distance: np.ndarray,
     jitter: np.ndarray,
+    zoom: float = 1.0,
 ) -> Cameras:
     """Set up the cameras so that the five points of each face fall onto the template.
 
@@ -69,13 +70,16 @@ def aim(
         pose: (B, 3) yaw, pitch, roll in degrees.
         distance: (B,) in decimetres.
         jitter: (B, 5, 2) error of the five points as a share of the distance between the eyes.
+        zoom: by which the template is enlarged about the picture's centre; .5 shows whole heads.
     """
     turned = rotation(pose)
     centre = eyes.mean(axis=1) + _BEHIND_EYES
     shift = -np.einsum("bij,bj->bi", turned, centre)
     five = five_points(_perspective(landmarks, turned, shift, distance))
     apart = np.linalg.norm(five[:, :1] - five[:, 1:2], axis=-1, keepdims=True)
-    return Cameras(turned, shift, distance, similarity(five + jitter * apart, TEMPLATE))
+    return Cameras(
+        turned, shift, distance, similarity(five + jitter * apart, 0.5 + zoom * (TEMPLATE - 0.5))
+    )
 
 
 def _perspective(

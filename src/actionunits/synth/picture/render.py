@@ -51,13 +51,14 @@ class Renderer:
         head: geometry of the heads.
         size: side of the pictures in pixels.
         batch: heads drawn together.
+        zoom: how much larger faces are than on the template; .5 shows whole heads.
 
     Raises:
         UserError: there is no OpenGL here; the message says what to install.
     """
 
-    def __init__(self, head: Head, size: int = 256, batch: int = 16) -> None:
-        self.head, self.size, self.batch = head, size, batch
+    def __init__(self, head: Head, size: int = 256, batch: int = 16, zoom: float = 1.0) -> None:
+        self.head, self.size, self.batch, self.zoom = head, size, batch, zoom
         grid = math.ceil(math.sqrt(batch))
         self._stage = Stage(head, size, grid, batch)
         self._layout = Layout(grid, size, self._stage.mesh.rows)
@@ -84,11 +85,35 @@ class Renderer:
         Args:
             shots: N of them; they are drawn in batches, in order.
         """
+        clean = self._draw(shots)
+        seen = [
+            expose(image, shot.scene, shot.key())
+            for image, shot in zip(clean.images, shots, strict=True)
+        ]
+        return clean._replace(images=np.stack(seen))
+
+    def cut_out(self, shots: Sequence[Shot]) -> Pictures:
+        """Draw shots without their backgrounds and without a camera's faults.
+
+        Args:
+            shots: N of them.
+
+        Returns:
+            Images are (N, S, S, 4) uint8: the colours times what covers the background, and that.
+        """
+        black, white = (self._draw([_before(shot, shade) for shot in shots]) for shade in (0, 255))
+        through = white.images.astype(np.int16) - black.images
+        cover = 255 - np.clip(through, 0, 255).mean(axis=-1, keepdims=True)
+        cut = np.concatenate([black.images, np.rint(cover).astype(np.uint8)], axis=-1)
+        return black._replace(images=cut)
+
+    def _draw(self, shots: Sequence[Shot]) -> Pictures:
+        """Clean pictures, batch by batch."""
         starts = range(0, len(shots), self.batch)
-        batches = [self._render_batch(shots[start : start + self.batch]) for start in starts]
+        batches = [self._draw_batch(shots[start : start + self.batch]) for start in starts]
         return Pictures(*map(np.concatenate, zip(*batches, strict=True)))
 
-    def _render_batch(self, shots: Sequence[Shot]) -> Pictures:
+    def _draw_batch(self, shots: Sequence[Shot]) -> Pictures:
         au = np.stack([shot.au for shot in shots])
         gaze = np.array([shot.gaze for shot in shots], float)
         vertices = self.head.positions([shot.identity for shot in shots], au, gaze)
@@ -100,6 +125,7 @@ class Renderer:
             np.array([shot.pose for shot in shots], float),
             np.array([shot.scene.distance for shot in shots]),
             np.stack([shot.jitter for shot in shots]),
+            self.zoom,
         )
         blocks = pack(shots, self.head, vertices, cameras, self._layout)
         self._upload(shots, vertices, normals, blocks)
@@ -113,11 +139,10 @@ class Renderer:
         self._draw_heads(len(shots), parted)
         self._draw_over_faces(shots)
         clean = self._read(len(shots))
-        seen = [expose(i, shot.scene, shot.key()) for i, shot in zip(clean, shots, strict=True)]
         placed = cameras.project(points)
         away = hidden(shots, cameras, points, self.head.landmarks(normals), placed)
         pixels = (placed * self.size).astype(np.float32)
-        return Pictures(np.stack(seen), pixels, away, cameras.turned())
+        return Pictures(clean, pixels, away, cameras.turned())
 
     def _upload(
         self,
@@ -233,3 +258,9 @@ class Renderer:
         """Viewport of a head in an atlas of such tiles."""
         grid = self._layout.grid
         return (slot % grid) * width, (slot // grid) * height, width, height
+
+
+def _before(shot: Shot, shade: int) -> Shot:
+    """The shot before an even background, 0 black to 255 white."""
+    background = np.full((BACKGROUND_SIDE, BACKGROUND_SIDE, 3), shade, np.uint8)
+    return shot._replace(scene=shot.scene._replace(background=background))

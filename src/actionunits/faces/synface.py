@@ -1,0 +1,144 @@
+"""A detector that was trained on rendered heads alone: two small networks, which anyone may use.
+
+The first searches: at every eighth pixel it says whether a face is centred there, where its box
+ends and where its five points lie. The second looks at a face that is almost in place, and says
+where exactly the points are, and whether it is one. Both were trained by
+`actionunits.facefinder.train` on heads that were rendered from CC0 assets.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from actionunits.errors import CheckpointError
+from actionunits.faces.align import (
+    TEMPLATE,
+    FloatArray,
+    glance,
+    invert,
+    similarity,
+    template,
+)
+from actionunits.faces.detections import Detections
+from actionunits.faces.search import BATCH_PIXELS, Searching, placed
+from actionunits.system.privacy import onnx_session
+
+_NETWORKS = Path(__file__).parent / "networks"
+STRIDE = 8  # pixels of a cell of the first network's maps
+_DOUBT = 0.2  # score of the second network below which there is no face
+LOOK_SIDE = 64  # pixels of a crop that the second network sees
+POINTS_UNIT = 0.1  # the second network gives points as their distance from the template in this
+BOX = np.array([0.08, 0.02, 0.92, 1.1])  # of an aligned face: x0, y0, x1, y1 in its unit square
+CELL_UNIT = 4  # sizes are given in so many cells, and places in such a share of the face's size
+
+
+class SynFace(Searching):
+    """Search with one network, look with another."""
+
+    def __init__(
+        self, threshold: float = 0.25, threads: int | None = None, folder: Path = _NETWORKS
+    ) -> None:
+        """Load the networks.
+
+        Args:
+            threshold: score from which on what the first network finds is looked at.
+            threads: of ONNX Runtime; as many as there are cores where not given.
+            folder: of ``search.onnx`` and ``look.onnx``.
+
+        Raises:
+            CheckpointError: a file is missing or damaged.
+        """
+        self.threshold = threshold
+        self._search_net, self._look_net = (
+            _session(folder / f"{name}.onnx", threads or 0) for name in ("search", "look")
+        )
+
+    def candidates(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.intp], Detections]:
+        """All cells that say more than those about them that a face is there; see `Searching`."""
+        peaks, maps = _run(self._search_net, images)
+        row, y, x = np.nonzero(peaks[:, 0] >= self.threshold)
+        return row, _faces(peaks[row, 0, y, x], maps[row, :, y, x], y, x)
+
+    def _search(
+        self, images: Sequence[NDArray[np.uint8]], side: int
+    ) -> tuple[NDArray[np.intp], Detections]:
+        """As ever, without what a look takes for no face: nine tenths of the false alarms."""
+        owners, found = super()._search(images, side)
+        seen, _ = self.look(images, owners, found.landmarks)
+        kept = seen.scores >= _DOUBT
+        return owners[kept], Detections(*(values[kept] for values in found))
+
+    def look(
+        self, images: Sequence[NDArray[np.uint8]], owners: NDArray[np.intp], landmarks: FloatArray
+    ) -> tuple[Detections, NDArray[np.bool_]]:
+        """What a look at the places of K faces shows, and where it shows a face; see `Looks`.
+
+        Args:
+            images: as for `refine`, as the others.
+            owners: (K,).
+            landmarks: (K, 5, 2).
+        """
+        if not len(owners):
+            return Detections(np.zeros((0, 4)), np.zeros(0), landmarks), np.zeros(0, bool)
+        matrices = similarity(landmarks, template(LOOK_SIDE))
+        crops = [glance(images[i], matrices[owners == i], LOOK_SIDE) for i in np.unique(owners)]
+        scores, values = _run(self._look_net, np.concatenate(crops))
+        values = values.astype(np.float64) * POINTS_UNIT
+        points = (TEMPLATE + values[:, :10].reshape(-1, 5, 2)) * LOOK_SIDE
+        corners = (BOX + values[:, 10:]) * LOOK_SIDE
+        boxes = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)
+        seen = placed(Detections(boxes, scores.astype(np.float64), points), invert(matrices))
+        moved = np.linalg.norm(seen.landmarks - landmarks, axis=-1).mean(axis=-1)
+        return seen, (seen.scores >= 0.5) & (moved < _apart(landmarks) / 2)
+
+
+def _apart(landmarks: FloatArray) -> FloatArray:
+    """(K,) size of faces (K, 5, 2): the larger of the eyes' distance and that of eyes and mouth."""
+    eyes, mouth = landmarks[:, :2].mean(axis=1), landmarks[:, 3:].mean(axis=1)
+    across = np.linalg.norm(landmarks[:, 0] - landmarks[:, 1], axis=-1)
+    down = np.linalg.norm(eyes - mouth, axis=-1)
+    size: FloatArray = np.maximum(across, down)
+    return size
+
+
+def _faces(
+    scores: FloatArray, values: FloatArray, y: NDArray[np.intp], x: NDArray[np.intp]
+) -> Detections:
+    """Faces of (K,) cells, in pixels of the network's input."""
+    values = values.astype(np.float64)
+    centres = (np.stack([x, y], axis=1) + 0.5) * STRIDE
+    sides = np.exp(np.clip(values[:, 2:4], -4, 6)) * STRIDE * CELL_UNIT
+    unit = sides.max(axis=1, initial=0)[:, None] / CELL_UNIT
+    corners = centres + values[:, :2] * unit - sides / 2
+    points = centres[:, None] + values[:, 4:].reshape(-1, 5, 2) * unit[:, None]
+    boxes = np.concatenate([corners, sides], axis=1)
+    return Detections(boxes, scores.astype(np.float64), points)
+
+
+def _run(session: onnxruntime.InferenceSession, images: NDArray[np.uint8]) -> list[FloatArray]:
+    """Outputs of (N, H, W, 3) images, some at a time."""
+    batch = max(BATCH_PIXELS // (images.shape[1] * images.shape[2]), 1)
+    images = images.transpose(0, 3, 1, 2)
+    parts = [
+        session.run(None, {"images": images[start : start + batch].astype(np.float32)})
+        for start in range(0, len(images), batch)
+    ]
+    return [np.concatenate(values) for values in zip(*parts, strict=True)]
+
+
+def _session(file: Path, threads: int) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # Threads that spin while they wait take the processor from PyTorch's and the decoder's.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return onnx_session(file, options)
+    except Exception as error:  # ONNX Runtime's own, of several classes
+        raise CheckpointError(
+            f"{file}: the face detector's network is missing or damaged ({error}); "
+            "install actionunits again"
+        ) from error
