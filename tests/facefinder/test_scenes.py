@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from discs import landmarks
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -9,7 +10,6 @@ from actionunits.facefinder.backdrops import Backdrops
 from actionunits.facefinder.cuts import face_box, paste, placed_points, placing
 from actionunits.faces.align import five_points, transform
 from actionunits.faces.synface import LOOK_SIDE
-from conftest import landmarks
 
 sizes = st.floats(10, 300)
 turns = st.floats(-1, 1)

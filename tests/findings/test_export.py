@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made import frames, together
+from made_codes import frames, together
 
 from actionunits.errors import UserError
 from actionunits.findings.codes.coded import coded

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made import frames
+from made_codes import frames
 
 from actionunits.errors import DataError, UserError
 from actionunits.findings.likeness import PSPI, compared, likeness, pspi

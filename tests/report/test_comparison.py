@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made import nobody, table
+from made_tables import nobody, table
 from scipy import stats
 
 from actionunits.errors import DataError, UserError

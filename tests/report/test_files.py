@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from made import CARD, COLUMNS, nobody, table
+from made_tables import CARD, COLUMNS, nobody, table
 
 from actionunits.errors import UserError
 from actionunits.report import marks

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from made import nobody, table
+from made_tables import nobody, table
 
 from actionunits.errors import UserError
 from actionunits.report import write

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import pytest
 import typer
-from made import table
+from made_tables import table
 
 from actionunits.cli import demo
 from actionunits.cli.report import Spread
