@@ -1,12 +1,9 @@
 """The webcam: one frame after the other, each read by itself and forgotten."""
 
 from collections.abc import Mapping
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from actionunits import weights
 from actionunits.app import figures, reading
@@ -32,11 +29,8 @@ def read(image: NDArray[np.uint8], model: str, name: str) -> tuple[str, str]:
         model: what the weights are called here.
         name: of the weights.
     """
-    with TemporaryDirectory() as folder:
-        file = Path(folder) / "webcam.png"
-        Image.fromarray(image).save(file, compress_level=0)
-        reads, problems = reading.predictor(name), list[UserError]()
-        readings = list(reads.readings([file], problems.append, reading.drawn(reads)))
+    reads, problems = reading.predictor(name), list[UserError]()
+    readings = list(reads.readings(image, problems.append, reading.drawn(reads)))
     if not readings:
         raise problems[0]
     seen = [Seen(model, reads.aus, readings[0])]
