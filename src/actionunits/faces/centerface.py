@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from actionunits.errors import UserError
 from actionunits.faces.align import FloatArray, glance, invert, similarity, template
 from actionunits.faces.detections import Detections
-from actionunits.faces.search import BATCH_PIXELS, Searching, placed
+from actionunits.faces.search import BATCH_PIXELS, Searching, placed, unobtrusive
 from actionunits.system.privacy import onnx_session
 
 _STRIDE = 4  # pixels per cell of the network's maps
@@ -128,9 +128,4 @@ def _session(threads: int) -> onnxruntime.InferenceSession:
     for value, part in [(graph.input[0], ""), *((output, "/4") for output in graph.output)]:
         batch, _, height, width = value.type.tensor_type.shape.dim
         batch.dim_param, height.dim_param, width.dim_param = "N", f"H{part}", f"W{part}"
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    # Threads that spin while they wait take the processor from PyTorch's and the decoder's.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return onnx_session(model.SerializeToString(), options)
+    return onnx_session(model.SerializeToString(), unobtrusive(threads))

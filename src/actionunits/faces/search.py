@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import numpy as np
+import onnxruntime
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -123,6 +124,16 @@ class Searching(ABC):
         return owners, Detections(
             found.boxes / scale[:, None], found.scores, found.landmarks / scale[:, None, None]
         )
+
+
+def unobtrusive(threads: int) -> onnxruntime.SessionOptions:
+    """Options of a network that runs beside others, on so many threads; 0: as there are cores."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # Threads that spin while they wait take the processor from PyTorch's and the decoder's.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
 
 
 def placed(found: Detections, matrices: FloatArray) -> Detections:

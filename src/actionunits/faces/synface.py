@@ -23,8 +23,9 @@ from actionunits.faces.align import (
     template,
 )
 from actionunits.faces.detections import Detections
-from actionunits.faces.search import BATCH_PIXELS, Searching, placed
+from actionunits.faces.search import BATCH_PIXELS, Searching, placed, unobtrusive
 from actionunits.system.privacy import onnx_session
+from actionunits.types import Frame
 
 _NETWORKS = Path(__file__).parent / "networks"
 STRIDE = 8  # pixels of a cell of the first network's maps
@@ -62,12 +63,19 @@ class SynFace(Searching):
         row, y, x = np.nonzero(peaks[:, 0] >= self.threshold)
         return row, _faces(peaks[row, 0, y, x], maps[row, :, y, x], y, x)
 
+    def __call__(self, frames: Sequence[Frame], side: int) -> list[Detections]:
+        """Return the faces of each frame; each has been looked at by the search already."""
+        return self.search(frames, side)
+
     def _search(
         self, images: Sequence[NDArray[np.uint8]], side: int
     ) -> tuple[NDArray[np.intp], Detections]:
         """As ever, without what a look takes for no face: nine tenths of the false alarms."""
         owners, found = super()._search(images, side)
-        seen, _ = self.look(images, owners, found.landmarks)
+        seen, sure = self.look(images, owners, found.landmarks)
+        found = found._replace(
+            landmarks=np.where(sure[:, None, None], seen.landmarks, found.landmarks)
+        )
         kept = seen.scores >= _DOUBT
         return owners[kept], Detections(*(values[kept] for values in found))
 
@@ -130,13 +138,8 @@ def _run(session: onnxruntime.InferenceSession, images: NDArray[np.uint8]) -> li
 
 
 def _session(file: Path, threads: int) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    # Threads that spin while they wait take the processor from PyTorch's and the decoder's.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        return onnx_session(file, options)
+        return onnx_session(file, unobtrusive(threads))
     except Exception as error:  # ONNX Runtime's own, of several classes
         raise CheckpointError(
             f"{file}: the face detector's network is missing or damaged ({error}); "
