@@ -15,6 +15,7 @@ from actionunits.detect.outputs import Job
 from actionunits.detect.overlays import overlay_writer
 from actionunits.detect.paint import AXES
 from actionunits.detect.strip import LANES, ROWS, Strip
+from actionunits.faces.pose import axes as pose_axes
 from actionunits.media import Span
 from actionunits.types import Face, Frame, Reading
 from clips import write_video
@@ -155,7 +156,7 @@ def test_pictures_of_other_sizes_are_fitted_into_the_first(tmp_path):
     ],
 )
 def test_axes_turn_with_the_head(pose, expected):
-    assert np.allclose(plots._axes(np.array(pose, float))[:, :2] * [1, -1], expected, atol=1e-9)
+    assert np.allclose(pose_axes(np.array(pose, float))[:, :2] * [1, -1], expected, atol=1e-9)
 
 
 def test_landmarks_and_axes_are_drawn_where_they_are_known():

@@ -16,7 +16,7 @@ from actionunits import media
 from actionunits.app.reading import Seen
 from actionunits.aus import STAR, STARRED
 from actionunits.errors import UserError, printable
-from actionunits.synth.picture.camera import rotation
+from actionunits.faces.pose import axes
 from actionunits.types import Frame, Reading
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9", "#e69f00", "#666666")
@@ -110,21 +110,9 @@ def _draw(
                 draw.circle((x, y), radius, fill=colour)
         if "head pose" in overlays and reading.pose is not None:
             origin, length = box[:2] + box[2:] / 2, box[3] / 2
-            for axis, shade in zip(axes(reading.pose[place]), _AXES, strict=True):
+            for axis, shade in zip(axes(reading.pose[place])[:, :2], _AXES, strict=True):
                 line = max(round(box[3] / 80), 2)
                 draw.line((*origin, *(origin + length * axis)), shade, line)
-
-
-def axes(pose: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Where the head's own axes point in the picture, seen from afar.
-
-    Args:
-        pose: (3,) yaw, pitch and roll in degrees, of which `rotation` tells.
-
-    Returns:
-        (3, 2) x right and y down, of axes of length 1: to the subject's left, up, and ahead.
-    """
-    return np.asarray(rotation(pose[None])[0].T[:, :2] * [1, -1])
 
 
 def bars(seen: Sequence[Seen], face: int) -> str:

@@ -8,7 +8,7 @@ from actionunits.aus import AUSet
 from actionunits.detect import strip
 from actionunits.detect.paint import AXES, COLOURS, FAINT, PANEL, TEXT, TRACK, colour_of, font
 from actionunits.errors import counted
-from actionunits.faces.pose import rotation
+from actionunits.faces.pose import axes
 from actionunits.types import Reading
 
 _ROW = 16  # pixels, the least height of a panel row that can be read
@@ -102,17 +102,11 @@ def _draw_axes(
     line: int,
 ) -> None:
     """Draw the head's axes as a camera far away sees them, the nearest last."""
-    axes = _axes(pose)
-    for which in np.argsort(-axes[:, 2]):
-        end = (origin[0] + length * axes[which, 0], origin[1] + length * axes[which, 1])
+    pointing = axes(pose)
+    for which in np.argsort(-pointing[:, 2]):
+        end = (origin[0] + length * pointing[which, 0], origin[1] + length * pointing[which, 1])
         draw.line((*origin, *end), fill=AXES[which], width=line + 1)
         draw.circle(end, 1.5 * line, fill=AXES[which])
-
-
-def _axes(pose: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Where a head's axes to its left, up and forward point, (3, 3): right, down, away."""
-    at_rest = np.diag([1.0, -1.0, -1.0])
-    return np.asarray(at_rest @ rotation(pose[None].astype(float))[0].T)
 
 
 def _draw_panel(

@@ -31,6 +31,17 @@ def rotation(pose: FloatArray) -> FloatArray:
     return turned
 
 
+def axes(pose: NDArray[np.floating]) -> FloatArray:
+    """(3, 3) where a head's axes point, of length 1: to the subject's left, up and ahead.
+
+    Args:
+        pose: (3,) yaw, pitch, roll in degrees.
+    """
+    at_rest = np.diag([1.0, -1.0, -1.0])
+    pointing: FloatArray = at_rest @ rotation(pose[None].astype(float))[0].T
+    return pointing
+
+
 def euler(rotations: FloatArray) -> FloatArray:
     """(N, 3) radians x, y, z of (N, 3, 3) rotations R = Rx Ry Rz; y is within a right angle."""
     first, row = rotations[:, 0], rotations[:, :, 2]
