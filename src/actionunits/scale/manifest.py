@@ -65,24 +65,23 @@ def read(given: Sequence[str], report: Report) -> pd.DataFrame:
         A row an input, see the module.
 
     Raises:
-        UserError: nothing is left.
+        UserError: nothing is left: the first problem, which is not reported then.
     """
-    first: list[UserError] = []
-
-    def told(problem: UserError) -> None:
-        first.append(problem)
-        report(problem)
-
+    problems: list[UserError] = []
     parts = []
     for name in given:
         try:
-            parts.append(_expanded(name, told))
+            parts.append(_expanded(name, problems.append))
         except UserError as error:
-            told(error)
+            problems.append(error)
     table = pd.concat(parts, ignore_index=True) if parts else _table([])
-    table = _once(table, told)
+    table = _once(table, problems.append)
     if not len(table):
-        raise first[0] if first else UserError("nothing to read: name a folder, files or a list")
+        problems = problems or [UserError("nothing to read: name a folder, files or a list")]
+    for problem in problems[0 if len(table) else 1 :]:
+        report(problem)
+    if not len(table):
+        raise problems[0]
     return table
 
 
