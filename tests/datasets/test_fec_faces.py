@@ -22,8 +22,8 @@ from actionunits.detect.finder import close_look, landmark_finder
 from actionunits.errors import DataError, RecipeError
 from actionunits.faces import templates
 from actionunits.faces.align import template, transform
-from actionunits.faces.centerface import CenterFace
 from actionunits.faces.detections import Detections
+from actionunits.faces.synface import SynFace
 from actionunits.learn.evaluate import evaluate
 from actionunits.learn.recipe import SelectionSpec, load_recipe, parse_recipe
 from actionunits.learn.report import PlainReport
@@ -37,10 +37,10 @@ QUIET = Console(file=io.StringIO())
 
 
 class Counting:
-    """CenterFace that counts, and may be interrupted."""
+    """SynFace that counts, and may be interrupted."""
 
     def __init__(self, stop_at: int | None = None) -> None:
-        self.calls, self.stop_at, self.inner = 0, stop_at, CenterFace(threads=1)
+        self.calls, self.stop_at, self.inner = 0, stop_at, SynFace(threads=1)
 
     def __call__(self, frames: Sequence[Frame], side: int) -> list[Detections]:
         self.calls += 1

@@ -19,8 +19,8 @@ from actionunits.detect.ahead import Room, UnwantedError, crew, one_thread
 from actionunits.detect.found import Cropper, looked
 from actionunits.detect.reader import reader
 from actionunits.detect.seek import Found
-from actionunits.faces.centerface import CenterFace
 from actionunits.faces.given import Aligned
+from actionunits.faces.synface import SynFace
 from actionunits.faces.templates import target
 from actionunits.types import Face, Frame
 
@@ -228,4 +228,4 @@ def test_one_that_serves_several_is_asked_by_several(pictures: list[Path]) -> No
 
     table = actionunits.load("default-fast", detector=Together()).predict(*pictures)
     assert table["success"].tolist() == [1] * len(pictures)
-    assert CenterFace.serves_several
+    assert SynFace.serves_several

@@ -18,9 +18,9 @@ from actionunits.detect.tables import columns
 from actionunits.errors import CheckpointError, MediaError, UserError
 from actionunits.faces import align, templates
 from actionunits.faces.align import TEMPLATE, transform, warp
-from actionunits.faces.centerface import CenterFace
 from actionunits.faces.detections import Detections
 from actionunits.faces.given import Aligned
+from actionunits.faces.synface import SynFace
 from actionunits.faces.templates import list_templates
 from actionunits.learn import checkpoint
 from actionunits.types import InputSpec, Output
@@ -194,7 +194,7 @@ def test_an_aligned_face_is_fed_as_it_was_trained_on(pictures):
 
 def test_astronaut_from_end_to_end(tmp_path):
     Image.fromarray(skimage.data.astronaut()).save(tmp_path / "astronaut.png")
-    table = predictor(detector=CenterFace(threads=1)).predict(tmp_path / "astronaut.png")
+    table = predictor(detector=SynFace(threads=1)).predict(tmp_path / "astronaut.png")
     assert len(table) == 1
     row = table.iloc[0]
     assert row["success"] == 1
@@ -204,7 +204,7 @@ def test_astronaut_from_end_to_end(tmp_path):
 
 @photos
 def test_real_clip():
-    reader = predictor(detector=CenterFace(threads=1), search_size=160)
+    reader = predictor(detector=SynFace(threads=1), search_size=160)
     table = reader.predict(PHOTOS / "face_noface.mov")
     assert len(table) == 169
     success = table["success"].to_numpy()

@@ -13,11 +13,11 @@ from actionunits.detect.faults import Faults
 from actionunits.detect.predict import load
 from actionunits.detect.seek import SEARCH_EVERY, Seeker
 from actionunits.errors import UserError
-from actionunits.faces.centerface import CenterFace
+from actionunits.faces.synface import SynFace
 from clips import write_video
 
 
-class Counting(CenterFace):
+class Counting(SynFace):
     """Remembers how often it searched, and how finely."""
 
     def __init__(self):
@@ -31,7 +31,7 @@ class Counting(CenterFace):
 
 def found(path, detector=None, size=None, every=SEARCH_EVERY):
     """Faces of each frame."""
-    seeker = Seeker(detector or CenterFace(threads=1), size, every)
+    seeker = Seeker(detector or SynFace(threads=1), size, every)
     faults = Faults(pytest.fail)
     with crew(1 << 24) as hands:
         parts = list(seeker.found(chunks([str(path)], faults, hands.room), faults, hands))
@@ -101,7 +101,7 @@ def test_of_a_thinned_video_as_much_time_goes_by_from_search_to_search(walk):
     assert all(b - a <= 20 for a, b in pairwise(regular))
 
 
-class Asked(CenterFace):
+class Asked(SynFace):
     """Remembers at which sizes it was asked."""
 
     def __init__(self):
@@ -140,4 +140,4 @@ def test_a_size_that_cannot_be_searched_is_named(size):
 
 def test_a_face_is_not_searched_for_more_often_than_every_frame():
     with pytest.raises(ValueError, match="search_every"):
-        Seeker(CenterFace(threads=1), None, 0)
+        Seeker(SynFace(threads=1), None, 0)

@@ -1,4 +1,4 @@
-"""Detectors: the default one finds faces where people see them; given faces are taken as given."""
+"""Detectors: those that search find faces where people see them; given faces are taken as given."""
 
 from itertools import islice
 
@@ -14,6 +14,7 @@ from actionunits.faces.centerface import CenterFace
 from actionunits.faces.detect import DETECTORS, detector
 from actionunits.faces.given import Aligned, BoxesFile
 from actionunits.faces.search import _resized
+from actionunits.faces.synface import SynFace
 from actionunits.types import Frame
 from beside import PHOTOS, photos
 
@@ -25,9 +26,9 @@ def frame(image, source="a.png", number=0):
     return Frame(np.ascontiguousarray(image), source, number, number / 30)
 
 
-@pytest.fixture(scope="module")
-def centerface():
-    return CenterFace(threads=1)
+@pytest.fixture(scope="module", params=[SynFace, CenterFace])
+def finder(request):
+    return request.param(threads=1)
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +37,8 @@ def astronaut():
 
 
 @pytest.mark.parametrize("side", [320, 1280])
-def test_one_face_with_eyes_where_they_are(centerface, astronaut, side):
-    (found,) = centerface([frame(astronaut)], side)
+def test_one_face_with_eyes_where_they_are(finder, astronaut, side):
+    (found,) = finder([frame(astronaut)], side)
     assert found.boxes.shape == (1, 4)
     eyes = np.linalg.norm(ASTRONAUT[0] - ASTRONAUT[1])
     assert np.linalg.norm(found.landmarks[0] - ASTRONAUT, axis=1).max() < 0.15 * eyes
@@ -46,13 +47,13 @@ def test_one_face_with_eyes_where_they_are(centerface, astronaut, side):
     assert inside.all()
 
 
-def test_a_batch_of_mixed_sizes_equals_one_by_one(centerface, astronaut):
+def test_a_batch_of_mixed_sizes_equals_one_by_one(finder, astronaut):
     images = [astronaut, astronaut[:300, :400], astronaut[250:], astronaut[:300, 100:500]]
     frames = [frame(image) for image in images]
-    together = centerface(frames, 320)
+    together = finder(frames, 320)
     assert [len(found.scores) for found in together] == [1, 1, 0, 1]
     for single, found in zip(frames, together, strict=True):
-        (alone,) = centerface([single], 320)
+        (alone,) = finder([single], 320)
         assert np.allclose(found.boxes, alone.boxes, atol=0.5)
         assert np.allclose(found.landmarks, alone.landmarks, atol=0.5)
 
@@ -65,18 +66,18 @@ def test_the_searched_picture_is_scaled_as_pillow_does(astronaut):
         assert off.max() <= 1 or off.mean() < 2  # blocks of pixels first, where much smaller
 
 
-def test_mirrored_picture_gives_mirrored_landmarks(centerface, astronaut):
-    (found,) = centerface([frame(astronaut)], 512)
-    (other,) = centerface([frame(astronaut[:, ::-1])], 512)
+def test_mirrored_picture_gives_mirrored_landmarks(finder, astronaut):
+    (found,) = finder([frame(astronaut)], 512)
+    (other,) = finder([frame(astronaut[:, ::-1])], 512)
     mirrored = ([512, 0] + other.landmarks[0] * [-1, 1])[[1, 0, 2, 4, 3]]
     assert np.abs(mirrored - found.landmarks[0]).max() < 4
 
 
-def test_second_look_scatters_less(centerface, astronaut):
+def test_second_look_scatters_less(finder, astronaut):
     rng = np.random.default_rng(0)
     rough = ASTRONAUT + rng.normal(0, 3, (32, 5, 2))
     owners = np.zeros(32, np.intp)
-    fine = centerface.refine([astronaut], owners, rough)
+    fine = finder.refine([astronaut], owners, rough)
 
     def scatter(points):
         return transform(ASTRONAUT, similarity(points, TEMPLATE)).std(axis=0).mean()
@@ -84,33 +85,33 @@ def test_second_look_scatters_less(centerface, astronaut):
     assert scatter(fine) < 0.5 * scatter(rough)
 
 
-def test_a_face_that_fills_the_picture_is_one_face(centerface, astronaut):
+def test_a_face_that_fills_the_picture_is_one_face(finder, astronaut):
     close = np.asarray(Image.fromarray(astronaut[40:200, 150:300]).resize((1200, 1280)))
-    (found,) = centerface([frame(close)], 1280)
+    (found,) = finder([frame(close)], 1280)
     assert len(found.scores) == 1
     assert found.boxes[0, 2:].max() > 500
 
 
-def test_hundreds_of_faces(centerface, astronaut):
+def test_hundreds_of_faces(finder, astronaut):
     face = Image.fromarray(astronaut[40:200, 150:300]).resize((60, 64))
     crowd = np.tile(np.asarray(face), (10, 20, 1))
-    (found,) = centerface([frame(crowd)], 1280)
+    (found,) = finder([frame(crowd)], 1280)
     assert len(found.scores) == 200
     cells = (found.boxes[:, :2] + found.boxes[:, 2:] / 2) // [60, 64]
     assert len(np.unique(cells, axis=0)) == 200
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 900), (900, 3), (33, 31)])
-def test_odd_sizes_without_faces(centerface, shape):
+def test_odd_sizes_without_faces(finder, shape):
     image = np.full((*shape, 3), 128, np.uint8)
     for side in (320, 1280):
-        (found,) = centerface([frame(image)], side)
+        (found,) = finder([frame(image)], side)
         assert found.boxes.shape == (0, 4)
         assert found.landmarks.shape == (0, 5, 2)
 
 
-def test_no_frames(centerface):
-    assert centerface([], 320) == []
+def test_no_frames(finder):
+    assert finder([], 320) == []
 
 
 def test_aligned_takes_the_whole_picture():
@@ -155,15 +156,15 @@ def test_boxes_with_landmarks_are_taken_as_they_are(tmp_path):
     assert other.boxes.tolist() == [[1, 2, 3, 4]]
 
 
-def test_landmarks_are_found_in_given_boxes(tmp_path, centerface, astronaut):
+def test_landmarks_are_found_in_given_boxes(tmp_path, finder, astronaut):
     path = write(tmp_path, "source,frame,x,y,width,height\na.png,1,175,60,95,120\n")
-    found = BoxesFile(path, centerface)([frame(astronaut), frame(astronaut, number=1)], 320)
+    found = BoxesFile(path, finder)([frame(astronaut), frame(astronaut, number=1)], 320)
     assert [len(f.scores) for f in found] == [1, 0]
     assert np.abs(found[0].landmarks[0] - ASTRONAUT).max() < 10
 
 
-def test_a_picture_that_the_file_does_not_name_is_logged_once(tmp_path, centerface, caplog):
-    boxes = BoxesFile(write(tmp_path, "source,frame,x,y,width,height\na,1,1,1,9,9\n"), centerface)
+def test_a_picture_that_the_file_does_not_name_is_logged_once(tmp_path, finder, caplog):
+    boxes = BoxesFile(write(tmp_path, "source,frame,x,y,width,height\na,1,1,1,9,9\n"), finder)
     blank = np.zeros((8, 8, 3), np.uint8)
     boxes([frame(blank, "z.mp4"), frame(blank, "z.mp4", 1)], 320)
     assert caplog.messages == [f"{tmp_path / 'boxes.csv'}: names no box of z.mp4"]
@@ -198,7 +199,7 @@ def test_missing_boxes_file_is_named(tmp_path):
         ("no_face.mp4", 0),
     ],
 )
-def test_real_pictures(centerface, name, faces):
+def test_real_pictures(finder, name, faces):
     for side in (320, 1280):
-        (found,) = centerface(list(islice(media.frames(PHOTOS / name), 1)), side)
+        (found,) = finder(list(islice(media.frames(PHOTOS / name), 1)), side)
         assert len(found.scores) == faces

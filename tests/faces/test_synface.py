@@ -27,25 +27,6 @@ def astronaut():
     return skimage.data.astronaut()
 
 
-@pytest.mark.parametrize("side", [320, 640])
-def test_the_best_find_is_the_face_and_its_points_are_in_place(synface, astronaut, side):
-    (found,) = synface([frame(astronaut)], side)
-    eyes = np.linalg.norm(ASTRONAUT[0] - ASTRONAUT[1])
-    assert np.linalg.norm(found.landmarks[0] - ASTRONAUT, axis=1).max() < 0.25 * eyes
-    x, y, width, height = found.boxes[0]
-    inside = (found.landmarks[0] > [x, y]) & (found.landmarks[0] < [x + width, y + height])
-    assert inside.all()
-
-
-def test_a_batch_of_mixed_sizes_equals_one_by_one(synface, astronaut):
-    frames = [frame(astronaut), frame(astronaut[:300, :400]), frame(astronaut[:300, 100:500])]
-    together = synface(frames, 320)
-    for single, found in zip(frames, together, strict=True):
-        (alone,) = synface([single], 320)
-        assert np.allclose(found.boxes, alone.boxes, atol=0.5)
-        assert np.allclose(found.landmarks, alone.landmarks, atol=0.5)
-
-
 def test_a_look_finds_the_way_back(synface, astronaut):
     rng = np.random.default_rng(0)
     rough = ASTRONAUT + rng.normal(0, 3, (32, 5, 2))
@@ -57,13 +38,6 @@ def test_a_look_finds_the_way_back(synface, astronaut):
 def test_a_look_beside_a_face_shows_none(synface, astronaut):
     _, sure = synface.look([astronaut], np.zeros(1, np.intp), ASTRONAUT[None] + [150, 200])
     assert not sure.any()
-
-
-@pytest.mark.parametrize("shape", [(1, 1), (3, 900), (900, 3), (33, 31)])
-def test_odd_sizes_without_faces(synface, shape):
-    (found,) = synface([frame(np.full((*shape, 3), 128, np.uint8))], 320)
-    assert found.boxes.shape == (0, 4)
-    assert found.landmarks.shape == (0, 5, 2)
 
 
 def test_weights_read_what_it_finds(synface, tmp_path, astronaut):

@@ -20,7 +20,7 @@ from actionunits.detect.found import Cropper
 from actionunits.detect.predict import Predictor, load
 from actionunits.detect.seek import Found
 from actionunits.faces import templates
-from actionunits.faces.centerface import CenterFace
+from actionunits.faces.synface import SynFace
 from actionunits.learn.card import GRAPH, folder, read_card
 from actionunits.system.machine import cores
 from actionunits.types import Face, Frame
@@ -66,7 +66,7 @@ def _stages(name: str, predictor: Predictor, clip: Path) -> Iterator[Line]:
     """One thread, milliseconds a frame with one face."""
     section = "stages, one thread, 640 x 360, one face"
     frames = list(media.frames(clip))
-    detector = CenterFace(threads=1)
+    detector = SynFace(threads=1)
 
     def line(what: str, took: float, count: int, beside: str = "") -> Line:
         return Line(section, what, 1000 * took / count, "ms a frame", beside)
@@ -166,7 +166,7 @@ def _raise(error: Exception) -> None:
 def _one_by_one(name: str, predictor: Predictor, clip: Path) -> None:
     """Decode, search, align and read a frame, then the next one."""
     cropper, read = _model(name, predictor)
-    detector = CenterFace()
+    detector = SynFace()
     for frame in media.frames(clip):
         (found,) = detector([frame], _COARSE)
         part = _found([(frame, found.landmarks[:1])] if len(found.landmarks) else [])

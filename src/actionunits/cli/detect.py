@@ -9,6 +9,7 @@ import typer
 
 from actionunits.cli import completions
 from actionunits.errors import UserError
+from actionunits.faces import DETECTOR
 
 if TYPE_CHECKING:
     from actionunits.detect.outputs import Job
@@ -48,11 +49,11 @@ def detect(
     detector: Annotated[
         str,
         typer.Option(
-            help="Face detector: centerface, synface (trained on rendered heads), or aligned (all "
+            help="Face detector: synface, centerface (of the extra `centerface`), or aligned (all "
             "are face crops).",
             autocompletion=completions.detectors,
         ),
-    ] = "centerface",
+    ] = DETECTOR,
     boxes: Annotated[
         Path | None, typer.Option(help="CSV of known faces: source, frame, x, y, width, height.")
     ] = None,
@@ -213,7 +214,7 @@ def detect(
     from actionunits.faces.detect import detector as build
     from actionunits.faces.given import BoxesFile
 
-    if boxes is not None and (aligned or detector != "centerface"):
+    if boxes is not None and (aligned or detector != DETECTOR):
         raise UserError("--boxes already says where the faces are; leave out the other detector")
     if resume and overwrite:
         raise UserError("--resume goes on, --overwrite begins anew; leave one of them out")

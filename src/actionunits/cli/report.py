@@ -9,6 +9,7 @@ from typer.core import TyperCommand
 
 from actionunits.cli import completions
 from actionunits.cli.findings import Fps, Gap, Shortest
+from actionunits.faces import DETECTOR
 
 if TYPE_CHECKING:
     from actionunits.errors import UserError
@@ -178,7 +179,7 @@ def _read(
         raise UserError(f"{folder}: expected a folder for tables, this is a file")
     predictor = load(model)
     sources = list(map(str, videos))
-    settings = run.settings(model, "centerface", tables.columns(predictor.aus))
+    settings = run.settings(model, DETECTOR, tables.columns(predictor.aus))
     job = outputs.Job(sources, predictor.aus, settings=settings, mode="new", problems=problems)
     place = f"{folder}/"
     try:

@@ -22,8 +22,8 @@ from actionunits.datasets.room import FACE_BYTES, Need, check_room
 from actionunits.errors import DataError, MediaError, counted
 from actionunits.faces import templates
 from actionunits.faces.align import FloatArray, warp
-from actionunits.faces.centerface import CenterFace
 from actionunits.faces.detections import Detections, Detector
+from actionunits.faces.synface import SynFace
 from actionunits.files import alone, atomic, seals, writing
 from actionunits.files.stored import NOT_PARQUET
 from actionunits.media import encode_jpeg, read_image
@@ -113,7 +113,7 @@ def prepare_fec(
         votes: how many annotators must have found the odd face; more than half in any case.
         hosts: names of private networks that may be asked for pictures; others there are not.
         threads: pictures asked for at a time.
-        detector: finds the five points of the faces; `CenterFace` where not given.
+        detector: finds the five points of the faces; `SynFace` where not given.
         look: finds 49 landmarks for a template that needs them, such as
             `actionunits.detect.finder.close_look`; FEC brings none.
         console: where disk use and progress are shown; standard error by default.
@@ -126,7 +126,7 @@ def prepare_fec(
             template, the tables cannot be read, the votes never agree so far, or there is no room.
         UserError: something cannot be written, or another process prepares into the folder.
     """
-    placing = _placing(root, template, detector or CenterFace(threads=1), look)
+    placing = _placing(root, template, detector or SynFace(threads=1), look)
     _claim(out, template)
     console = console or Console(stderr=True)
     images = images or out / DOWNLOADS

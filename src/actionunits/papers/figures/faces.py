@@ -18,8 +18,8 @@ from actionunits.data.splits import train_test
 from actionunits.data.table import FrameTable
 from actionunits.detect.predict import Predictor
 from actionunits.errors import DataError, UserError
-from actionunits.faces.centerface import CenterFace
 from actionunits.faces.given import Aligned
+from actionunits.faces.synface import SynFace
 from actionunits.papers.figures.trained import Report, Trained
 
 EMBEDDED = "synfacs"
@@ -116,7 +116,7 @@ def _of_files(
         problems.append(problem)
         report(problem)
 
-    detector = Aligned() if choice.aligned else CenterFace()
+    detector = Aligned() if choice.aligned else SynFace()
     predictor = Predictor(
         trained.model,
         trained.aus,
