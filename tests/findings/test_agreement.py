@@ -46,15 +46,21 @@ def test_measures_of_frames_are_those_of_scikit_learn(pairs: list[tuple[bool, bo
     first, second = (np.array(one) for one in zip(*pairs, strict=True))
     table = counts(pairs)
     assert pabak(table) == pytest.approx(2 * (first == second).mean() - 1)
-    if second.any():
-        assert f1(table) == pytest.approx(f1_score(second, first))
-    else:
-        assert np.isnan(f1(table))
-    if 0 < first.mean() < 1 and 0 < second.mean() < 1:
+    theirs = f1_score(second, first, zero_division=np.nan)
+    assert f1(table) == pytest.approx(theirs, nan_ok=True)
+    if len({*first, *second}) > 1:
         assert kappa(table) == pytest.approx(cohen_kappa_score(first, second))
         assert kappa(table[[0, 2, 1, 3]]) == pytest.approx(float(kappa(table)))
     else:
         assert np.isnan(kappa(table))
+
+
+def test_kappa_is_cohens_formula_and_0_where_one_coder_never_varies() -> None:
+    shares = np.array([0.25, 0.13, 0.12, 0.5]) * 200
+    chance = 0.38 * 0.37 + 0.62 * 0.63
+    assert kappa(shares) == pytest.approx((0.75 - chance) / (1 - chance))
+    assert kappa(np.array([0.0, 0, 7, 93])) == 0
+    assert f1(np.array([0.0, 0, 7, 93])) == f1(np.array([0.0, 7, 0, 93])) == 0
 
 
 @settings(deadline=None)
@@ -62,7 +68,7 @@ def test_measures_of_frames_are_those_of_scikit_learn(pairs: list[tuple[bool, bo
 def test_icc_is_that_of_shrout_and_fleiss(pairs: list[tuple[int, int]]) -> None:
     x, y = np.array(pairs, float).T
     found = icc(np.array([len(x), x.sum(), y.sum(), x @ x, y @ y, x @ y]))
-    if np.ptp(x) == 0 or np.ptp(y) == 0:
+    if np.ptp(x) == 0 and np.ptp(y) == 0:
         assert np.isnan(found)
         return
     ratings = np.stack([x, y], 1)
@@ -71,6 +77,9 @@ def test_icc_is_that_of_shrout_and_fleiss(pairs: list[tuple[int, int]]) -> None:
     residual = ratings - ratings.mean(1, keepdims=True) - ratings.mean(0) + grand
     error = (residual**2).sum() / (len(x) - 1)
     assert found == pytest.approx((between - error) / (between + error), abs=1e-9)
+    if np.ptp(x) == 0 or np.ptp(y) == 0:
+        assert found == pytest.approx(0, abs=1e-9)
+        return
     metric = ICC31(1)
     known = torch.ones(len(x), 1, dtype=torch.bool)
     metric.update(torch.tensor(x)[:, None], torch.tensor(y)[:, None], known)
@@ -118,9 +127,15 @@ def test_a_coding_agrees_with_itself() -> None:
 def test_what_cannot_be_told_is_said() -> None:
     never, some = {"AU12": [0.0] * 6}, {"AU12": [0.0, 0, 0, 1, 1, 1]}
     found = scores(against(frames(some), frames(never)))
-    assert np.isnan([found["kappa"], found["f1"], found["icc"], found["recall"]]).all()
-    assert found["precision"] == 0
+    assert np.isnan([found["icc"], found["recall"]]).all()
+    assert found["kappa"] == found["f1"] == found["precision"] == found["event_f1"] == 0
     assert found["why"] == "the second shows it never"
+    found = scores(against(frames(never), frames(some)))
+    assert np.isnan(found["precision"])
+    assert found["kappa"] == found["f1"] == found["recall"] == found["event_f1"] == 0
+    found = scores(against(frames(never), frames(never)))
+    assert np.isnan([found[name] for name in ("kappa", "f1", "precision", "event_f1")]).all()
+    assert found["pabak"] == 1
     found = scores(against(frames(never), frames({"AU12": [1.0] * 6})))
     assert found["why"] == "the first shows it never; the second shows it always"
     uncoded = frames({"AU12": [np.nan] * 6})
@@ -180,9 +195,37 @@ def test_intervals_hold_the_value_and_are_those_of_a_bootstrap() -> None:
     assert agreement(both, people=people).units.endswith("pieces of 10 seconds")
 
 
-def test_one_piece_has_no_interval() -> None:
-    table = frames({"AU12": [0, 1, 1, 0]})
-    assert np.isnan(scores(against(table, table))["kappa_low"])
+def test_what_a_program_never_finds_counts_in_the_mean() -> None:
+    shown = {"AU04": [0.0] * 6, "AU12": [0.0, 0, 0, 1, 1, 1]}
+    found = agreement(against(frames(shown), frames({**shown, "AU04": [1.0, 0, 0, 0, 0, 0]})))
+    assert found.table["kappa"].tolist() == [0, 1, 0.5]
+    assert found.table["f1"].tolist() == [0, 1, 0.5]
+
+
+def test_few_pieces_have_no_interval() -> None:
+    wave = list(np.arange(60 * RATE) // 40 % 2)
+    for seconds, tells in ((10, False), (40, False), (50, True)):
+        table = frames({"AU12": wave[: seconds * RATE]})
+        both = against(table, frames({"AU12": wave[5 : 5 + seconds * RATE]}))
+        found = agreement(both, resamples=50)
+        assert bool(np.isfinite(found.table["kappa_low"]).any()) == tells
+        assert found.caution == "it tells nothing of other people"
+
+
+def test_faces_of_one_video_are_one_unit_and_everybody_must_be_known() -> None:
+    tables = [
+        frames({"AU12": [0.0, 1, 1, 0]}, name=f"{video}.mp4", face=face)
+        for video in range(5)
+        for face in (0, 1)
+    ]
+    both = against(together(*tables), together(*tables))
+    found = agreement(both, resamples=50)
+    assert found.units == "5 videos"
+    assert "of fewer than 20 it is too narrow" in found.caution
+    assert found.table["frames"][0] == 40
+    people = {str(video): "Ann" for video in range(4)}
+    with pytest.raises(UserError, match="people: expected a line for each video, found none for 4"):
+        agreement(both, people=people)
 
 
 LIST = "start,end,code\n0.2,0.4,12C\n0.6,0.6,45\n"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from actionunits.errors import DataError, UserError
 from actionunits.findings.events import COLUMNS, events
 from actionunits.findings.frames import Frames, read, several
-from actionunits.findings.summary import read_trials, summary
+from actionunits.findings.summary import read_trials, summary, unsummed
 from command import Au
 
 RATE = 10
@@ -140,9 +140,41 @@ def test_conditions_hold_from_start_to_end(tmp_path: Path) -> None:
     assert found["events"].tolist() == [1, 0]
 
 
+def test_a_condition_without_a_face_has_rows_that_say_so(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("start,end,condition\n0,.3,rest\n.3,.6,film\n")
+    found = summary(frames([1, 1, 0, -1, -1, -1]), read_trials(tmp_path / "t.csv"))
+    film, rest = found.to_dict("records")
+    assert (film["condition"], film["frames"], film["seconds"], film["events"]) == ("film", 0, 0, 0)
+    assert np.isnan([film["present"], film["mean"], film["events_per_minute"]]).all()
+    assert (rest["condition"], rest["frames"]) == ("rest", 3)
+
+
+def test_trials_and_tables_that_do_not_pair_are_named(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("input,start,end,condition\na,0,1,x\np3,0,1,x\n")
+    one, two = frames([1, 1]), frames([-1, -1])
+    rows = pd.concat([one.rows, two.rows.assign(input="p03.mp4")], ignore_index=True)
+    values = pd.concat([one.present, two.present], ignore_index=True)
+    told = unsummed(Frames(rows, values, values, True), read_trials(tmp_path / "t.csv"))
+    assert told == [
+        "no face was read, and there are no rows, of p03.mp4",
+        "the trials name videos of which there is no table: p3",
+        "left out, since the trials do not name them: p03",
+    ]
+    assert unsummed(one, read_trials(tmp_path / "t.csv"))[1:] == []
+
+
+def test_trials_of_one_condition_that_overlap_count_once(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("start,end,condition\n0,.4,x\n.2,.6,x\n0,.6,y\n")
+    found = summary(frames([1] * 6), read_trials(tmp_path / "t.csv"))
+    assert found["frames"].tolist() == [6, 6]
+    assert found["events"].tolist() == [1, 1]
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        ("input,start,end,condition\n,0,1,a\n", ":2: a cell is empty"),
+        ("start,end,condition\n0,1,a\n1,2,\n", ":3: a cell is empty"),
         ("start,end\n0,1\n", "condition is missing; found start, end"),
         ("start,end,condition\n0,soon,a\n", ":2: expected seconds in end, got 'soon'"),
         ("start,end,condition\n0,1,a\n2,1,b\n", ":3: the end is not after the start"),
@@ -205,7 +237,62 @@ def test_tables_of_two_kinds_are_not_mixed(tmp_path: Path) -> None:
     (tmp_path / "one.csv").write_text("timestamp,AU12_r,AU12_c\n0,1,1\n")
     (tmp_path / "two.csv").write_text("timestamp,AU12\n0,.7\n")
     with pytest.raises(UserError, match=r"two\.csv: has probabilities alone"):
-        several([tmp_path / "one.csv", tmp_path / "two.csv"])
+        several([tmp_path / "one.csv", tmp_path / "two.csv"], report=pytest.fail)
+
+
+TABLE = "input,face_id,timestamp,AU12_r,AU12_c\n"
+
+
+def test_files_that_are_no_tables_cost_themselves(au: Au, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.csv").write_text(TABLE + "a.mp4,0,0,3,1\na.mp4,0,.1,4,1\n")
+    (tmp_path / "in" / "trials.csv").write_text("start,end,condition\n0,1,rest\n")
+    (tmp_path / "in" / "notes.docx").write_bytes(b"PK")  # of a folder, tables alone are looked at
+    problems: list[UserError] = []
+    found = several([tmp_path / "in", tmp_path / "in" / "a.csv"], report=problems.append)
+    assert len(found.rows) == 2
+    assert len(problems) == 1
+    assert "trials.csv: expected columns of Action Units" in str(problems[0])
+    for command in ("events", "summary"):
+        said = au(command, tmp_path / "in", "--out", tmp_path / "out.csv")
+        assert said.code == 1
+        assert "trials.csv: expected columns of Action Units" in said.err
+        assert (tmp_path / "out.csv").is_file()
+    with pytest.raises(DataError, match="trials.csv: expected columns"):
+        several([tmp_path / "in" / "trials.csv"], report=problems.append)
+    with pytest.raises(ExceptionGroup, match="inputs that went wrong: 2"):
+        several([tmp_path / "in" / "trials.csv", tmp_path / "none.csv"], report=problems.append)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match="empty: expected one table or more"):
+        several([tmp_path / "empty"], report=problems.append)
+
+
+def test_rows_of_two_tables_that_are_the_same_count_once(tmp_path: Path) -> None:
+    rows = "a.mp4,0,0,3,1\na.mp4,0,.1,4,1\n"
+    (tmp_path / "a.csv").write_text(TABLE + rows)
+    (tmp_path / "all.csv").write_text(TABLE + rows + "b.mp4,0,0,1,1\n")
+    problems: list[UserError] = []
+    found = several([tmp_path / "a.csv", tmp_path / "all.csv"], report=problems.append)
+    assert len(found.rows) == 3
+    assert "2 rows left out, which repeat a face and time" in str(problems[0])
+
+
+def test_tables_that_a_spreadsheet_saved_with_decimal_commas_are_read(tmp_path: Path) -> None:
+    text = TABLE.replace(",", ";") + "a.mp4;0;0,04;2,5;1\na.mp4;0;0,08;3;0\n"
+    (tmp_path / "a.csv").write_text(text)
+    found = read(tmp_path / "a.csv")
+    assert found.graded
+    assert found.rows["timestamp"].tolist() == [0.04, 0.08]
+    assert found.strength["AU12"].tolist() == [2.5, 3]
+
+
+def test_a_video_that_has_lost_its_times_needs_its_rate(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("frame,timestamp,AU12_c\n1,0,1\n2,0,1\n3,0,0\n")
+    with pytest.raises(DataError, match="by --fps; found one time for all frames of a video"):
+        read(tmp_path / "a.csv")
+    assert read(tmp_path / "a.csv", fps=10).rows["timestamp"].tolist() == [0.1, 0.2, 0.3]
+    (tmp_path / "photos.csv").write_text("input,frame,timestamp,AU12_c\na.jpg,1,0,1\nb.jpg,1,0,1\n")
+    assert len(read(tmp_path / "photos.csv").rows) == 2
 
 
 @pytest.mark.parametrize(

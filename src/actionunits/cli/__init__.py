@@ -27,6 +27,7 @@ app = typer.Typer(
     help="Read Facial Action Units off photos and video; train and evaluate the models that do.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",  # joins the lines of a paragraph, however wide the terminal is
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(detect.detect)

@@ -10,6 +10,8 @@ from actionunits.cli.findings import Fps, Gap, Out, Shortest, Tables, Tier, Tria
 if TYPE_CHECKING:
     import pandas as pd
 
+    from actionunits.findings.agreement import Agreement
+
 _LIKE = 12  # configurations that the terminal shows of a face
 
 
@@ -54,7 +56,7 @@ def agree(
     """Compare a table with the codes of a person, or those of two persons, AU by AU.
 
     By frame kappa, PABAK, F1 and ICC(3,1), by event precision, recall and F1, with intervals of
-    95 %. What cannot be told, such as the kappa of an AU that never occurs, is empty, and it is
+    95 %. What is not defined, such as the kappa of an AU that never occurs, is empty, and it is
     said why.
     """
     import math
@@ -90,17 +92,20 @@ def agree(
     found = agreement(both, tolerance=tolerance, gap=gap, shortest=shortest, people=persons)
     shown.note(both.notes)
     if out is None:
-        _show(found.table, found.units, tolerance)
+        _show(found, tolerance)
     else:
         shown.write(found.table, out, "row")
 
 
-def _show(table: "pd.DataFrame", units: str, tolerance: float) -> None:
+def _show(found: "Agreement", tolerance: float) -> None:
     """Show agreement by frame, and by event."""
     import pandas as pd
 
     from actionunits.cli import findings_shown as shown
     from actionunits.cli.terminal import terminal
+    from actionunits.findings.agreement import MEASURES
+
+    table = found.table
 
     def told(name: str) -> "pd.Series[str]":
         ends = zip(table[name], table[f"{name}_low"], table[f"{name}_high"], strict=True)
@@ -120,15 +125,16 @@ def _show(table: "pd.DataFrame", units: str, tolerance: float) -> None:
     shown.grid(events, "By event")
     why = table[table["why"] != ""][["AU", "why"]]
     if len(why):
-        shown.grid(why, "Not told")
-    known = table["kappa_low"].notna().any() or table["pabak_low"].notna().any()
+        shown.grid(why, "Little or nothing to tell")
+    known = table[[f"{name}_low" for name in MEASURES]].notna().any(axis=None)
     intervals = (
-        f"Behind a value its interval of 95 %, over {units}."
+        f"Behind a value its interval of 95 %, over {found.units}; {found.caution}."
         if known
-        else "No intervals: they need two videos, or 20 seconds."
+        else "No intervals: they need five videos, or 50 seconds in which something happens."
     )
     terminal().print(
-        f"Events are the same if they overlap or begin within {tolerance:g} seconds.\n{intervals}"
+        f"Events are the same if they overlap or begin within {tolerance:g} seconds.\n{intervals}",
+        soft_wrap=True,
     )
 
 
@@ -179,7 +185,7 @@ def prototypes(
     from actionunits.findings.frames import several
     from actionunits.findings.likeness import compared
     from actionunits.findings.prototypes import published, read_prototypes
-    from actionunits.findings.summary import read_trials
+    from actionunits.findings.summary import read_trials, unsummed
 
     if tier is not None and trials is None:
         raise UserError("--tier: of which file? give it by --trials")
@@ -189,9 +195,10 @@ def prototypes(
         shown.check(inputs, place, gap=gap, shortest=shortest)
     configurations = published() if own is None else read_prototypes(own)
     windows = None if trials is None else read_trials(trials, tier)
-    read = several(tables, fps)
+    problems: list[UserError] = []
+    read = several(tables, fps, report=problems.append)
     found = compared(read, configurations, windows, gap=gap, shortest=shortest)
-    shown.note(found.notes)
+    shown.note([*found.notes, *unsummed(read, windows)])
     if frames is not None:
         shown.write(found.frames, frames, "row")
     if events is not None:
@@ -207,3 +214,4 @@ def prototypes(
         told = told.sort_values([*by, "_sum", "_less"], kind="stable", ignore_index=True)
         few = told.groupby([*by, "_sum"], sort=False).head(_LIKE)
         shown.show(few.drop(columns=["_sum", "_less"]), "configuration")
+    shown.end(problems)

@@ -1,13 +1,16 @@
 """``au events`` and ``au summary``: from rows of frames to findings."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:
+    pass
+
 Tables = Annotated[
     list[Path],
-    typer.Argument(help="Tables of au detect, OpenFace or py-feat, CSV or Parquet."),
+    typer.Argument(help="Tables of au detect, OpenFace or py-feat, CSV or Parquet; or folders."),
 ]
 Out = Annotated[
     Path | None,
@@ -68,7 +71,8 @@ def events(
         shown.check(tables, None, gap=gap, shortest=shortest)
         assert out is not None
         _check_program(out, program, tables)
-    frames = several(tables, fps)
+    problems: list[UserError] = []
+    frames = several(tables, fps, report=problems.append)
     listed = found(frames, gap=gap, shortest=shortest)
     if out is None:
         shown.show(listed, "event")
@@ -78,6 +82,7 @@ def events(
         written = programs.write(listed, frames, out, program)
         place = written[0] if len(written) == 1 else f"{counted(len(written), 'file')} in {out}"
         typer.echo(f"{counted(len(listed), 'event')}; written: {place}", err=True)
+    shown.end(problems)
 
 
 def _check_program(out: Path, program: str, tables: list[Path]) -> None:
@@ -110,7 +115,7 @@ def summary(
     from actionunits.cli import findings_shown as shown
     from actionunits.errors import UserError
     from actionunits.findings.frames import several
-    from actionunits.findings.summary import read_trials
+    from actionunits.findings.summary import read_trials, unsummed
     from actionunits.findings.summary import summary as summed
 
     if tier is not None and trials is None:
@@ -119,8 +124,12 @@ def summary(
     shown.check_rate(fps)
     shown.check(inputs, out, gap=gap, shortest=shortest)
     windows = None if trials is None else read_trials(trials, tier)
-    table = summed(several(tables, fps), windows, gap=gap, shortest=shortest)
+    problems: list[UserError] = []
+    frames = several(tables, fps, report=problems.append)
+    table = summed(frames, windows, gap=gap, shortest=shortest)
+    shown.note(unsummed(frames, windows))
     if out is None:
         shown.show(table, "row")
     else:
         shown.write(table, out, "row")
+    shown.end(problems)

@@ -8,7 +8,10 @@ import typer
 if TYPE_CHECKING:
     import pandas as pd
 
+    from actionunits.errors import UserError
+
 _SHOWN = 40  # rows on the terminal
+_WHOLE = ("face_id", "frame")  # numbers in the files
 _LEFT = {"AU", "condition", "configuration", "why"}  # columns of text
 
 
@@ -40,12 +43,23 @@ def check_rate(fps: float | None) -> None:
         raise UserError(f"--fps: expected more than 0, up to 10000, got {fps:g}")
 
 
+def end(problems: "list[UserError]") -> None:
+    """End as a command does of which some inputs went wrong, if some did.
+
+    Raises:
+        ExceptionGroup: of the problems.
+    """
+    if problems:
+        raise ExceptionGroup(f"inputs that went wrong: {len(problems)}", problems)
+
+
 def write(table: "pd.DataFrame", out: Path, what: str) -> None:
     """Write a table as CSV, as text with tabs, or as Parquet, by its suffix."""
     from actionunits.errors import counted
     from actionunits.files import atomic, writing
 
-    rounded = table.round(4)
+    whole = {name: "Int64" for name in _WHOLE if name in table and (table[name] % 1 == 0).all()}
+    rounded = table.round(4).astype(whole)
     with writing(out), atomic(out) as file:
         if out.suffix.lower() == ".parquet":
             rounded.to_parquet(file, index=False)

@@ -14,8 +14,6 @@ from actionunits.faces import DETECTOR
 if TYPE_CHECKING:
     from actionunits.errors import UserError
 
-_TABLES = {".csv", ".parquet", ".tsv", ".txt"}
-
 
 class Spread(TyperCommand):
     """A command whose ``--against`` takes all that comes up to the next option.
@@ -59,7 +57,7 @@ def report(
     model: Annotated[
         str | None,
         typer.Option(
-            help="Weights that read videos, or wrote the tables. `default`, if not given.",
+            help="Weights that read videos, or wrote the tables; without it `default`.",
             autocompletion=completions.weights,
         ),
     ] = None,
@@ -121,18 +119,21 @@ def report(
 
 
 def _is_table(path: Path) -> bool:
-    return path.suffix.lower() in _TABLES
+    from actionunits.findings.frames import SUFFIXES
+
+    return path.suffix.lower() in SUFFIXES
 
 
 def _files(paths: Sequence[str], problems: list["UserError"]) -> list[Path]:
     """Tables, pictures and videos: of a folder its tables, or else what there is to be read."""
     from actionunits import media
     from actionunits.errors import UserError
+    from actionunits.findings.frames import tables_of
 
     found: list[Path] = []
     for name in paths:
         path = Path(name)
-        inside = sorted(p for p in path.rglob("[!.]*") if _is_table(p)) if path.is_dir() else []
+        inside = tables_of([path]) if path.is_dir() else []
         if inside or _is_table(path):
             found += inside or [path]
         elif name.isdecimal() and not path.exists():
@@ -185,10 +186,8 @@ def _read(
     try:
         table = outputs.table(place, job)
     except UserError as error:
-        raise UserError(
-            f"{folder}: holds tables that were read in another way, with other weights maybe; give "
-            "--keep another folder"
-        ) from error
+        reason = str(error).partition(";")[0]  # what follows is advice for au detect
+        raise UserError(f"{reason}; give --keep another folder") from error
     todo = run.remaining(sources, table.holds)
     bar = Progress(todo, terminal(error=True), Summary(predictor.aus), media.WHOLE)
     both = outputs.Outputs({"standard error": bar, place: table}, problems)

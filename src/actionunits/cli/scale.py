@@ -221,7 +221,7 @@ def tables(
         typer.Option(metavar="CONDITION", help="Such as AU12_r>=2; several must all hold."),
     ] = None,
     files: Annotated[
-        list[str] | None, typer.Option(metavar="PATTERN", help="Of inputs, such as '*/anna/*'.")
+        list[str] | None, typer.Option(metavar="PATTERN", help="Of inputs, such as `'*/anna/*'`.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="CSV or Parquet to write.")] = None,
     failed: Annotated[

@@ -2,11 +2,14 @@
 
 import codecs
 import io
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
-from actionunits.errors import DataError
+from actionunits.errors import DataError, brief
 
 _COMMA = r"^(-?\d+),(\d+)$"
 
@@ -37,6 +40,52 @@ def cells(file: Path) -> pd.DataFrame:
     return table.iloc[1:].set_axis(list(names), axis=1).dropna(how="all")
 
 
+def columns(file: Path, *wanted: str, optional: tuple[str, ...] = ()) -> pd.DataFrame:
+    """Cells of named columns, without blanks around them, by line as in `cells`.
+
+    Args:
+        file: to read.
+        wanted: names of columns, in small letters.
+        optional: names of others, which are there if the file has them.
+
+    Returns:
+        Text; empty where a cell is.
+
+    Raises:
+        DataError: the file cannot be read or is no table, or lacks a column or has one twice.
+    """
+    try:
+        table = cells(file)
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read: {error.strerror or error}") from error
+    except ValueError as error:  # pandas' own errors are ValueErrors
+        raise DataError(f"{file}: expected a table as text, such as CSV: {brief(error)}") from error
+    if missing := [name for name in wanted if name not in table]:
+        verb = "is" if len(missing) == 1 else "are"
+        raise DataError(
+            f"{file}: expected the columns {_and(wanted)}; {_and(missing)} {verb} missing; found "
+            f"{', '.join(map(str, list(table)[:12]))}"
+        )
+    names = [*wanted, *(name for name in optional if name in table)]
+    return pd.DataFrame({name: table[name].fillna("").astype("str").str.strip() for name in names})
+
+
+def filled(file: Path, table: pd.DataFrame) -> pd.DataFrame:
+    """The same table, in which no cell is empty.
+
+    Raises:
+        DataError: one is; names its line.
+    """
+    empty = (table == "").any(axis=1)
+    if empty.any():
+        raise DataError(f"{file}:{empty.idxmax()}: a cell is empty; fill it, or leave the line out")
+    return table
+
+
+def _and(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
 def decoded(content: bytes) -> str:
     """Text of a file in UTF-8, UTF-16 with its mark, or else Windows-1252.
 
@@ -61,11 +110,13 @@ def separator(text: str) -> str:
     return max(",;\t", key=heading.count)
 
 
-def numbers(cells: "pd.Series[str]") -> "pd.Series[float]":
-    """Numbers of cells, 2,5 being 2.5; NaN for what is none.
+def numbers(cells: "pd.Series[Any]") -> "pd.Series[float]":
+    """Numbers of cells, which may be numbers already, 2,5 being 2.5; NaN for what is none.
 
     >>> numbers(pd.Series(["2,5", "-1", "two"])).tolist()
     [2.5, -1.0, nan]
     """
-    points = cells.str.replace(_COMMA, r"\1.\2", regex=True)
+    if is_numeric_dtype(cells):
+        return cells.astype(float)
+    points = cells.astype("str").str.replace(_COMMA, r"\1.\2", regex=True)
     return pd.to_numeric(points, errors="coerce").astype(float)

@@ -1,8 +1,8 @@
 """How far two codings agree, AU by AU, frame by frame and event by event.
 
 The measures are those that papers on FACS and on observation report: those of `measures`, and
-precision, recall and F1 of events. A measure that the codes do not allow is NaN, and the column
-``why`` says why.
+precision, recall and F1 of events. A measure that is not defined is NaN, and the column ``why``
+says why.
 """
 
 from pathlib import Path
@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from actionunits.errors import DataError
-from actionunits.files.lists import cells
+from actionunits.errors import UserError
+from actionunits.files.lists import columns, filled
+from actionunits.files.names import listed
 from actionunits.findings.events import events
 from actionunits.findings.frames import KEY
 from actionunits.findings.matching import matched
@@ -25,7 +26,8 @@ MEAN = "mean"
 MEASURES = ("kappa", "pabak", "f1", "icc", "precision", "recall", "event_f1")
 """That have intervals, ``kappa_low`` and ``kappa_high``."""
 
-_FEW = 5  # files; of fewer, pieces of time are drawn
+_FEW = 5  # units, of fewer of which a bootstrap tells nothing
+_MANY = 20  # units, from which on intervals hold what they should nearly as often as they should
 _LEVEL = (0.025, 0.975)
 
 
@@ -36,12 +38,14 @@ class Agreement(NamedTuple):
         table: a row an AU, and last their mean. ``frames`` that both coded, ``first`` and
             ``second``: share of them in which it occurs, ``agree``: in which both say the same;
             `MEASURES`; ``events_first``, ``events_second``, ``matched``: numbers of events;
-            ``why`` a measure is missing.
+            ``why`` a measure is missing, or tells little.
         units: what was drawn for the intervals, in words.
+        caution: what to beware of with these, in words.
     """
 
     table: pd.DataFrame
     units: str
+    caution: str
 
 
 def agreement(
@@ -72,12 +76,18 @@ def agreement(
         people: by video, who is in it.
         resamples: of the bootstrap.
         seed: of the bootstrap.
+
+    Raises:
+        UserError: `people` lacks a video.
     """
     known = both.first.present.notna() & both.second.present.notna()
     first = both.first._replace(present=both.first.present.where(known))
     second = both.second._replace(present=both.second.present.where(known))
     rows = first.rows
-    person = rows["input"].map(lambda name: (people or {}).get(name, name))
+    person = rows["input"] if people is None else rows["input"].map(people)
+    if people is not None and person.isna().any():
+        unnamed = listed(list(rows.loc[person.isna(), "input"].unique()))
+        raise UserError(f"people: expected a line for each video, found none for {unnamed}")
     whole = person.nunique() >= _FEW
     piece = "" if whole else (rows["timestamp"] // block).astype(int).astype(str)
     unit, names = pd.factorize(person + "\n" + piece)
@@ -121,7 +131,14 @@ def agreement(
         table[name] = pd.array([*happenings[:, place], pd.NA], dtype="Int64")
     table["why"] = [*_why(total, graded, whole_scores["icc"]), ""]
     what = ("persons" if people else "videos") if whole else f"pieces of {block:g} seconds"
-    return Agreement(table, f"{len(names)} {what}")
+    caution = (
+        f"of fewer than {_MANY} it is too narrow"
+        if whole and len(names) < _MANY
+        else "it holds for people like these"
+        if whole
+        else "it tells nothing of other people"
+    )
+    return Agreement(table, f"{len(names)} {what}", caution)
 
 
 def _cells(first: pd.DataFrame, second: pd.DataFrame) -> Array:
@@ -172,8 +189,7 @@ def _scores(counts: Array, grades: Array, happened: Array) -> dict[str, Array]:
     with np.errstate(invalid="ignore", divide="ignore"):
         precision = happened[..., 1] / happened[..., 0]
         recall = happened[..., 3] / happened[..., 2]
-        event_f1 = 2 * precision * recall / (precision + recall)
-        nothing = (happened[..., 1] == 0) & (happened[..., 2] > 0)
+        event_f1 = happened[..., [1, 3]].sum(-1) / happened[..., [0, 2]].sum(-1)
         return {
             "kappa": kappa(counts),
             "pabak": pabak(counts),
@@ -181,7 +197,7 @@ def _scores(counts: Array, grades: Array, happened: Array) -> dict[str, Array]:
             "icc": icc(grades),
             "precision": precision,
             "recall": recall,
-            "event_f1": np.where(nothing, 0.0, event_f1),
+            "event_f1": event_f1,
         }
 
 
@@ -194,13 +210,14 @@ def _mean(values: Array) -> Array:
 
 
 def _interval(samples: Array, value: Array, units: int) -> tuple[Array, Array]:
-    """Ends of the intervals of (R, A) samples; NaN of one unit, or where most have no score."""
+    """Ends of intervals of (R, A) samples; NaN of few units or scores, or of no spread."""
     scored = (~np.isnan(samples)).mean(0) > 0.5
-    tell = scored & ~np.isnan(value) & (units > 1)
+    tell = scored & ~np.isnan(value) & (units >= _FEW)
     ends = np.full((2, len(value)), np.nan)
     if tell.any():
         ends[:, tell] = np.nanquantile(samples[:, tell], _LEVEL, axis=0)
-    return ends[0], ends[1]
+    varies = ends[0] < ends[1]  # what is the same in all resamples is not certain, but not told
+    return np.where(varies, ends[0], np.nan), np.where(varies, ends[1], np.nan)
 
 
 def _why(counts: Array, graded: bool, iccs: Array) -> list[str]:
@@ -227,15 +244,8 @@ def read_people(path: Path) -> dict[str, str]:
         path: CSV with ``input``, the video or its name without suffix, and ``person``.
 
     Raises:
-        DataError: it cannot be read, or lacks a column.
+        DataError: it cannot be read, lacks a column, or a cell is empty.
     """
-    try:
-        table = cells(path)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except ValueError as error:
-        raise DataError(f"{path}: expected a table: {error}") from error
-    if missing := [name for name in ("input", "person") if name not in table]:
-        raise DataError(f"{path}: expected the columns input and person, {missing[0]} is missing")
-    stems = table["input"].map(lambda name: Path(str(name)).stem)
-    return dict(zip(stems, table["person"].astype(str), strict=True))
+    table = filled(path, columns(path, "input", "person"))
+    stems = table["input"].map(lambda name: Path(name).stem)
+    return dict(zip(stems, table["person"], strict=True))

@@ -89,19 +89,28 @@ def read_coding(
     """Read a table, a sheet, or a file of a coding program; or a folder of them.
 
     Args:
-        path: of the file; of a folder, all files are read that are not hidden.
+        path: of the file; of a folder, all files are read that are not hidden, and a note says
+            which of them are neither.
         known_as: see `coded`.
         occurs: see `read_sheet`.
         fps: see `read_sheet`.
 
     Raises:
-        DataError: it is none of these.
+        DataError: it is none of these, or no file of the folder is.
     """
     if path.is_dir():
         files = [f for f in sorted(path.iterdir()) if f.is_file() and not f.name.startswith(".")]
         if not files:
             raise DataError(f"{path}: expected a folder of tables or codes, it has no files")
-        return _together(path, [read_coding(f, known_as, occurs=occurs, fps=fps) for f in files])
+        codings, problems = [], []
+        for file in files:
+            try:
+                codings.append(read_coding(file, known_as, occurs=occurs, fps=fps))
+            except DataError as error:
+                problems.append(error)
+        if not codings:
+            raise problems[0]
+        return _together(path, codings, tuple(f"left out: {problem}" for problem in problems))
     found = read_program(path)
     if found is None:
         try:
@@ -127,9 +136,9 @@ def read_coding(
     return Coding(str(path), None, said, tuple(notes))
 
 
-def _together(path: Path, codings: list[Coding]) -> Coding:
-    """Several files as one."""
-    notes = tuple(note for one in codings for note in one.notes)
+def _together(path: Path, codings: list[Coding], notes: tuple[str, ...]) -> Coding:
+    """Several files as one, with notes on others."""
+    notes = (*notes, *(note for one in codings for note in one.notes))
     frames = [one.frames for one in codings if one.frames is not None]
     said = [one.coded for one in codings if one.coded is not None]
     if frames and said:

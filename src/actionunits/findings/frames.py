@@ -2,6 +2,7 @@
 
 import io
 import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,11 +13,13 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pandas.api.types import is_numeric_dtype
 
-from actionunits.errors import DataError, UserError, brief
-from actionunits.files.lists import decoded, separator
+from actionunits.errors import DataError, UserError, brief, counted
+from actionunits.files.lists import decoded, numbers, separator
 
 KEY = ["input", "face_id"]
 """Whose face a row is of."""
+SUFFIXES = (".csv", ".parquet", ".tsv", ".txt")
+"""Of files that are taken for tables, in small letters."""
 
 _AU = re.compile(r"AU(\d{2})(?:_([a-z]+))?")
 _LIKELY = 0.5  # probability from which an AU occurs where a table does not say
@@ -26,6 +29,7 @@ _FEATS = {
     **{"FaceScore": "confidence", "FaceRectX": "face_x", "FaceRectY": "face_y"},
     **{"FaceRectWidth": "face_w", "FaceRectHeight": "face_h"},
 }
+_ROWS = ["input", "timestamp", "face_id", "frame", "success"]
 _BESIDES = re.compile(r"confidence|face_[xywh]|[xy]_\d+")  # OpenFace's eyes are eye_lmk_x_0
 
 
@@ -61,7 +65,7 @@ def read(path: Path, fps: float | None = None) -> Frames:
         path: CSV or Parquet with columns ``AU12_r`` (intensity), ``AU12_c`` (occurrence),
             ``AU12_p`` or ``AU12`` (probability), of which some may be missing; ``timestamp``, or
             ``frame``; and ``input`` and ``face_id`` where there are several.
-        fps: frames a second, by which frames without a timestamp are placed.
+        fps: frames a second, by which frames are placed that have no timestamps, or all the same.
 
     Raises:
         DataError: it cannot be read, or has no AUs, or no times.
@@ -90,8 +94,7 @@ def of_table(table: pd.DataFrame, path: Path, fps: float | None = None) -> Frame
     for name in table:
         match = _AU.fullmatch(str(name))
         if match and match[2] in _STATES:
-            values = pd.to_numeric(table[name], errors="coerce").astype(float)
-            found[_STATES[match[2]]][f"AU{match[1]}"] = values
+            found[_STATES[match[2]]][f"AU{match[1]}"] = numbers(table[name])
     likely, graded_as, said = (
         pd.DataFrame(found[kind], index=table.index)
         for kind in ("probability", "strength", "present")
@@ -145,51 +148,93 @@ def _rows(path: Path, table: pd.DataFrame, fps: float | None) -> pd.DataFrame:
     """Whose each row is, and of when."""
     rows = pd.DataFrame(index=table.index)
     rows["input"] = table["input"].astype(str) if "input" in table else path.stem
-    if "timestamp" in table:
-        times = pd.to_numeric(table["timestamp"], errors="coerce")
-    elif fps is not None and "frame" in table:
-        times = pd.to_numeric(table["frame"], errors="coerce") / fps
-    else:
-        raise DataError(
-            f"{path}: expected a column timestamp (seconds), or frame and the rate of the video by "
-            f"--fps; found {', '.join(map(str, list(table)[:12]))}"
-        )
-    rows["timestamp"] = times
+    rows["frame"] = numbers(table["frame"]) if "frame" in table else np.nan
+    rows["timestamp"] = numbers(table["timestamp"]) if "timestamp" in table else np.nan
+    # a video that has lost its times has one for all its frames
+    seen = rows[rows["timestamp"].notna()].groupby("input")
+    stuck = bool(((seen["timestamp"].nunique() == 1) & (seen["frame"].nunique() > 1)).any())
+    if "timestamp" not in table or stuck:
+        if fps is None or "frame" not in table:
+            columns = ", ".join(map(str, list(table)[:12]))
+            found = "one time for all frames of a video" if stuck else columns
+            raise DataError(
+                f"{path}: expected a column timestamp (seconds), or frame and the rate of the "
+                f"video by --fps; found {found}"
+            )
+        rows["timestamp"] = rows["frame"] / fps
     if "face_id" in table:
-        rows["face_id"] = pd.to_numeric(table["face_id"], errors="coerce")
+        rows["face_id"] = numbers(table["face_id"])
     else:  # several faces of a frame are told apart by their order
         rows["face_id"] = rows.groupby(["input", "timestamp"], dropna=False).cumcount()
-    number = table["frame"] if "frame" in table else pd.Series(np.nan, table.index)
-    rows["frame"] = pd.to_numeric(number, errors="coerce")
-    success = table["success"] if "success" in table else pd.Series(1, table.index)
+    success = numbers(table["success"]) if "success" in table else pd.Series(1.0, table.index)
     known = rows["face_id"].notna() & rows["timestamp"].notna()
-    rows["success"] = pd.to_numeric(success, errors="coerce").fillna(0).gt(0) & known
+    rows["success"] = success.fillna(0).gt(0) & known
     besides = table.rename(columns={old: new for old, new in _FEATS.items() if new not in table})
     besides = besides[[name for name in besides if _BESIDES.fullmatch(str(name))]]
-    return rows.join(besides.apply(pd.to_numeric, errors="coerce").astype(float))
+    return rows[_ROWS].join(besides.apply(numbers).astype(float))
 
 
-def several(paths: list[Path], fps: float | None = None) -> Frames:
+def tables_of(paths: Sequence[Path]) -> list[Path]:
+    """Files of tables, each once: of a folder those in it and below, by their suffixes."""
+    found: dict[Path, Path] = {}
+    for path in paths:
+        inside = sorted(path.rglob("[!.]*")) if path.is_dir() else [path]
+        kept = [file for file in inside if file == path or file.suffix.lower() in SUFFIXES]
+        found |= {file.resolve(): file for file in kept if file.resolve() not in found}
+    return list(found.values())
+
+
+def several(
+    paths: Sequence[Path], fps: float | None = None, *, report: Callable[[UserError], None]
+) -> Frames:
     """Several tables as one.
 
     Args:
-        paths: see `read`.
+        paths: files, or folders of them.
         fps: see `read`.
+        report: is told of each file that is no table of frames, and of rows that repeat the face
+            and time of others and are left out; the rest goes on.
 
     Raises:
-        UserError: none are given, or some have intensities and others not.
-        DataError: see `read`.
+        UserError: there is no table, or some have intensities and others not.
+        DataError: the only file is no table of frames.
+        ExceptionGroup: none of several files is one.
     """
-    if not paths:
-        raise UserError("expected one table or more")
-    tables = [read(path, fps) for path in paths]
-    if len({table.graded for table in tables}) > 1:
-        names = [str(p) for p, t in zip(paths, tables, strict=True) if not t.graded]
-        raise UserError(
-            f"{names[0]}: has probabilities alone, {paths[0]} or another has intensities: give "
-            "tables of one kind"
+    files = tables_of(paths)
+    if not files:
+        raise UserError(f"{', '.join(map(str, paths)) or 'tables'}: expected one table or more")
+    read_of: dict[Path, Frames] = {}
+    problems: list[DataError] = []
+    for file in files:
+        try:
+            read_of[file] = read(file, fps)
+        except DataError as error:
+            problems.append(error)
+    if not read_of:
+        if len(problems) == 1:
+            raise problems[0]
+        raise ExceptionGroup(f"inputs that went wrong: {len(problems)}", problems)
+    if len({table.graded for table in read_of.values()}) > 1:
+        bare, full = (
+            next(file for file, table in read_of.items() if table.graded == graded)
+            for graded in (False, True)
         )
-    return joined(tables)
+        raise UserError(
+            f"{bare}: has probabilities alone, {full} has intensities: give tables of one kind"
+        )
+    for problem in problems:
+        report(problem)
+    together, repeated = once(joined(list(read_of.values())))
+    if repeated:
+        report(DataError(f"{counted(repeated, 'row')} left out, which repeat a face and time"))
+    return together
+
+
+def once(frames: Frames) -> tuple[Frames, int]:
+    """Without rows that repeat a face and time, and how many they were."""
+    of_face = frames.rows["face_id"].notna()
+    again = frames.rows.duplicated([*KEY, "timestamp"]) & of_face
+    return frames.take(np.flatnonzero(~again)), int(again.sum())
 
 
 def joined(tables: list[Frames]) -> Frames:

@@ -11,7 +11,7 @@ Array = NDArray[np.float64]
 
 
 def kappa(counts: Array) -> Array:
-    """Cohen's kappa; NaN where either coding is the same in all frames.
+    """Cohen's kappa; NaN where both codings are the same in all frames, 0 where only one is.
 
     Args:
         counts: (..., 4) frames: both say yes, the first alone, the second alone, neither.
@@ -19,11 +19,10 @@ def kappa(counts: Array) -> Array:
     both, first, second, neither = np.moveaxis(counts, -1, 0)
     frames = both + first + second + neither
     a, b = both + first, both + second
+    by_chance = a * b + (frames - a) * (frames - b)  # of frames**2, which is exact
     with np.errstate(invalid="ignore", divide="ignore"):
-        observed = (both + neither) / frames
-        chance = (a * b + (frames - a) * (frames - b)) / frames**2
-        vary = (a > 0) & (a < frames) & (b > 0) & (b < frames)
-        return np.where(vary, (observed - chance) / (1 - chance), np.nan)
+        share = (frames * (both + neither) - by_chance) / (frames**2 - by_chance)
+        return np.where(by_chance < frames**2, share, np.nan)
 
 
 def pabak(counts: Array) -> Array:
@@ -34,20 +33,19 @@ def pabak(counts: Array) -> Array:
 
 
 def f1(counts: Array) -> Array:
-    """F1 of frames; NaN where the second coding has none."""
+    """F1 of frames; NaN where neither coding has any."""
     both, first, second, _ = np.moveaxis(counts, -1, 0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(both + second > 0, 2 * both / (2 * both + first + second), np.nan)
+        return np.asarray(2 * both / (2 * both + first + second))
 
 
 def icc(sums: Array) -> Array:
-    """ICC(3,1) of two codings, 2 cov(x, y) / (var(x) + var(y)); NaN where either does not vary.
+    """ICC(3,1) of two codings, 2 cov(x, y) / (var(x) + var(y)); NaN where neither varies.
 
     Args:
         sums: (..., 6) over frames of 1, x, y, x^2, y^2, xy.
     """
     n, x, y, xx, yy, xy = np.moveaxis(sums, -1, 0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        square_x, square_y = xx - x * x / n, yy - y * y / n
-        varies = (square_x > 1e-9 * xx) & (square_y > 1e-9 * yy)
-        return np.where(varies, 2 * (xy - x * y / n) / (square_x + square_y), np.nan)
+        varies = (xx - x * x / n) + (yy - y * y / n)
+        return np.where(varies > 1e-9 * (xx + yy), 2 * (xy - x * y / n) / varies, np.nan)

@@ -17,7 +17,7 @@ class Aligned(NamedTuple):
     """Two codings on the same frames; what either did not code is NaN in it.
 
     Attributes:
-        first: of the first coding.
+        first: of the first coding; its videos are named without folders and suffix.
         second: of the second; the same rows and AUs.
         notes: what was left out, and what was taken for what.
     """
@@ -64,14 +64,15 @@ def aligned(
     pairs, notes = _pairs(first.name, second.name, sizes[0], sizes[1], face)
     parts: list[tuple[pd.DataFrame, ...]] = []
     shared: dict[str, None] = {}
-    for name, key, other in pairs:
+    for key, other in pairs:
         a, b = ours[key], theirs[other]
         a, b = _timed(a, b, fps), _timed(b, a, fps)
         times, step = grid(a, b, shift, fps)
         keep = (times >= start) & (times < end)
         times = times[keep]
         sides = [at(a, times, step, 0.0, aus), at(b, times, step, shift, aus)]
-        rows = pd.DataFrame({"input": name, "face_id": 0, "timestamp": times, "frame": np.nan})
+        of = {"input": key[0], "face_id": key[1]}
+        rows = pd.DataFrame({**of, "timestamp": times, "frame": np.nan})
         parts.append((rows.assign(success=True), *sides[0], *sides[1]))
         shared |= dict.fromkeys(sides[0][0].columns.intersection(sides[1][0].columns))
     columns = sorted(shared)
@@ -99,8 +100,8 @@ def _graded(one: Coding) -> bool:
 
 def _pairs(
     first: str, second: str, ours: dict[Key, int], theirs: dict[Key, int], face: int | None
-) -> tuple[list[tuple[str, Key, Key]], list[str]]:
-    """Names of what is in both, and its keys in each; and notes on what is in one alone."""
+) -> tuple[list[tuple[Key, Key]], list[str]]:
+    """Keys in each of what is in both, and notes on what is in one alone."""
     stems = [dict.fromkeys(stem for stem, _ in keys) for keys in (ours, theirs)]
     notes = []
     if len(stems[0]) == len(stems[1]) == 1:
@@ -126,7 +127,7 @@ def _pairs(
     for a, b in videos:
         mine, their = of[0][a], of[1][b]
         for fa, fb in _faces(mine, their, face, a, notes):
-            pairs.append((a if len(mine) == 1 else f"{a}, face {fa}", (a, fa), (b, fb)))
+            pairs.append(((a, fa), (b, fb)))
     if not pairs:
         raise UserError(f"face {face} is in none of {first}; give another number by --face")
     return pairs, notes

@@ -1,16 +1,15 @@
 """Sheets of a coder: a row a frame, a column an AU with 0 and 1, or 0 to 5."""
 
-import io
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from actionunits.errors import DataError, brief
-from actionunits.files.lists import decoded, separator
+from actionunits.errors import DataError
+from actionunits.files.lists import numbers
 from actionunits.findings.codes.names import parse
 from actionunits.findings.codes.stretches import seconds
-from actionunits.findings.frames import Frames, read
+from actionunits.findings.frames import Frames, of_table, table_of
 
 _TIMES = ("timestamp", "time", "seconds", "time (s)", "time_s")
 _FRAMES = ("frame", "frame_number", "frame number", "frames")
@@ -25,7 +24,7 @@ def read_sheet(path: Path, *, occurs: float = 1.0, fps: float | None = None) -> 
     9 of BP4D, is not coded.
 
     Args:
-        path: CSV, or Parquet of such a program.
+        path: CSV or Parquet.
         occurs: intensity from which an AU occurs, in a sheet that has more than 0 and 1.
         fps: see `frames.read`; frames of a sheet without times are told by their number, and have
             no times (NaN).
@@ -33,18 +32,7 @@ def read_sheet(path: Path, *, occurs: float = 1.0, fps: float | None = None) -> 
     Raises:
         DataError: it is neither.
     """
-    if path.suffix.lower() == ".parquet":
-        return read(path, fps)
-    try:
-        text = decoded(path.read_bytes())
-        table = pd.read_csv(
-            io.StringIO(text), sep=separator(text), dtype=str, skipinitialspace=True
-        )
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except ValueError as error:
-        raise DataError(f"{path}: expected a table: {brief(error)}") from error
-    table = table.rename(columns=lambda name: str(name).strip())
+    table = table_of(path)
     names = [str(name) for name in table]
     lower = {name.lower(): name for name in names}
     time, frame, video = (
@@ -55,10 +43,10 @@ def read_sheet(path: Path, *, occurs: float = 1.0, fps: float | None = None) -> 
     stills = time is None and frame is None and video is not None and table[video].is_unique
     named = {name: au for name in names if (au := parse(name, bare=bare))}
     aus = {name: au.column for name, au in named.items()}
-    values = table[list(aus)].apply(pd.to_numeric, errors="coerce").astype(float)
+    values = table[list(aus)].apply(numbers).astype(float)
     whole = values.where(values.notna(), 0).mod(1).eq(0).to_numpy().all()
     if not aus or not whole or any(f"{au}_c" in table or f"{au}_p" in table for au in aus.values()):
-        return read(path, fps)
+        return of_table(table, path, fps)
     if time is None and frame is None and not stills:
         raise DataError(
             f"{path}: expected a column time (seconds) or frame beside the AUs; found "
@@ -68,13 +56,12 @@ def read_sheet(path: Path, *, occurs: float = 1.0, fps: float | None = None) -> 
         raise DataError(f"{path}: has {aus[twice[0]]} in the columns {', '.join(twice)}; keep one")
     values = values.where(values.ge(0) & values.le(5)).T.groupby(aus).max().T  # the stronger side
     rows = pd.DataFrame(index=table.index)
-    rows["input"] = path.stem if video is None else table[video].fillna("")
-    rows["face_id"] = np.nan if "face_id" not in lower else pd.to_numeric(table[lower["face_id"]])
+    rows["input"] = path.stem if video is None else table[video].astype("str").fillna("")
+    rows["face_id"] = np.nan if "face_id" not in lower else numbers(table[lower["face_id"]])
     rows["timestamp"] = 0.0 if stills else np.nan
     if time is not None:
-        rows["timestamp"] = seconds(table[time].fillna(""))
-    number = np.nan if frame is None else pd.to_numeric(table[frame], errors="coerce")
-    rows["frame"] = number
+        rows["timestamp"] = seconds(table[time])
+    rows["frame"] = np.nan if frame is None else numbers(table[frame])
     rows["success"] = rows["timestamp"].notna() | rows["frame"].notna()
     keep = rows["success"].to_numpy()
     order = rows[keep].sort_values(["input", "timestamp", "frame"], kind="stable").index

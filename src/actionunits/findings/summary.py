@@ -6,9 +6,8 @@ import numpy as np
 import pandas as pd
 
 from actionunits.errors import DataError, naming
-from actionunits.files.lists import cells, numbers
+from actionunits.files.lists import columns, filled, numbers
 from actionunits.files.names import listed
-from actionunits.findings.codes.read import SUFFIXES
 from actionunits.findings.codes.read import read as read_codes
 from actionunits.findings.codes.stretches import conditions
 from actionunits.findings.events import events
@@ -32,7 +31,8 @@ def summary(
         A row a face, condition if there are trials, and AU: ``frames`` that were read, ``seconds``
         of them, ``present`` (share 0 to 1 in which the AU occurs), ``mean``, ``sd`` and ``peak`` of
         its strength (intensity 0 to 5, or probability), ``events`` that began then, and
-        ``events_per_minute``.
+        ``events_per_minute``. A condition of its video in which a face was never read has its rows
+        too, with 0 frames.
 
     Raises:
         DataError: the trials name videos, of which none is in the table.
@@ -40,7 +40,8 @@ def summary(
     by = [*KEY] if trials is None else [*KEY, "condition"]
     places = pd.DataFrame({"row": np.arange(len(frames.rows))})
     if trials is not None:
-        places = _within(frames.rows.assign(row=places["row"]), "timestamp", trials)
+        timed = frames.rows[["input", "timestamp"]].assign(row=places["row"])
+        places = _within(timed, "timestamp", trials)
     seen = frames.rows["success"].to_numpy()[places["row"]]
     places = places[seen].reset_index(drop=True)
     rows = frames.rows.assign(seconds=frame_time(frames.rows)).iloc[places["row"]]
@@ -67,6 +68,8 @@ def summary(
         axis=1,
     ).reset_index()
     found = found.merge(count.reset_index(), on=by)
+    found = _all(frames, trials).merge(found, how="left", on=[*by, "AU"])
+    found = found.fillna({"frames": 0, "seconds": 0.0}).astype({"frames": int})
     began = events(frames, gap=gap, shortest=shortest)
     if trials is not None:
         began = _within(began, "onset", trials)
@@ -79,6 +82,29 @@ def summary(
     return found[[*by, "AU", *told_columns]]
 
 
+def unsummed(frames: Frames, trials: pd.DataFrame | None = None) -> list[str]:
+    """What a summary has no rows of, in sentences: videos without a face, or that do not pair.
+
+    Args:
+        frames: see `summary`.
+        trials: see `summary`.
+    """
+    rows = frames.rows
+    read = set(rows.loc[rows["success"], "input"])
+    told = []
+    if nobody := [name for name in rows["input"].unique() if name not in read]:
+        told.append(f"no face was read, and there are no rows, of {listed(nobody)}")
+    if trials is not None and "input" in trials:
+        ours, theirs = (dict.fromkeys(table["input"].map(_stem)) for table in (rows, trials))
+        for what, these, others in (
+            ("the trials name videos of which there is no table", theirs, ours),
+            ("left out, since the trials do not name them", ours, theirs),
+        ):
+            if alone := [name for name in these if name not in others]:
+                told.append(f"{what}: {listed(alone)}")
+    return told
+
+
 def read_trials(path: Path, tier: str | None = None) -> pd.DataFrame:
     """Which condition holds from when to when.
 
@@ -89,25 +115,19 @@ def read_trials(path: Path, tier: str | None = None) -> pd.DataFrame:
         tier: of a coding program, the tier or behaviour to take, see `conditions`.
 
     Raises:
-        DataError: it cannot be read, or has not these columns, or a time is none.
+        DataError: it cannot be read, or has not these columns, a cell is empty, or a time is none.
     """
-    if path.suffix.lower() in SUFFIXES:
-        return _of_program(path, tier)
     try:
-        table = cells(path)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (ValueError, DataError):  # lines of a program before the names of its columns
-        return _of_program(path, tier)
-    if missing := [name for name in _WINDOW if name not in table]:
-        if read_codes(path) is not None:
-            return _of_program(path, tier)
-        raise DataError(
-            f"{path}: expected the columns start, end and condition (and input where videos "
-            f"differ), {', '.join(missing)} is missing; found {', '.join(map(str, table))}"
-        )
+        table = columns(path, *_WINDOW, optional=("input",))
+    except DataError:
+        found = read_codes(path)
+        if found is None:
+            raise
+        with naming(path):
+            return conditions(found, tier)
     if tier is not None:
         raise DataError(f"{path}: has no tiers; --tier is for files of coding programs")
+    filled(path, table)
     for name in ("start", "end"):
         times = numbers(table[name])
         if times.isna().any():
@@ -116,30 +136,38 @@ def read_trials(path: Path, tier: str | None = None) -> pd.DataFrame:
         table[name] = times
     if (late := table.index[table["end"] <= table["start"]]).size:
         raise DataError(f"{path}:{late[0]}: the end is not after the start")
-    return table[[*(["input"] if "input" in table else []), *_WINDOW]]
+    return table
 
 
-def _of_program(path: Path, tier: str | None) -> pd.DataFrame:
-    found = read_codes(path)
-    if found is None:
-        raise DataError(f"{path}: expected a table of trials, or a file of a coding program")
-    with naming(path):
-        return conditions(found, tier)
+def _all(frames: Frames, trials: pd.DataFrame | None) -> pd.DataFrame:
+    """Keys of a summary: faces that were read, in each condition of their video, by AU."""
+    faces = frames.rows.loc[frames.rows["success"], KEY].drop_duplicates()
+    aus = pd.DataFrame({"AU": list(frames.present)})
+    if trials is not None:
+        faces = _paired(faces, trials)[[*KEY, "condition"]].drop_duplicates()
+    return faces.sort_values(list(faces)).merge(aus, how="cross")
 
 
 def _within(rows: pd.DataFrame, time: str, trials: pd.DataFrame) -> pd.DataFrame:
-    """Rows with the condition in which their time lies, once for each of them; start <= t < end."""
-    if "input" in trials:
-        stems = rows["input"].map(lambda name: Path(str(name)).stem)
-        windows = trials.assign(_stem=trials["input"].map(lambda name: Path(str(name)).stem))
-        if len(rows) and not stems.isin(windows["_stem"]).any():
-            told, asked = (listed(list(dict.fromkeys(s))) for s in (stems, windows["_stem"]))
-            raise DataError(
-                f"the trials are of {asked}, the table is of {told}: no video is in both"
-            )
-        paired = rows.assign(_stem=stems).merge(windows.drop(columns="input"), on="_stem")
-    else:
-        paired = rows.merge(trials, how="cross")
+    """Rows with each condition in which their time lies, once for each; start <= t < end."""
+    paired = _paired(rows, trials)
     inside = (paired[time] >= paired["start"]) & (paired[time] < paired["end"])
     columns = [*rows.columns, "condition"]
-    return paired.loc[inside, columns].reset_index(drop=True)
+    return paired.loc[inside, columns].drop_duplicates(ignore_index=True)
+
+
+def _paired(rows: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
+    """Rows with each trial of their video."""
+    if "input" not in trials:
+        return rows.merge(trials, how="cross")
+    stems, asked = rows["input"].map(_stem), trials["input"].map(_stem)
+    if len(rows) and not stems.isin(asked).any():
+        told, wanted = (listed(list(dict.fromkeys(names))) for names in (stems, asked))
+        raise DataError(f"the trials are of {wanted}, the table is of {told}: no video is in both")
+    windows = trials.assign(_stem=asked).drop(columns="input")
+    return rows.assign(_stem=stems).merge(windows, on="_stem")
+
+
+def _stem(name: object) -> str:
+    """Name of a video without folders and suffix."""
+    return Path(str(name)).stem

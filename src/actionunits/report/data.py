@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from actionunits.errors import DataError, UserError, counted, printable
 from actionunits.findings import frames as findings
 from actionunits.findings.events import events
-from actionunits.findings.frames import KEY, Frames
+from actionunits.findings.frames import Frames
 from actionunits.findings.summary import summary
 from actionunits.report import lanes
 from actionunits.report.written import Weights, written_by
@@ -134,7 +134,7 @@ def files(
                     raise DataError(f"{path}: is given twice, and counts once")
                 known.add(path.resolve())
                 raw = findings.table_of(path)
-            frames, repeated = _once(findings.of_table(raw, label, fps))
+            frames, repeated = findings.once(findings.of_table(raw, label, fps))
             if not frames.rows["timestamp"].notna().any():
                 raise DataError(f"{label}: expected rows of frames, found none with a time")
         except DataError as error:
@@ -225,13 +225,6 @@ def _known(frames: Frames) -> NDArray[np.bool_]:
 
 def _step(times: NDArray[np.float64]) -> float:
     return float(np.median(np.diff(times))) if len(times) > 1 else 0.0
-
-
-def _once(frames: Frames) -> tuple[Frames, int]:
-    """Without rows that repeat a face and time, and how many they were."""
-    of_face = frames.rows["face_id"].notna()
-    again = frames.rows.duplicated([*KEY, "timestamp"]) & of_face
-    return frames.take(np.flatnonzero(~again)), int(again.sum())
 
 
 def _named(found: list[File]) -> list[File]:

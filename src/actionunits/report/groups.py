@@ -12,15 +12,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from actionunits.errors import DataError, UserError, brief, counted
-from actionunits.files.lists import cells
+from actionunits.errors import DataError, UserError, counted
+from actionunits.files.lists import columns, filled
 from actionunits.files.names import listed
 from actionunits.report.data import File
 
 MEASURES = ("mean", "present")
 """What is compared of each AU: its mean strength, and the share of frames in which it occurs."""
-
-_COLUMNS = ["input", "group"]
 
 
 class Effect(NamedTuple):
@@ -106,22 +104,7 @@ def read_groups(path: Path) -> pd.DataFrame:
         DataError: it cannot be read, has not these columns, a cell is empty, a file is there twice,
             or there are not two groups.
     """
-    try:
-        table = cells(path)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except ValueError as error:  # pandas' own errors are ValueErrors
-        raise DataError(f"{path}: expected a table: {brief(error)}") from error
-    if missing := [name for name in _COLUMNS if name not in table]:
-        raise DataError(
-            f"{path}: expected the columns input and group, {' and '.join(missing)} is missing; "
-            f"found {', '.join(map(str, table))}"
-        )
-    wanted = [*_COLUMNS, *(name for name in ("person", "face_id") if name in table)]
-    table = pd.DataFrame({name: table[name].str.strip() for name in wanted})
-    empty = table[table.isna().any(axis=1) | (table == "").any(axis=1)]
-    if len(empty):
-        raise DataError(f"{path}:{empty.index[0]}: a cell is empty; fill it, or leave the line out")
+    table = filled(path, columns(path, "input", "group", optional=("person", "face_id")))
     if "face_id" in table:
         wrong = table[~table["face_id"].str.fullmatch(r"\d+")]
         if len(wrong):
@@ -225,8 +208,8 @@ def compare(files: Sequence[File], members: pd.DataFrame) -> Comparison:
 def _units(files: Sequence[File], members: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """Mean and share of each AU of each unit, over the frames of all its files."""
     parts, nobody, others = [], [], []
-    columns = (members[name] for name in ("file", "group", "unit", "face_id"))
-    for position, group, unit, wanted in zip(*columns, strict=True):
+    wanted_of = members[["file", "group", "unit", "face_id"]]
+    for position, group, unit, wanted in wanted_of.itertuples(index=False):
         file, chosen = files[int(position)], int(wanted)
         if not file.faces:
             nobody.append(file.name)

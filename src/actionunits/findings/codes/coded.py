@@ -7,12 +7,12 @@ from typing import NamedTuple
 import pandas as pd
 
 from actionunits.errors import DataError
-from actionunits.files.lists import cells
-from actionunits.files.names import listed
+from actionunits.files.lists import columns
 from actionunits.findings.codes.names import HIDDEN, Name, intensity, parse_sum
 from actionunits.findings.codes.stretches import Stretches, face
 
 _ALL = re.compile(r"(action\s*units?|aus?|facs)([\s_\-.:].*)?", re.IGNORECASE)
+_SPANS = ["input", "face_id", "AU", "start", "end"]
 _FACE = re.compile(r"[\s_]face[\s_](\d+)$", re.IGNORECASE)
 
 
@@ -80,16 +80,15 @@ def coded(found: Stretches, known_as: dict[str, list[Name]] | None = None) -> Co
     numbers = [name.number for _, name, _ in said]
     unseen = pd.Series([number in HIDDEN for number in numbers], dtype=bool)
     rows["AU"] = [name.column for _, name, _ in said]
-    columns = ["input", "face_id", "AU", "start", "end"]
     gone = [
         (place, Name(au).column if au else "")
         for place, number in enumerate(numbers)
         if number in HIDDEN
         for au in HIDDEN[number] or (0,)
     ]
-    hidden = rows.iloc[[place for place, _ in gone]].assign(AU=[au for _, au in gone])[columns]
+    hidden = rows.iloc[[place for place, _ in gone]].assign(AU=[au for _, au in gone])[_SPANS]
     aus = {name.column for name in coded_labels if name.number not in HIDDEN}
-    rows = rows[~unseen][[*columns, "intensity"]].reset_index(drop=True)
+    rows = rows[~unseen][[*_SPANS, "intensity"]].reset_index(drop=True)
     told = tuple(sorted(aus | set(rows["AU"])))
     return Coded(rows, hidden.reset_index(drop=True), told, tuple(strange), found.videos)
 
@@ -127,21 +126,11 @@ def read_map(path: Path) -> dict[str, list[Name]]:
     Raises:
         DataError: it cannot be read, lacks a column, or an AU is none.
     """
-    try:
-        table = cells(path)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except ValueError as error:
-        raise DataError(f"{path}: expected a table: {error}") from error
-    if missing := [name for name in ("label", "au") if name not in table]:
-        raise DataError(
-            f"{path}: expected the columns label and au, {' and '.join(missing)} is missing; found "
-            f"{listed(list(map(str, table)), 12)}"
-        )
+    table = columns(path, "label", "au")
     meant = {}
-    for line, label, au in table[["label", "au"]].fillna("").itertuples():
-        names = parse_sum(str(au)) if str(au).strip() else []
-        if str(au).strip() and not names:
+    for line, label, au in table.itertuples():
+        names = parse_sum(au)
+        if au and not names:
             raise DataError(f"{path}:{line}: expected AUs such as 12 or 1+2, got {au!r}")
-        meant[str(label).strip().lower()] = names
+        meant[label.lower()] = names
     return meant

@@ -14,9 +14,6 @@ PROGRAMS = (
 )
 
 _READERS = {".eaf": elan.read, ".boris": boris.read, ".opf": datavyu.read, ".textgrid": praat.read}
-SUFFIXES = frozenset(_READERS)
-"""In small letters, of files that no other program writes."""
-
 _ELSEWHERE = {
     **dict.fromkeys((".xlsx", ".xls", ".ods"), "save the sheet as CSV"),
     **dict.fromkeys((".odx", ".vop", ".otb"), "export the event list from The Observer as text"),
