@@ -13,7 +13,8 @@ from scipy import stats
 
 from actionunits.errors import DataError, UserError
 from actionunits.report.data import files
-from actionunits.report.groups import assigned, compare, hedges, read_groups
+from actionunits.report.effects import hedges, hedges_paired
+from actionunits.report.groups import assigned, compare, conditions, read_groups
 
 scores = st.lists(st.floats(0, 5), min_size=2, max_size=12)
 
@@ -64,6 +65,53 @@ def test_groups_the_other_way_round_change_the_sign():
     there, back = hedges(first, second), hedges(second, first)
     assert np.allclose(there.g, -back.g)
     assert np.allclose(there.low, -back.high)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.floats(0, 5), st.floats(0, 5)), min_size=3, max_size=12))
+def test_effects_within_people_are_those_of_the_textbook(pairs):
+    first, second = np.array(pairs).T
+    between = first - second
+    found = hedges_paired(first[:, None], second[:, None])
+    if (spread := between.std(ddof=1)) < 1e-3:
+        return  # whether it varies at all is a matter of rounding
+    n = len(pairs)
+    correction = gamma((n - 1) / 2) / (sqrt((n - 1) / 2) * gamma((n - 2) / 2))
+    assert found.g[0] == pytest.approx(correction * between.mean() / spread, rel=1e-6, abs=1e-9)
+    t = between.mean() / spread * sqrt(n)
+    if abs(t) > 20:
+        return  # SciPy's own distribution loses its digits out there
+    for end, share in ((found.low[0], 0.975), (found.high[0], 0.025)):
+        assert stats.nct.cdf(t, n - 1, end / correction * sqrt(n)) == pytest.approx(share, abs=1e-4)
+
+
+def test_an_interval_within_people_that_leaves_out_nothing_is_that_of_the_paired_t_test():
+    rng = np.random.default_rng(1)
+    people = rng.normal(0, 2, (9, 1))  # who differ more than the conditions do
+    first, second = people + rng.normal(0, 1, (9, 40)), people + rng.normal(0.8, 1, (9, 40))
+    found = hedges_paired(first, second)
+    differ = stats.ttest_rel(first, second).pvalue < 0.05
+    assert ((found.low > 0) | (found.high < 0)).tolist() == differ.tolist()
+    assert differ.any()
+    assert not differ.all()
+    assert np.abs(found.g).mean() > np.abs(hedges(first, second).g).mean()
+
+
+def test_intervals_hold_the_true_effect_as_often_as_they_say():
+    rng = np.random.default_rng(3)
+    for found in (
+        hedges(rng.normal(0.8, 1, (4, 4000)), rng.normal(0, 1, (7, 4000))),
+        hedges_paired(rng.normal(0.8, 1, (5, 4000)), np.zeros((5, 4000))),
+    ):
+        held = (found.low < 0.8) & (found.high > 0.8)
+        assert held.mean() == pytest.approx(0.95, abs=0.015)
+        assert found.g.mean() == pytest.approx(0.8, abs=0.05)  # no bias of small samples
+
+
+@pytest.mark.parametrize(("first", "second"), [([1.0, 2], [2.0, 5]), ([1.0, 2, 3], [2.0, 3, 4])])
+def test_two_people_or_the_same_difference_have_no_effect_size(first, second):
+    found = hedges_paired(np.array(first)[:, None], np.array(second)[:, None])
+    assert np.isnan([found.g, found.low, found.high]).all()
 
 
 @pytest.mark.parametrize(
@@ -134,11 +182,62 @@ def test_what_cannot_be_compared_is_refused():
     with pytest.raises(UserError, match="some tables have intensities"):
         compare(read(*tables), chosen)
     tables = [table(), table(source="b.mp4")]
-    torn = members(tables, input=["a", "b"], group=["x", "y"], person=["p", "p"])
-    with pytest.raises(UserError, match="p in both groups"):
+    tables += [table(source=f"{name}.mp4", seed=ord(name)) for name in "cd"]
+    torn = members(tables, input=list("abcd"), group=list("xyxy"), person=list("ppqr"))
+    with pytest.raises(UserError, match="p in both groups, and 2 others in one; put everybody"):
         compare(read(*tables), torn)
     with pytest.raises(UserError, match="y has none of the files"):
         members([table()], input=["a", "b"], group=["x", "y"])
+
+
+def test_people_in_both_groups_are_compared_with_themselves():
+    rest, film = ([1.0, 3.0, 2.0, 4.0], [1.5, 3.4, 2.7, 4.5])
+    tables = [
+        table(60, source=f"{when}{i}.mp4", seed=i, AU12=value)
+        for when, values in (("rest", rest), ("film", film))
+        for i, value in enumerate(values)
+    ]
+    names = [f"{when}{i}" for when in ("rest", "film") for i in range(4)]
+    chosen = members(
+        tables, input=names, group=["rest"] * 4 + ["film"] * 4, person=list("abcd") * 2
+    )
+    found = compare(read(*tables), chosen)
+    assert found.paired
+    assert found.units == (list("abcd"), list("abcd"))
+    row = found.table.set_index(["measure", "AU"]).loc[("mean", "AU12")]
+    assert (row["n_1"], row["n_2"]) == (4, 4)
+    assert row["mean_1"] - row["mean_2"] == pytest.approx(-0.525, abs=0.02)
+    assert row["high"] < 0  # between people it would be lost among their differences
+    fewer = compare(read(*tables), chosen[chosen["file"] != 7])
+    assert fewer.units == (list("abc"), list("abc"))
+    assert "Seen in one of the two alone, and left out: d." in fewer.warnings
+
+
+def test_conditions_of_trials_are_compared_within_files():
+    tables = [table(60, source=f"v/{name}.mp4", seed=ord(name), AU12=1.0) for name in "abcd"]
+    for rows, strength in zip(tables, (2.0, 2.2, 2.4, 2.6), strict=True):
+        rows.loc[30:, "AU12_r"] = strength
+    trials = pd.DataFrame(
+        {
+            "input": [name for name in "abcz" for _ in range(2)],
+            "start": [0.0, 1.0] * 4,
+            "end": [1.0, 2.0] * 4,
+            "condition": ["rest", "film"] * 4,
+        }
+    )
+    parts, chosen, told = conditions(read(*tables), trials, gap=0.2, shortest=0.1)
+    assert told == ["1 file without trials, left out: d.mp4.", "Trials without a file: z."]
+    found = compare(parts, chosen)
+    assert found.names == ("rest", "film")
+    assert found.units == (["a.mp4", "b.mp4", "c.mp4"],) * 2
+    row = found.table.set_index(["measure", "AU"]).loc[("mean", "AU12")]
+    assert row["mean_1"] == pytest.approx(1, abs=0.02)
+    assert row["mean_2"] == pytest.approx(2.2, abs=0.02)
+    assert row["high"] < 0
+    with pytest.raises(UserError, match="expected two conditions to compare, found 1: rest"):
+        conditions(read(*tables), trials[trials["condition"] == "rest"], gap=0.2, shortest=0.1)
+    with pytest.raises(UserError, match="they name none of the files"):
+        conditions(read(*tables), trials.assign(input="q"), gap=0.2, shortest=0.1)
 
 
 def test_files_and_lines_that_fit_nowhere_are_named():

@@ -103,7 +103,6 @@ def _show(found: "Agreement", tolerance: float) -> None:
 
     from actionunits.cli import findings_shown as shown
     from actionunits.cli.terminal import terminal
-    from actionunits.findings.agreement import MEASURES
 
     table = found.table
 
@@ -126,14 +125,10 @@ def _show(found: "Agreement", tolerance: float) -> None:
     why = table[table["why"] != ""][["AU", "why"]]
     if len(why):
         shown.grid(why, "Little or nothing to tell")
-    known = table[[f"{name}_low" for name in MEASURES]].notna().any(axis=None)
-    intervals = (
-        f"Behind a value its interval of 95 %, over {found.units}; {found.caution}."
-        if known
-        else "No intervals: they need five videos, or 50 seconds in which something happens."
-    )
     terminal().print(
-        f"Events are the same if they overlap or begin within {tolerance:g} seconds.\n{intervals}",
+        f"Events are the same if they overlap or begin within {tolerance:g} seconds.\n"
+        f"Behind a value is its interval of 95 %, over {found.units}; {found.caution}.\n"
+        "Where there is none, these are fewer than five, or all alike.",
         soft_wrap=True,
     )
 

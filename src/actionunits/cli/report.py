@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperCommand
 
 from actionunits.cli import completions
-from actionunits.cli.findings import Fps, Gap, Shortest
+from actionunits.cli.findings import Fps, Gap, Shortest, Tier
 from actionunits.faces import DETECTOR
 
 if TYPE_CHECKING:
@@ -51,6 +51,11 @@ def report(
         Path | None,
         typer.Option(help="Or CSV of input, group, and person where several files are of one."),
     ] = None,
+    trials: Annotated[
+        Path | None,
+        typer.Option(help="Or when two conditions were, as au summary takes it: within people."),
+    ] = None,
+    tier: Tier = None,
     keep: Annotated[
         Path | None, typer.Option(help="Folder for the tables of videos: a CSV an input.")
     ] = None,
@@ -70,7 +75,8 @@ def report(
     One HTML file that opens offline and prints. It says what was read and when no face was seen,
     which Action Units occur when, how often and together, with pictures of their peaks where the
     video is at hand: given, or where the table's column `input` says. `--against`, or a table of
-    groups, compares two groups of files AU by AU, by Hedges' g.
+    groups, compares two groups of files AU by AU, and `--trials` two conditions within people, by
+    Hedges' g.
     """
     from tempfile import TemporaryDirectory  # noqa: I001
 
@@ -82,10 +88,12 @@ def report(
     from actionunits.report import write  # first: the extra may be missing
 
     check_rate(fps)
+    if tier is not None and trials is None:
+        raise UserError("--tier: of which file? give it by --trials")
     check([], None, gap=gap, shortest=shortest)
     problems: list[UserError] = []
     first, second = (_files(each, problems) for each in (paths, against or []))
-    check_output(out, [*first, *second, groups], (".html", ".htm"))
+    check_output(out, [*first, *second, groups, trials], (".html", ".htm"))
     videos = [path for path in [*first, *second] if not _is_table(path)]
     tables = [path for path in [*first, *second] if _is_table(path)]
     known = _names(tables, fps) if videos else set()
@@ -106,6 +114,8 @@ def report(
                 out,
                 against=sides[1],
                 groups=groups,
+                trials=trials,
+                tier=tier,
                 videos=videos,
                 fps=fps,
                 gap=gap,

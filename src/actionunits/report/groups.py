@@ -1,7 +1,7 @@
-"""Two groups side by side: what each file or person shows, and how the groups differ.
+"""Two groups, or two conditions, side by side: what each person shows, and how they differ.
 
 The unit is a person, or a file where nobody says whose it is; never a frame, of which a film has
-thousands that hang together.
+thousands that hang together. People who are in both groups are compared with themselves.
 """
 
 from collections.abc import Sequence
@@ -10,29 +10,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from actionunits.errors import DataError, UserError, counted
 from actionunits.files.lists import columns, filled
 from actionunits.files.names import listed
+from actionunits.findings.summary import summary
 from actionunits.report.data import File
+from actionunits.report.effects import Array, hedges, hedges_paired
 
 MEASURES = ("mean", "present")
 """What is compared of each AU: its mean strength, and the share of frames in which it occurs."""
-
-
-class Effect(NamedTuple):
-    """Hedges' g of A variables; positive where the first group has more.
-
-    Attributes:
-        g: (A,), NaN where a group has fewer than two values, or nothing varies.
-        low: (A,) lower end of its 95 % confidence interval.
-        high: (A,) upper end.
-    """
-
-    g: NDArray[np.float64]
-    low: NDArray[np.float64]
-    high: NDArray[np.float64]
 
 
 class Comparison(NamedTuple):
@@ -41,6 +28,7 @@ class Comparison(NamedTuple):
     Attributes:
         names: of the groups.
         units: files or persons of each, by name.
+        paired: whether the units of the two are the same.
         table: a row a measure and AU: ``measure``, ``AU``; of each group, ``_1`` and ``_2``, ``n``,
             ``mean`` and ``sd`` over its units; ``g``, ``low``, ``high``.
         graded: whether strength is an intensity.
@@ -49,44 +37,10 @@ class Comparison(NamedTuple):
 
     names: tuple[str, str]
     units: tuple[list[str], list[str]]
+    paired: bool
     table: pd.DataFrame
     graded: bool
     warnings: list[str]
-
-
-def hedges(first: NDArray[np.float64], second: NDArray[np.float64]) -> Effect:
-    r"""Difference of two means in standard deviations, without the bias of small samples.
-
-    With the pooled standard deviation s, :math:`d = (\bar x_1 - \bar x_2) / s` and
-    :math:`g = J d`, :math:`J = \Gamma(m/2) / (\sqrt{m/2}\,\Gamma((m-1)/2))`, m = n1 + n2 - 2
-    (Hedges 1981, equations 6d and 6e). The interval is exact for normal values of equal variance:
-    the noncentralities of t between which the t that was found is not improbable (Steiger and
-    Fouladi 1997; Cumming and Finch 2001), times :math:`J \sqrt{1/n_1 + 1/n_2}`.
-
-    Args:
-        first: (N1, A) values of the units of the first group, NaN where there is none.
-        second: (N2, A).
-    """
-    from scipy.special import gammaln, nctdtrinc  # which pages without groups do without
-
-    n1, n2 = (np.isfinite(group).sum(axis=0) for group in (first, second))
-    enough = (n1 > 1) & (n2 > 1)
-    sums = [np.nansum(group, axis=0) for group in (first, second)]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean1, mean2 = sums[0] / n1, sums[1] / n2
-        squares = np.nansum((first - mean1) ** 2, axis=0) + np.nansum((second - mean2) ** 2, axis=0)
-        freedom = np.where(enough, n1 + n2 - 2, 2).astype(float)
-        pooled = np.sqrt(squares / freedom)
-        # what only differs by rounding does not vary
-        varies = enough & (pooled > 1e-9 * np.maximum(np.abs(mean1), np.abs(mean2)))
-        d = np.where(varies, (mean1 - mean2) / pooled, np.nan)
-        width = np.sqrt(1 / n1 + 1 / n2)
-    correction = np.exp(gammaln(freedom / 2) - gammaln((freedom - 1) / 2)) / np.sqrt(freedom / 2)
-    ends = [
-        np.where(varies, nctdtrinc(freedom, p, np.where(varies, d / width, 0.0)), np.nan)
-        for p in (0.975, 0.025)
-    ]
-    return Effect(correction * d, *(correction * width * end for end in ends))
 
 
 def read_groups(path: Path) -> pd.DataFrame:
@@ -168,37 +122,103 @@ def assigned(files: Sequence[File], table: pd.DataFrame) -> tuple[pd.DataFrame, 
     return found, warnings
 
 
+def conditions(
+    files: Sequence[File], trials: pd.DataFrame, *, gap: float, shortest: float
+) -> tuple[list[File], pd.DataFrame, list[str]]:
+    """Files taken apart by the two conditions of their trials.
+
+    Args:
+        files: that were read.
+        trials: see `findings.summary.read_trials`.
+        gap: of events, see `findings.events`.
+        shortest: of events.
+
+    Returns:
+        each file once for each condition, with the summary of that condition alone; their groups
+        and units, as `assigned` has them; and sentences on what fits nowhere.
+
+    Raises:
+        UserError: there are not two conditions, or the trials name none of the files.
+    """
+    names = list(dict.fromkeys(trials["condition"]))
+    if len(names) != 2:
+        raise UserError(
+            f"trials: expected two conditions to compare, found {len(names)}: {listed(names, 8)}; "
+            "keep the lines of two"
+        )
+    asked = None if "input" not in trials else {Path(name).stem for name in trials["input"]}
+    chosen = [file for file in files if asked is None or Path(file.source).stem in asked]
+    if not chosen:
+        raise UserError(
+            "trials: they name none of the files that were read; in input give the names of videos "
+            "as their tables have them, with or without suffix"
+        )
+    told = [summary(file.frames, trials, gap=gap, shortest=shortest) for file in chosen]
+    parts = [
+        file._replace(summary=table[(table["condition"] == name) & (table["frames"] > 0)])
+        for name in names
+        for file, table in zip(chosen, told, strict=True)
+    ]
+    members = pd.DataFrame({"file": range(len(parts)), "group": np.repeat(names, len(chosen))})
+    members = members.assign(unit=[part.name for part in parts], face_id=-1)
+    return parts, members, _unpaired(files, chosen, asked or set())
+
+
+def _unpaired(files: Sequence[File], chosen: Sequence[File], asked: set[str]) -> list[str]:
+    """Sentences on files without trials, and on trials without a file."""
+    known = {Path(file.source).stem for file in files}
+    told = []
+    if len(chosen) < len(files):
+        alone = [file.name for file in files if Path(file.source).stem not in asked]
+        told.append(f"{counted(len(alone), 'file')} without trials, left out: {listed(alone)}.")
+    if unread := sorted(asked - known):
+        told.append(f"Trials without a file: {listed(unread)}.")
+    return told
+
+
 def compare(files: Sequence[File], members: pd.DataFrame) -> Comparison:
-    """Compare two groups AU by AU.
+    """Compare two groups AU by AU; if people are in both, people with themselves.
 
     Args:
         files: that were read.
         members: see `assigned`.
 
     Raises:
-        UserError: some tables have intensities and others not; a person is in both groups; or a
-            face is in none of the frames of its file.
+        UserError: some tables have intensities and others not; some people are in both groups and
+            more are in one; or a face is in none of the frames of its file.
     """
-    names = tuple(dict.fromkeys(members["group"]))
+    first, second = dict.fromkeys(members["group"])
     kinds = {files[i].frames.graded for i in members["file"] if len(files[i].summary)}
     if len(kinds) > 1:
         raise UserError(
             "groups: some tables have intensities and others probabilities alone, which cannot be "
             "compared; give tables of one kind"
         )
-    both = members.groupby("unit")["group"].nunique()
-    if torn := list(both.index[both > 1]):
-        raise UserError(
-            f"groups: {listed(torn)} in both groups, which must be of different people; "
-            "leave one of the two out"
-        )
     units, warnings = _units(files, members)
+    named = [list(units.loc[units["group"] == name, "unit"].unique()) for name in (first, second)]
+    shared = [unit for unit in named[0] if unit in named[1]]
+    alone = [unit for unit in [*named[0], *named[1]] if unit not in shared]
+    if shared and len(alone) > len(shared):
+        raise UserError(
+            f"groups: {listed(shared)} in both groups, and {counted(len(alone), 'other')} in one; "
+            "put everybody into both, to compare people with themselves, or nobody"
+        )
+    if shared and alone:
+        warnings.append(f"Seen in one of the two alone, and left out: {listed(alone)}.")
     values = units.set_index(["group", "unit", "AU"])
-    tables = [_compared(measure, values[measure].unstack("AU"), names) for measure in MEASURES]
-    named = [list(units.loc[units["group"] == name, "unit"].unique()) for name in names]
+    sides = named if not shared else [shared, shared]
+    tables = []
+    for measure in MEASURES:
+        table = values[measure].unstack("AU")
+        pair = [
+            table.loc[[(name, unit) for unit in side]].to_numpy(float)
+            for name, side in zip((first, second), sides, strict=True)
+        ]
+        tables.append(_compared(measure, list(table), pair[0], pair[1], paired=bool(shared)))
     return Comparison(
-        (names[0], names[1]),
-        (named[0], named[1]),
+        (first, second),
+        (sides[0], sides[1]),
+        bool(shared),
         pd.concat(tables, ignore_index=True),
         kinds == {True},
         warnings,
@@ -207,12 +227,13 @@ def compare(files: Sequence[File], members: pd.DataFrame) -> Comparison:
 
 def _units(files: Sequence[File], members: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """Mean and share of each AU of each unit, over the frames of all its files."""
-    parts, nobody, others = [], [], []
+    parts = []
+    nobody, others = dict[str, None](), dict[str, None]()
     wanted_of = members[["file", "group", "unit", "face_id"]]
     for position, group, unit, wanted in wanted_of.itertuples(index=False):
         file, chosen = files[int(position)], int(wanted)
         if not file.faces:
-            nobody.append(file.name)
+            nobody[file.name] = None
             continue
         face = chosen if chosen >= 0 else file.faces[0]
         if face not in file.faces:
@@ -221,7 +242,7 @@ def _units(files: Sequence[File], members: pd.DataFrame) -> tuple[pd.DataFrame, 
                 f"{', '.join(map(str, sorted(file.faces)))}"
             )
         if chosen < 0 and len(file.faces) > 1:
-            others.append(file.name)
+            others[file.name] = None
         own = file.summary[file.summary["face_id"] == face]
         parts.append(own.assign(group=group, unit=unit))
     if not parts:
@@ -243,20 +264,22 @@ def _units(files: Sequence[File], members: pd.DataFrame) -> tuple[pd.DataFrame, 
     if others:
         warnings.append(
             f"{counted(len(others), 'file')} with several faces, of which the one seen longest "
-            f"counts: {listed(others)}. Cuts give a person new numbers; a column face_id in the "
+            f"counts: {listed(others)}. Cuts give a person new numbers; a column face_id in a "
             "table of groups says which face counts."
         )
     return sums[list(MEASURES)].reset_index(), warnings
 
 
-def _compared(measure: str, values: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+def _compared(
+    measure: str, aus: list[str], first: Array, second: Array, *, paired: bool
+) -> pd.DataFrame:
     """A row an AU."""
-    groups = [
-        values[values.index.get_level_values("group") == name].to_numpy(float) for name in names
-    ]
-    effect = hedges(groups[0], groups[1])
-    told: dict[str, Any] = {"measure": measure, "AU": list(values.columns)}
-    for position, group in enumerate(groups, start=1):
+    if paired:  # who has one value alone has no difference
+        known = np.isfinite(first) & np.isfinite(second)
+        first, second = (np.where(known, side, np.nan) for side in (first, second))
+    effect = hedges_paired(first, second) if paired else hedges(first, second)
+    told: dict[str, Any] = {"measure": measure, "AU": aus}
+    for position, group in enumerate((first, second), start=1):
         frame = pd.DataFrame(group)
         told |= {
             f"n_{position}": frame.notna().sum().to_numpy(),

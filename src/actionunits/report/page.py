@@ -13,9 +13,17 @@ from markupsafe import Markup
 
 from actionunits.errors import UserError, counted, printable
 from actionunits.files import atomic, writing
+from actionunits.findings.summary import read_trials
 from actionunits.report import drawn, marks
 from actionunits.report.data import File, Table, files
-from actionunits.report.groups import MEASURES, Comparison, assigned, compare, read_groups
+from actionunits.report.groups import (
+    MEASURES,
+    Comparison,
+    assigned,
+    compare,
+    conditions,
+    read_groups,
+)
 from actionunits.report.sections import FILES, duration, sections
 from actionunits.report.stills import Progress
 from actionunits.report.written import Weights
@@ -33,6 +41,8 @@ def write(
     *,
     against: Sequence[Table] = (),
     groups: Path | str | pd.DataFrame | None = None,
+    trials: Path | str | pd.DataFrame | None = None,
+    tier: str | None = None,
     videos: Sequence[Path | str] = (),
     fps: float | None = None,
     gap: float = 0.2,
@@ -52,6 +62,9 @@ def write(
         out: the file, ``.html``.
         against: tables of a second group, with which the first ones are compared.
         groups: or a table of ``input`` and ``group``, see `groups.read_groups`.
+        trials: or when two conditions were, which are compared within files, see
+            `findings.summary.read_trials`.
+        tier: of trials, see there.
         videos: that the tables are of. Others are looked for where the column ``input`` says, from
             the current folder and from that of the table.
         fps: frames a second, for tables without times.
@@ -64,13 +77,18 @@ def write(
         Why some tables could not be read; the page, which says so too, has the others.
 
     Raises:
-        UserError: no table is given, groups are given twice or do not fit, or `out` cannot be
-            written.
+        UserError: no table is given, groups are given twice, they or trials do not fit, or `out`
+            cannot be written.
         DataError: no table can be read.
         CheckpointError: there is no such model.
     """
-    if len(against) and groups is not None:
-        raise UserError("groups: given by a table and by --against; leave one of them out")
+    ways = {
+        "--against": len(against),
+        "--groups": groups is not None,
+        "--trials": trials is not None,
+    }
+    if len(given := [way for way, used in ways.items() if used]) > 1:
+        raise UserError(f"groups: given by {' and by '.join(given)}; leave one of them out")
     out = Path(out)
     problems: list[UserError] = []
     read = files(
@@ -81,7 +99,17 @@ def write(
         model=model,
         report=problems.append,
     )
-    compared, notes = _comparison(read, len(tables) if len(against) else None, groups)
+    compared, notes = None, list[str]()
+    if len(against):
+        compared = compare(read, _sides(read, len(tables)))
+    elif groups is not None:
+        table = groups if isinstance(groups, pd.DataFrame) else read_groups(Path(groups))
+        members, notes = assigned(read, table)
+        compared = compare(read, members)
+    elif trials is not None:
+        when = trials if isinstance(trials, pd.DataFrame) else read_trials(Path(trials), tier)
+        parts, members, notes = conditions(read, when, gap=gap, shortest=shortest)
+        compared = compare(parts, members)
     told = sections(read, [Path(video) for video in videos], progress)
     environment = Environment(
         loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True
@@ -163,29 +191,14 @@ def _overview(read: Sequence[File], weights: Weights) -> dict[str, Any]:
     }
 
 
-def _comparison(
-    read: Sequence[File], first: int | None, groups: Path | str | pd.DataFrame | None
-) -> tuple[Comparison | None, list[str]]:
-    """Two groups, if there are: files of tables before the `first` of the second, or by a table."""
-    if first is not None:
-        empty = [_SIDES[side] for side in (0, 1) if side not in {f.given >= first for f in read}]
-        if empty:
-            raise UserError(f"groups: group {empty[0]} has no table that can be read")
-        members = pd.DataFrame(
-            {
-                "file": range(len(read)),
-                "group": [_SIDES[file.given >= first] for file in read],
-                "unit": [file.name for file in read],
-                "face_id": -1,
-            }
-        )
-        warnings: list[str] = []
-    elif groups is not None:
-        table = groups if isinstance(groups, pd.DataFrame) else read_groups(Path(groups))
-        members, warnings = assigned(read, table)
-    else:
-        return None, []
-    return compare(read, members), warnings
+def _sides(read: Sequence[File], first: int) -> pd.DataFrame:
+    """Two groups, as `assigned` has them: files of tables before the `first` of the second."""
+    second = [file.given >= first for file in read]
+    if empty := [name for side, name in enumerate(_SIDES) if bool(side) not in second]:
+        raise UserError(f"groups: group {empty[0]} has no table that can be read")
+    group = [_SIDES[side] for side in second]
+    names = [file.name for file in read]
+    return pd.DataFrame({"file": range(len(read)), "group": group, "unit": names, "face_id": -1})
 
 
 def _told(found: Comparison, weights: Weights) -> dict[str, Any]:
@@ -207,12 +220,13 @@ def _told(found: Comparison, weights: Weights) -> dict[str, Any]:
                 "scale": drawn.forest_scale(limit),
             }
         )
-    sizes = [len(units) for units in found.units]
+    told = found.table["g"].notna()
     return {
         "names": found.names,
         "units": found.units,
         "parts": parts,
         "warnings": found.warnings,
-        "small": min(sizes) < 2,
-        "count": len(found.table),
+        "paired": found.paired,
+        "lacking": int((~told).sum()),
+        "count": int(told.sum()),
     }
