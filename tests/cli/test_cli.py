@@ -42,6 +42,19 @@ def portrait(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return demo.photograph(tmp_path_factory.mktemp("photo"))
 
 
+def test_help_fills_its_lines(au: Au, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    for command in ("events", "summary", "agree", "prototypes", "report", "detect"):
+        said = au(command, "--help").out
+        prose = said.partition("Usage:")[2].partition("\N{BOX DRAWINGS LIGHT ARC DOWN AND RIGHT}")[
+            0
+        ]
+        for paragraph in prose.split("\n" + " " * 80 + "\n")[1:]:
+            lines = paragraph.splitlines()
+            for line, following in zip(lines, lines[1:], strict=False):
+                assert len(line.rstrip()) + len(following.split()[0]) >= 79, (command, line)
+
+
 def test_help_comes_without_heavy_imports() -> None:
     code = "import sys; import actionunits.cli; print(*sys.modules)"
     loaded = subprocess.run(

@@ -275,6 +275,20 @@ def test_the_face_that_is_seen_most_is_the_one_that_was_coded(tmp_path: Path) ->
         aligned(one, codes, face=7)
 
 
+def test_frames_without_a_face_are_not_what_was_coded(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(LIST)
+    table = frames({"AU12": [0.0] * RATE})
+    nobody = frames({"AU12": [np.nan] * 5}, face=0)
+    gone = nobody.rows.assign(face_id=np.nan, success=False, timestamp=np.arange(5) / RATE + 1)
+    both = aligned(
+        Coding("t", together(table, nobody._replace(rows=gone)), None),
+        read_coding(tmp_path / "a.csv"),
+    )
+    assert both.first.present["AU12"].notna().sum() == RATE
+    assert both.second.present["AU12"].sum() == 5
+    assert not any("several faces" in note for note in both.notes)
+
+
 def test_codings_without_a_video_or_an_au_in_common_are_named(tmp_path: Path) -> None:
     (tmp_path / "codes.csv").write_text("input,start,end,code\nx,0,1,12\ny,0,1,12\n")
     one = Coding("t", frames({"AU12": [0.0, 1]}), None)

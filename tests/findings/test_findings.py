@@ -299,7 +299,7 @@ def test_a_video_that_has_lost_its_times_needs_its_rate(tmp_path: Path) -> None:
     ("content", "said"),
     [
         (b"a,b\n1,2\n", "expected columns of Action Units such as AU12_c or AU12, found a, b"),
-        (b"", "expected a table, CSV or Parquet"),
+        (b"", "expected a table, CSV or Parquet: it is empty"),
         (b"\x00\x01PAR1", "expected columns of Action Units|expected a table"),
     ],
 )

@@ -45,7 +45,7 @@ def test_effects_are_those_of_the_textbook(first, second):
     if abs(d / width) > 20:
         return  # SciPy's own distribution loses its digits out there
     for end, share in ((found.low[0], 0.975), (found.high[0], 0.025)):
-        shift = end / correction / width
+        shift = end / width
         assert stats.nct.cdf(d / width, freedom, shift) == pytest.approx(share, abs=1e-4)
 
 
@@ -82,7 +82,7 @@ def test_effects_within_people_are_those_of_the_textbook(pairs):
     if abs(t) > 20:
         return  # SciPy's own distribution loses its digits out there
     for end, share in ((found.low[0], 0.975), (found.high[0], 0.025)):
-        assert stats.nct.cdf(t, n - 1, end / correction * sqrt(n)) == pytest.approx(share, abs=1e-4)
+        assert stats.nct.cdf(t, n - 1, end * sqrt(n)) == pytest.approx(share, abs=1e-4)
 
 
 def test_an_interval_within_people_that_leaves_out_nothing_is_that_of_the_paired_t_test():
@@ -104,7 +104,7 @@ def test_intervals_hold_the_true_effect_as_often_as_they_say():
         hedges_paired(rng.normal(0.8, 1, (5, 4000)), np.zeros((5, 4000))),
     ):
         held = (found.low < 0.8) & (found.high > 0.8)
-        assert held.mean() == pytest.approx(0.95, abs=0.015)
+        assert held.mean() == pytest.approx(0.95, abs=0.012)
         assert found.g.mean() == pytest.approx(0.8, abs=0.05)  # no bias of small samples
 
 
@@ -259,7 +259,7 @@ def test_files_and_lines_that_fit_nowhere_are_named():
         ("input,group\na,x\nb,x\n", "expected two groups, found 1"),
         ("input,group\na,x\nb,y\nc,z\n", "expected two groups, found 3"),
         ("input,group,face_id\na,x,0\nb,y,one\n", ":3: expected the number of a face"),
-        ("", "expected a table"),
+        ("", "expected a table as text, such as CSV: it is empty"),
     ],
 )
 def test_wrong_tables_of_groups_are_named(tmp_path: Path, text: str, said: str):

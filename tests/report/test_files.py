@@ -20,7 +20,7 @@ def one(rows):
 
 def test_a_face_is_there_or_doubtful_or_away():
     rows = table(30)
-    rows.loc[5:9, "confidence"] = 0.3
+    rows.loc[5:9, "confidence"] = 0.1
     rows.loc[10:14, "success"] = 0  # less than --min-confidence
     empty = nobody(30, "a.mp4").iloc[15:20]
     file = one(pd.concat([rows.iloc[:15], empty, rows.iloc[20:]]))
@@ -34,7 +34,7 @@ def test_a_face_is_there_or_doubtful_or_away():
     assert np.allclose(found.doubtful, [[5 / 30, 15 / 30]])
     said = " ".join(warnings(file))
     assert "10 frames of 30 (33 %) without a face that was read" in said
-    assert "5 readings of 20 (25 %) with a confidence below 0.5" in said
+    assert "5 readings of 20 (25 %) with a confidence below 0.2" in said
 
 
 def test_faces_are_told_from_that_seen_longest_on():

@@ -180,7 +180,9 @@ def test_groups_stand_side_by_side_with_their_effects(tmp_path: Path):
         )[:1]
         assert "\N{MINUS SIGN}" in row
         assert 'class="forest"' in row
-    with pytest.raises(UserError, match="given by a table and by --against"):
+    with pytest.raises(
+        UserError, match="given by --against and by --groups; leave one of them out"
+    ):
         write(low, tmp_path / "c.html", against=high, groups=names)
     with pytest.raises(UserError, match="group B has no table that can be read"):
         write(low, tmp_path / "c.html", against=[tmp_path / "none.csv"])

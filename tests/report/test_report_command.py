@@ -65,9 +65,41 @@ def test_against_takes_all_that_follows(au: Au, tmp_path: Path) -> None:
     said = au("report", *files, "--groups", groups, "--out", tmp_path / "b.html")
     assert said.code == 0, said.err
     assert "3:\np0.mp4, p2.mp4, p4.mp4" in page(tmp_path / "b.html")
+    trials = tmp_path / "trials.csv"
+    trials.write_text("start,end,condition\n0,.5,rest\n")
+    said = au("report", *files, "--trials", trials, "--out", tmp_path / "c.html")
+    assert said.code == 2
+    assert "expected two conditions to compare, found 1: rest" in said.err
     said = au("report", files[0], "--against", files[0], "--out", tmp_path / "c.html")
     assert said.code == 2
     assert "group B has no table" in said.err
+
+
+def test_conditions_are_compared_within_people(au: Au, tmp_path: Path) -> None:
+    for i in range(4):
+        table(60, source=f"p{i}.mp4", seed=i).to_csv(tmp_path / f"p{i}.csv", index=False)
+    trials = tmp_path / "trials.csv"
+    trials.write_text("start,end,condition\n0,1,rest\n1,2,film\n")
+    files = [tmp_path / f"p{i}.csv" for i in range(4)]
+    said = au("report", *files, "--trials", trials, "--out", tmp_path / "a.html")
+    assert said.code == 0, said.err
+    text = page(tmp_path / "a.html")
+    assert "rest and film" in text
+    assert "counts once on either side" in text
+    assert "A g within people is no g between people" in text
+    assert text.count("4:\np0.mp4, p1.mp4, p2.mp4, p3.mp4") == 2
+
+
+def test_a_folder_of_other_tables_says_what_is_other(au: Au, tmp_path: Path, clip: Path) -> None:
+    kept = tmp_path / "kept"
+    said = au("detect", clip, "--out", f"{kept}/", "--model", "default-fast")
+    assert said.code == 0, said.err
+    said = au("report", clip, "--out", tmp_path / "a.html", "--keep", kept)
+    assert said.code == 2
+    assert "the earlier run had other weights; give --keep another folder" in said.err
+    (tmp_path / "file").write_text("")
+    said = au("report", clip, "--out", tmp_path / "a.html", "--keep", tmp_path / "file")
+    assert "file: expected a folder for tables, this is a file" in said.err
 
 
 def test_options_that_come_after_against_are_no_files() -> None:
@@ -118,6 +150,10 @@ def test_one_bad_file_costs_itself(au: Au, tmp_path: Path) -> None:
         (("a.csv", "--model", "nothing"), "nothing: no such checkpoint"),
         (("0",), "make a table with au detect 0"),
         (("a.csv", "--groups", "g.csv", "--against", "a.csv"), "leave one of them out"),
+        (("a.csv", "--groups", "g.csv", "--trials", "g.csv"), "by --groups and by --trials"),
+        (("a.csv", "--trials", "none.csv"), "none.csv: cannot be read"),
+        (("a.csv", "--trials", "g.csv"), "expected the columns start, end and condition"),
+        (("a.csv", "--tier", "film"), "--tier: of which file? give it by --trials"),
         (("gone.csv",), "gone.csv: cannot be read"),
     ],
 )

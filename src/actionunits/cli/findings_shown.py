@@ -89,12 +89,15 @@ def grid(table: "pd.DataFrame", title: str) -> None:
     from actionunits.cli.terminal import terminal
 
     told = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title=title, title_justify="left")
-    for column in table:
-        told.add_column(
-            str(column), justify="left" if column in _LEFT else "right", no_wrap=column != "why"
-        )
-    for row in table.itertuples(index=False):
-        told.add_row(*map(_cell, row))
+    rows = [[_cell(value) for value in row] for row in table.itertuples(index=False)]
+    for column, cells in zip(map(str, table), zip(*rows, strict=True), strict=True):
+        if column in _LEFT:  # wraps where the terminal is narrow; numbers never do
+            told.add_column(column, overflow="fold")
+        else:
+            widest = max(map(len, [*cells, *column.split()]))
+            told.add_column(column, justify="right", min_width=widest)
+    for row in rows:
+        told.add_row(*row)
     terminal().print(told)
 
 

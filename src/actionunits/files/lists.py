@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
-from actionunits.errors import DataError, brief
+from actionunits.errors import DataError
 
 _COMMA = r"^(-?\d+),(\d+)$"
 
@@ -59,7 +59,7 @@ def columns(file: Path, *wanted: str, optional: tuple[str, ...] = ()) -> pd.Data
     except OSError as error:
         raise DataError(f"{file}: cannot be read: {error.strerror or error}") from error
     except ValueError as error:  # pandas' own errors are ValueErrors
-        raise DataError(f"{file}: expected a table as text, such as CSV: {brief(error)}") from error
+        raise DataError(f"{file}: expected a table as text, such as CSV: {why(error)}") from error
     if missing := [name for name in wanted if name not in table]:
         verb = "is" if len(missing) == 1 else "are"
         raise DataError(
@@ -68,6 +68,16 @@ def columns(file: Path, *wanted: str, optional: tuple[str, ...] = ()) -> pd.Data
         )
     names = [*wanted, *(name for name in optional if name in table)]
     return pd.DataFrame({name: table[name].fillna("").astype("str").str.strip() for name in names})
+
+
+def why(error: Exception) -> str:
+    """Why pandas could not read a table.
+
+    >>> why(pd.errors.EmptyDataError("No columns to parse from file"))
+    'it is empty'
+    """
+    empty = isinstance(error, pd.errors.EmptyDataError)
+    return "it is empty" if empty else str(error).partition("\n")[0][:200]
 
 
 def filled(file: Path, table: pd.DataFrame) -> pd.DataFrame:

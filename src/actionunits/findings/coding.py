@@ -42,8 +42,12 @@ class Coding(NamedTuple):
     def faces(self) -> dict[Key, "Coding"]:
         """What it says of each face; of a video in which nothing occurs, that too."""
         if self.frames is not None:
-            places = _places(self.frames.rows)
-            return {key: self._replace(frames=self.frames.take(at)) for key, at in places.items()}
+            rows = self.frames.rows
+            somebody = self.frames.take(  # frames without faces are of no face
+                np.flatnonzero(rows["face_id"].notna() | rows["success"])
+            )
+            places = _places(somebody.rows)
+            return {key: self._replace(frames=somebody.take(at)) for key, at in places.items()}
         assert self.coded is not None
         rows, hidden = _places(self.coded.rows), _places(self.coded.hidden)
         keys = dict.fromkeys([*rows, *hidden])

@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pandas.api.types import is_numeric_dtype
 
-from actionunits.errors import DataError, UserError, brief, counted
-from actionunits.files.lists import decoded, numbers, separator
+from actionunits.errors import DataError, UserError, counted
+from actionunits.files.lists import decoded, numbers, separator, why
 
 KEY = ["input", "face_id"]
 """Whose face a row is of."""
@@ -140,7 +140,7 @@ def table_of(path: Path) -> pd.DataFrame:
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (ValueError, pa.ArrowException) as error:  # pandas' own errors are ValueErrors
-        raise DataError(f"{path}: expected a table, CSV or Parquet: {brief(error)}") from error
+        raise DataError(f"{path}: expected a table, CSV or Parquet: {why(error)}") from error
     return table.rename(columns=lambda name: str(name).strip())
 
 

@@ -23,7 +23,7 @@ Table = Path | str | pd.DataFrame
 AWAY, DOUBTFUL, SEEN = range(3)
 """Of a face in a frame: it is not there, or was read with too little confidence, or was read."""
 
-LOW = 0.5
+LOW = 0.2
 """Confidence below which a page calls a reading doubtful."""
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from actionunits.report import lanes, marks
-from actionunits.report.data import LOW, File, Track, runs
+from actionunits.report.data import File, Track, runs
 
 _WIDTH, _LEFT, _RIGHT = 1000, 200, 12  # of a drawing, and beside its time axis
 _PLOT = _WIDTH - _LEFT - _RIGHT
@@ -214,7 +214,7 @@ def _quality(file: File, track: Track, axis: _Axis, y: int, cuts: Floats) -> lis
         if is_known
     )
     parts.append(f'<path d="{line}" fill="none" stroke="{marks.INK}"/>')
-    for value in (0, LOW, 1):
+    for value in (0, 0.5, 1):
         parts.append(_text(_LEFT - 8, y + _STRIP * (1 - value) + 4, f"{value:g}", "", "end"))
     parts += [
         f'<path d="M{x:.1f} {y}v{_STRIP}" stroke="{marks.VERMILION}" stroke-dasharray="4 3" '

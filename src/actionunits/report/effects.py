@@ -29,7 +29,8 @@ def hedges(first: Array, second: Array) -> Effect:
     :math:`g = J d`, :math:`J = \Gamma(m/2) / (\sqrt{m/2}\,\Gamma((m-1)/2))`, m = n1 + n2 - 2
     (Hedges 1981, equations 6d and 6e). The interval is exact for normal values of equal variance:
     the noncentralities of t between which the t that was found is not improbable (Steiger and
-    Fouladi 1997; Cumming and Finch 2001), times :math:`J \sqrt{1/n_1 + 1/n_2}`.
+    Fouladi 1997; Cumming and Finch 2001), times :math:`\sqrt{1/n_1 + 1/n_2}`. It holds the effect
+    in the population, and is not shrunk by J, which would make it miss that effect too often.
 
     Args:
         first: (N1, A) values of the units of the first group, NaN where there is none.
@@ -51,7 +52,7 @@ def hedges_paired(first: Array, second: Array) -> Effect:
     r"""Mean of differences within units, in standard deviations of these differences.
 
     With the mean and standard deviation s of the n differences, :math:`g = J \bar x / s`,
-    m = n - 1, and its interval as in `hedges`, times :math:`J / \sqrt n` (Cumming and Finch 2001).
+    m = n - 1, and its interval as in `hedges`, times :math:`1 / \sqrt n` (Cumming and Finch 2001).
     It is what Lakens (2013) calls d_z, without its bias, and larger than `hedges` of the same
     values where units that have more of the first have more of the second too.
 
@@ -81,4 +82,4 @@ def _effect(mean: Array, spread: Array, scale: Array, freedom: Array, width: Arr
         t = np.where(varies, d / width, 0.0)
     correction = np.exp(gammaln(freedom / 2) - gammaln((freedom - 1) / 2)) / np.sqrt(freedom / 2)
     ends = [np.where(varies, nctdtrinc(freedom, p, t), np.nan) for p in (0.975, 0.025)]
-    return Effect(correction * d, *(correction * width * end for end in ends))
+    return Effect(correction * d, *(width * end for end in ends))

@@ -19,7 +19,7 @@ from bokeh.plotting import figure
 from numpy.typing import NDArray
 
 from actionunits.report import lanes, marks
-from actionunits.report.data import LOW, File, Track
+from actionunits.report.data import File, Track
 
 _LANE, _CELL, _STRIP = 24, 17, 60  # pixels of a curve's lane, a heat map's row, the quality strip
 _AROUND = 70  # pixels of title and axis
@@ -183,7 +183,7 @@ def _quality(
 ) -> Any:
     """Confidence, gaps, doubtful times and cuts."""
     plot = _plot(marks.QUALITY, shared, _STRIP, _ABOVE)
-    plot.yaxis.ticker = FixedTicker(ticks=[0, LOW, 1])
+    plot.yaxis.ticker = FixedTicker(ticks=[0, 0.5, 1])
     found = marks.spans(file, track)
     for pairs, colour, hatch in (
         (found.away, marks.ABSENT, "/"),
