@@ -49,14 +49,14 @@ class Coding(NamedTuple):
             places = _places(somebody.rows)
             return {key: self._replace(frames=somebody.take(at)) for key, at in places.items()}
         assert self.coded is not None
-        rows, hidden = _places(self.coded.rows), _places(self.coded.hidden)
-        keys = dict.fromkeys([*rows, *hidden])
+        shown, hidden = _places(self.coded.rows), _places(self.coded.hidden)
+        keys = dict.fromkeys([*shown, *hidden])
         seen = {stem for stem, _ in keys}
         keys |= {(stem, UNSAID): None for v in self.coded.videos if (stem := _stem(v)) not in seen}
         return {
             key: self._replace(
                 coded=self.coded._replace(
-                    rows=self.coded.rows.iloc[rows.get(key, [])],
+                    rows=self.coded.rows.iloc[shown.get(key, [])],
                     hidden=self.coded.hidden.iloc[hidden.get(key, [])],
                 )
             )

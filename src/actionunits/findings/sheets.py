@@ -54,7 +54,9 @@ def read_sheet(path: Path, *, occurs: float = 1.0, fps: float | None = None) -> 
         )
     if twice := [name for name, au in named.items() if list(named.values()).count(au) > 1]:
         raise DataError(f"{path}: has {aus[twice[0]]} in the columns {', '.join(twice)}; keep one")
-    values = values.where(values.ge(0) & values.le(5)).T.groupby(aus).max().T  # the stronger side
+    values = (
+        values.where(values.ge(0) & values.le(5)).T.groupby(list(aus.values())).max().T
+    )  # the stronger side
     rows = pd.DataFrame(index=table.index)
     rows["input"] = path.stem if video is None else table[video].astype("str").fillna("")
     rows["face_id"] = np.nan if "face_id" not in lower else numbers(table[lower["face_id"]])

@@ -145,7 +145,7 @@ def _all(frames: Frames, trials: pd.DataFrame | None) -> pd.DataFrame:
     aus = pd.DataFrame({"AU": list(frames.present)})
     if trials is not None:
         faces = _paired(faces, trials)[[*KEY, "condition"]].drop_duplicates()
-    return faces.sort_values(list(faces)).merge(aus, how="cross")
+    return faces.sort_values(list(map(str, faces))).merge(aus, how="cross")
 
 
 def _within(rows: pd.DataFrame, time: str, trials: pd.DataFrame) -> pd.DataFrame:

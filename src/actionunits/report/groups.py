@@ -214,7 +214,9 @@ def compare(files: Sequence[File], members: pd.DataFrame) -> Comparison:
             table.loc[[(name, unit) for unit in side]].to_numpy(float)
             for name, side in zip((first, second), sides, strict=True)
         ]
-        tables.append(_compared(measure, list(table), pair[0], pair[1], paired=bool(shared)))
+        tables.append(
+            _compared(measure, list(map(str, table)), pair[0], pair[1], paired=bool(shared))
+        )
     return Comparison(
         (first, second),
         (sides[0], sides[1]),
