@@ -111,6 +111,7 @@ class Crew:
         try:
             while (result := coming.get()) is not None:
                 yield result.result()
+                del result  # before the next one takes as much room
                 free.release()
         except GeneratorExit:  # an error is raised in its place: what is before it is wanted
             self._is_over.set()

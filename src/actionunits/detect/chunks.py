@@ -139,20 +139,27 @@ def _packed(frames: Iterable[Frame], room: Room, limit: int, *, still: bool) -> 
     """Frames of one block, so many at a time, and fewer where they are large."""
     packed: list[Frame] = []
     pixels, before = 0, -1
+
+    def chunk() -> Chunk:
+        """What is packed, of which nothing is kept here."""
+        nonlocal packed, pixels, before
+        whole = Chunk(packed, still, pixels, before)
+        before, packed, pixels = packed[-1].number, [], 0
+        return whole
+
     for frame in frames:
         size = frame.image.shape[0] * frame.image.shape[1]
         is_over = packed and not still and frame.number // BLOCK != packed[-1].number // BLOCK
         if is_over or (packed and pixels + size > _CHUNK_PIXELS):
-            yield Chunk(packed, still, pixels, before)
-            before, packed, pixels = packed[-1].number, [], 0
+            yield chunk()
         room.take(size)
         packed.append(frame)
         pixels += size
-        if len(packed) >= limit:
-            yield Chunk(packed, still, pixels, before)
-            before, packed, pixels = packed[-1].number, [], 0
+        del frame
+        if len(packed) >= limit or pixels + size > _CHUNK_PIXELS:  # the next one is as large
+            yield chunk()
     if packed:
-        yield Chunk(packed, still, pixels, before)
+        yield chunk()
 
 
 def _begun_ahead(
@@ -168,6 +175,7 @@ def _begun_ahead(
             try:
                 with closing(rest):
                     yield from first
+                    first.clear()
                     yield from rest
             except GeneratorExit:
                 if coming is not None:
@@ -191,6 +199,7 @@ def _frames(
         with closing(media.frames(source, span=span, unwanted=lambda: room.is_open)) as frames:
             for frame in frames:
                 yield frame
+                del frame  # before the next one takes as much room
                 if faults.has_ended(source):
                     return
     except Exception as error:  # of whatever library decodes it

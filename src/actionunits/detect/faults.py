@@ -32,6 +32,8 @@ def tried(count: int, work: Callable[[Sequence[int]], Sequence[_T]]) -> list[_T 
 def _tried(
     positions: Sequence[int], work: Callable[[Sequence[int]], Sequence[_T]]
 ) -> list[_T | Failed]:
+    if not positions:
+        return []
     try:
         return [result for _, result in zip(positions, work(positions), strict=True)]
     except UnwantedError:

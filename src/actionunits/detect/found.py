@@ -76,7 +76,9 @@ def reads(
 ) -> Iterator[Read]:
     """What the model reads, source by source, each by a reader of its own."""
     source, run = "", begin()
-    for part, results in parts:
+
+    def of(part: Found, results: Sequence[Sequence[Any] | Failed]) -> Iterator[Read]:
+        nonlocal source, run
         seen = faults.settled(part.frames, results)
         for name, group in groupby(seen, partial(_source, part)):
             if name != source:
@@ -86,7 +88,12 @@ def reads(
             frames, faces = [part.frames[i] for i in at], [part.faces[i] for i in at]
             if not (yield from faults.through(source, run.push(frames, faces, looks))):
                 run = begin()
-        room.give(part.pixels)
+
+    for part, results in parts:
+        yield from of(part, results)
+        pixels = part.pixels
+        del part, results  # before others take their room
+        room.give(pixels)
     yield from faults.through(source, run.finish())
 
 

@@ -31,7 +31,7 @@ from actionunits.detect.faults import Faults, Report
 from actionunits.detect.found import Cropped, Cropper, looked, reads
 from actionunits.detect.network import ClipNetwork, Network, Values, joined
 from actionunits.detect.neutral import Neutral, corrected
-from actionunits.detect.reader import reader
+from actionunits.detect.reader import Read, reader
 from actionunits.detect.readings import in_picture, reading_of
 from actionunits.detect.runtime import asked_with_arrays, network
 from actionunits.detect.seek import SEARCH_EVERY, Seeker
@@ -313,14 +313,18 @@ class Predictor:
         wanted = self.added(add)
         begin = partial(reader, self.network, len(self.aus))
         faults = Faults(report)
+
+        def told(read: Read) -> Reading:
+            reading = reading_of(read, self.thresholds, self._min_confidence, faults)
+            return in_picture(wanted.kept(reading), self._cropper)
+
         with crew(_ROOM) as hands:
             coming = chunks(given, faults, hands.room, span)
             found = self._seeking(search_size).found(coming, faults, hands)
             see = partial(looked, begin(), self._cropper, hands.go_on)
             with closing(hands.ahead(found, see)) as parts:
-                for read in reads(begin, parts, faults, hands.room):
-                    told = reading_of(read, self.thresholds, self._min_confidence, faults)
-                    yield in_picture(wanted.kept(told), self._cropper)
+                # no frame is kept while the next one comes
+                yield from map(told, reads(begin, parts, faults, hands.room))
 
     def added(self, wanted: Sequence[str]) -> Added:
         """What is added to tables.

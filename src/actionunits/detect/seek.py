@@ -11,6 +11,7 @@ long video can be read in parts, by several machines.
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from functools import partial
+from itertools import starmap
 from threading import Lock
 from typing import NamedTuple
 
@@ -37,7 +38,7 @@ _FINE = 2  # times the side
 
 
 class Found(NamedTuple):
-    """Consecutive frames with the faces that were found on them."""
+    """Consecutive frames, or none, with the faces that were found on them."""
 
     frames: list[Frame]
     faces: list[tuple[Face, ...]]  # of each frame, by track number
@@ -93,21 +94,22 @@ class Seeker:
             hands: search ahead.
         """
         source, video = None, _Video(self._looks, *self._sides)
+
+        def followed(chunk: Chunk, results: Sequence[_Looked | Failed]) -> Found:
+            nonlocal source, video
+            frames, faces = [], []
+            for at, looked in faults.settled(chunk.frames, results):
+                frame = chunk.frames[at]
+                if chunk.still or frame.source != source:  # pages show people anew
+                    source = frame.source
+                    video = _Video(None if chunk.still else self._looks, *self._sides)
+                for _, shown in faults.each([frame], partial(video.faces, frame, looked)):
+                    frames.append(frame)
+                    faces.append(shown)
+            return Found(frames, faces, chunk.pixels)
+
         with closing(hands.ahead(chunks, partial(self._searched, hands.go_on))) as parts:
-            for chunk, results in parts:
-                frames, faces = [], []
-                for at, looked in faults.settled(chunk.frames, results):
-                    frame = chunk.frames[at]
-                    if chunk.still or frame.source != source:  # pages show people anew
-                        source = frame.source
-                        video = _Video(None if chunk.still else self._looks, *self._sides)
-                    for _, shown in faults.each([frame], partial(video.faces, frame, looked)):
-                        frames.append(frame)
-                        faces.append(shown)
-                if frames:
-                    yield Found(frames, faces, chunk.pixels)
-                else:
-                    hands.room.give(chunk.pixels)
+            yield from starmap(followed, parts)  # no frame is kept while the next ones come
 
     def _searched(
         self, go_on: Callable[[], None], chunk: Chunk

@@ -15,6 +15,7 @@ from PIL import Image
 FloatArray = NDArray[np.floating]
 
 _WIDEST = 1 << 12  # pixels of an image along a crop
+_STRIP = 1 << 18  # pixels of an image that are copied at a time
 
 _MEASURED = np.array(
     [
@@ -193,10 +194,7 @@ def _crops(
         stride = max(int(size * shrink) // _WIDEST, 1)
         square, finer = sampling(shrink / stride)
         region, to_region = _region(image, to_image, size, stride, square)
-        picture = Image.fromarray(region)
-        if square > 1:
-            picture = picture.reduce(square)
-        picture = picture.transform(
+        picture = reduced(region, square, square).transform(
             (size * finer, size * finer),
             Image.Transform.AFFINE,
             (to_region / square / [finer, finer, 1]).ravel().tolist(),
@@ -221,11 +219,41 @@ def _region(
     low = np.floor(corners.min(axis=0) + 1e-3) - margin
     high = np.ceil(corners.max(axis=0) - 1e-3) + margin
     to_region = (to_image - np.pad(low[:, None], ((0, 0), (2, 0)))) / stride
-    if stride == 1 and (low >= 0).all() and (high <= [width, height]).all():
-        (x0, y0), (x1, y1) = low.astype(int), high.astype(int)
-        return np.ascontiguousarray(image[y0:y1, x0:x1]), to_region
+    if stride == 1:
+        spans = zip(low.astype(int), high.astype(int), (width, height), strict=True)
+        (columns, beside), (rows, above) = (_within(*span) for span in spans)
+        shown = image[rows, columns]
+        if any(beside + above):
+            shown = np.pad(shown, (above, beside, (0, 0)), mode="edge")
+        return shown, to_region
     columns, rows = (
         np.clip(np.arange(start, end + stride, stride) + stride // 2, 0, last - 1).astype(int)
         for start, end, last in zip(low, high, (width, height), strict=True)
     )
     return image[rows[:, None], columns], to_region
+
+
+def _within(start: int, end: int, size: int) -> tuple[slice, tuple[int, int]]:
+    """The part of a span that is in an image, one pixel at the least, and what is on either side."""
+    first = min(max(start, 0), size - 1)
+    last = min(max(end, first + 1), size)
+    before = min(max(first - start, 0), end - start - 1)
+    return slice(first, last), (before, end - start - before - (last - first))
+
+
+def reduced(image: NDArray[np.uint8], across: int, down: int) -> Image.Image:
+    """An image with blocks of so many pixels averaged, as Pillow does, without a copy of it all.
+
+    Args:
+        image: (H, W, 3) uint8.
+        across: pixels along the width of a block.
+        down: along its height.
+    """
+    if across == down == 1:
+        return Image.fromarray(image)
+    rows = max(_STRIP // (image.shape[1] * down), 1) * down
+    strips = [
+        Image.fromarray(image[top : top + rows]).reduce((across, down))
+        for top in range(0, len(image), rows)
+    ]
+    return strips[0] if len(strips) == 1 else Image.fromarray(np.concatenate(strips))

@@ -8,7 +8,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from PIL import Image
 
-from actionunits.faces.align import FloatArray, transform
+from actionunits.faces.align import FloatArray, reduced, transform
 from actionunits.faces.detections import Detections, overlap
 from actionunits.types import Frame
 
@@ -16,6 +16,7 @@ BATCH_PIXELS = 1 << 17  # more at a time do not stay in the processor's cache, a
 _SEVERAL_SCALES = 640  # from this searched side on, a second search finds the largest faces
 _COARSE_SIDE = 416
 _LARGEST = 400  # pixels; larger faces fall apart into parts that look like faces
+_GAP = 1.5  # times as large as the searched size blocks of pixels leave a picture, at the least
 _SHARED = 0.3  # overlap above which the better of two boxes stands for both
 
 
@@ -178,7 +179,9 @@ def _part_of_another(
 
 def _resized(image: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.uint8]:
     """Image scaled to (height, width), anti-aliased; of much larger ones blocks of pixels first."""
-    height, width = shape
-    return np.asarray(
-        Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR, reducing_gap=1.5)
+    down, across = (
+        max(int(edge / wanted / _GAP), 1) for edge, wanted in zip(image.shape, shape, strict=False)
     )
+    box = (0, 0, image.shape[1] / across, image.shape[0] / down)
+    smaller = reduced(image, across, down)
+    return np.asarray(smaller.resize(shape[::-1], Image.Resampling.BILINEAR, box))

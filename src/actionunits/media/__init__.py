@@ -88,6 +88,7 @@ def frames(
                         yield Frame(image, name, number, seconds, doubt)
                     elif unwanted():
                         return
+                    del image  # before the next one takes as much room
         except MediaError as error:
             problems.append(error)
     if problems:

@@ -83,8 +83,12 @@ def joined(name: str, drawn: str, out: str, *span: Any) -> Iterator[Item]:
 
 
 def _items(decoded: Iterator[videos.Decoded]) -> Iterator[Item]:
-    for image, *said in decoded:
-        yield said, image
+    return map(_item, decoded)  # which keeps no picture while the next one is decoded
+
+
+def _item(decoded: videos.Decoded) -> Item:
+    image, *said = decoded
+    return said, image
 
 
 def _is_picture(name: str) -> bool:

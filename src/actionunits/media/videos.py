@@ -16,6 +16,7 @@ import av.filter
 import numpy as np
 from av.packet import Packet
 from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
@@ -37,6 +38,7 @@ Decoded = tuple[NDArray[np.uint8] | None, int, float, str]
 _HOPELESS = 100  # packets in a row, from the first on, that do not decode
 _NOW_AND_THEN = 500  # packets that are counted
 _SILENCE = 0.25  # seconds: after each it is asked whether more is wanted
+_LARGE = 1 << 24  # pixels of a frame: more than 4K
 _OBLONG = 8  # times as wide as high, or as high as wide, pixels are at most
 _TURNED = 6  # number of the side data that say how a frame is turned
 _WRITTEN = {mp4.KIND, "asf", "avi", "flv", "matroska,webm", "nut", "ogg"}
@@ -73,7 +75,9 @@ def frames(name: str, threads: int, span: Span = WHOLE) -> Generator[Decoded, No
 def _frames(name: str, threads: int, span: Span, passing: float) -> Iterator[Decoded]:
     """The same; what is before `passing` seconds need not be decoded."""
     with opened(name) as video:
-        video.stream.thread_type = "AUTO"
+        size = video.stream.codec_context.width * video.stream.codec_context.height
+        # threads that decode a frame each hold one each, and one more that waits
+        video.stream.thread_type = "SLICE" if size > _LARGE else "AUTO"
         video.stream.codec_context.thread_count = threads
         video.stream.codec_context.options = {"max_pixels": str(LARGEST)}
         yield from _Reading(name, video, passing).frames(Choice(span))
@@ -143,6 +147,7 @@ class _Reading:
         self._count, self._seconds, self._step = 0, 0.0, 0.0
         self._clock, self._lead = 0, 0.0  # which clock it is, and seconds before it began
         self._turns: dict[int, tuple[int, ...]] = {}
+        self._converter = VideoReformatter()  # one for all: to begin one costs more than to use it
         self._broke = ""  # why a stream did
 
     def frames(self, choice: Choice) -> Iterator[Decoded]:
@@ -168,6 +173,7 @@ class _Reading:
             if takes or time.monotonic() - heard >= _SILENCE:
                 yield image, number, seconds, doubt
                 heard = time.monotonic()
+            del image  # before the next one takes as much room
         if self._broke and not is_stored(self._name):
             raise BrokenOffError(self._broke)
         if not self._count:
@@ -307,7 +313,9 @@ class _Reading:
         width = max(round(picture.width * aspect), 1)
         if width * picture.height > LARGEST:
             raise ValueError("too large")
-        image: NDArray[Any] = picture.to_ndarray(format="rgb24", width=width)
+        # in this thread: others would cost more than they save, and wait beside other programs
+        converted = self._converter.reformat(picture, width, format="rgb24", threads=1)
+        image: NDArray[Any] = converted.to_ndarray()
         if picture.rotation not in self._turns:
             self._turns[picture.rotation] = _turn(picture)
         a, b, c, d = self._turns[picture.rotation]

@@ -165,8 +165,7 @@ class _Worker:
         except OSError:
             raise LostError(self._fate()) from None
         try:
-            while (item := self._next()) is not None:
-                yield item
+            yield from iter(self._next, None)  # none is kept while the next one comes
         except GeneratorExit:  # nobody wants the rest
             with contextlib.suppress(MediaError, LostError, OSError):
                 self._send([self._number])
@@ -296,6 +295,7 @@ def _answer(
                     break
                 values, array = item
                 _say(answers, array, "item", values, None if array is None else array.shape)
+                del item, array  # before the next one takes as much room
         last = ["end"]
     except MediaError as error:
         last = ["error", str(error)]
