@@ -12,6 +12,7 @@ from actionunits.faces.align import (
     five_points,
     glance,
     invert,
+    reduced,
     similarity,
     template,
     transform,
@@ -162,3 +163,27 @@ def test_five_points_of_49():
     landmarks[:, [13, 31, 37]] = [[15, 5], [11, 9], [19, 9]]
     expected = [[10, 1], [20, 2], [15, 5], [11, 9], [19, 9]]
     assert np.array_equal(five_points(landmarks), [expected, expected])
+
+
+@given(st.integers(1, 70), st.integers(1, 70), st.integers(1, 9), st.integers(1, 9))
+def test_blocks_are_averaged_strip_by_strip_as_pillow_averages_them_all(
+    width, height, across, down
+):
+    image = np.random.default_rng(width * height).integers(0, 256, (height, width, 3), np.uint8)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("actionunits.faces.align._STRIP", 100)  # pixels, of several strips then
+        found = reduced(image, across, down)
+    assert np.array_equal(found, Image.fromarray(image).reduce((across, down)))
+
+
+@given(shift=shifts, turn=turns, scale=st.floats(0.2, 3))
+def test_a_crop_goes_on_beyond_the_image_as_one_of_a_larger_image_does(shift, turn, scale):
+    image = np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8)
+    cosine, sine = scale * np.cos(turn), scale * np.sin(turn)
+    matrix = np.array([[cosine, -sine, shift[0] / 5], [sine, cosine, shift[1] / 5]])
+    beyond = 1000
+    larger = np.pad(image, ((beyond, beyond), (beyond, beyond), (0, 0)), mode="edge")
+    moved = matrix - np.pad(matrix[:, :2].sum(axis=1, keepdims=True) * beyond, ((0, 0), (2, 0)))
+    same = warp(image, matrix[None], 24), warp(larger, moved[None], 24)
+    # the larger numbers of the larger image round otherwise where a block begins
+    assert np.abs(same[0].astype(int) - same[1]).max() <= 1

@@ -147,6 +147,7 @@ class _Video:
         if self._stream is None:
             self._stream = self._begin(image.shape[1], image.shape[0])
         frame = av.VideoFrame.from_ndarray(self._fitted(image), format="rgb24")
+        del image  # before the encoder takes its room
         seconds = reading.frame.seconds - self._job.span.start
         # Encoders want times that grow, which those of damaged videos do not always do.
         self._last = max(round(seconds / _CLOCK), self._last + 1)

@@ -8,6 +8,7 @@ from actionunits.aus import AUSet
 from actionunits.detect import strip
 from actionunits.detect.paint import AXES, COLOURS, FAINT, PANEL, TEXT, TRACK, colour_of, font
 from actionunits.errors import counted
+from actionunits.faces.align import reduced
 from actionunits.faces.pose import axes
 from actionunits.types import Reading
 
@@ -50,9 +51,11 @@ def overlay(reading: Reading, aus: AUSet, history: strip.Strip | None = None) ->
     panel = 2 * round(row * 9)
     bottom = max(height + 2 * round(row * below / 2), 2 * round(row * lines / 2))
     canvas = Image.new("RGB", (width + panel, bottom), PANEL)
-    frame = Image.fromarray(reading.frame.image)
+    shrunk = max(int(1 / scale), 1)
+    frame = reduced(reading.frame.image, shrunk, shrunk)
     same = frame.size == (width, height)  # a copy less of what may be a hundred megabytes
     canvas.paste(frame if same else frame.resize((width, height), Image.Resampling.BICUBIC))
+    del frame
     draw = ImageDraw.Draw(canvas)
     for at, colour in enumerate(_colours(reading)):
         _draw_face(draw, reading, at, scale, row, colour)

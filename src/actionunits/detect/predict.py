@@ -40,6 +40,7 @@ from actionunits.faces import templates
 from actionunits.faces.detections import Detector
 from actionunits.faces.synface import SynFace
 from actionunits.learn.card import read_card
+from actionunits.system.machine import give_back_memory
 from actionunits.types import Reading
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_ROOM = 1 << 26  # pixels of frames that are on the way at a time: 200 MB
+_ROOM = 1 << 25  # pixels of frames that are on the way at a time: 100 MB, or one frame of 8K
 
 
 class Predictor:
@@ -390,7 +391,7 @@ def load(
     """
     path = weights.locate(name_or_path)
     card = read_card(path)
-    return Predictor(
+    predictor = Predictor(
         network(path, card, device, runtime),
         card.au_set(),
         card.thresholds,
@@ -400,3 +401,5 @@ def load(
         search_size=search_size,
         search_every=search_every,
     )
+    give_back_memory()
+    return predictor

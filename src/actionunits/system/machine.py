@@ -1,8 +1,10 @@
 """What the machine has, asked without PyTorch."""
 
+import ctypes
 import os
 import platform
 import sys
+from contextlib import suppress
 
 
 def cores() -> int:
@@ -50,6 +52,16 @@ def _flags() -> set[str]:
             return set(next((line for line in lines if line.startswith("flags")), "").split())
     except OSError:
         return set()
+
+
+def give_back_memory() -> None:
+    """Have the allocator give back what is free, where it would keep it: that of Linux.
+
+    The graphs of networks take several times their size while they are loaded.
+    """
+    if sys.platform == "linux":
+        with suppress(AttributeError):  # musl keeps nothing, and has no such function
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 def is_memory_error(error: Exception) -> bool:

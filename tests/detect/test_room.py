@@ -1,0 +1,45 @@
+"""Frames on their way: those that are done with are gone before others take their room."""
+
+import weakref
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import actionunits
+from actionunits.faces.detections import Detections
+from actionunits.types import Frame
+from clips import write_video
+
+WIDTH, HEIGHT, COUNT = 64, 48, 12
+
+
+class Watching:
+    """Finds nobody, and counts the frames that are there already each time that it is asked."""
+
+    def __init__(self) -> None:
+        self.there: list[int] = []
+        self._seen: list[Callable[[], Any]] = []
+
+    def __call__(self, frames: Sequence[Frame], side: int) -> list[Detections]:
+        self.there.append(sum(seen() is not None for seen in self._seen))
+        self._seen += [weakref.ref(frame.image) for frame in frames]
+        return [Detections(np.zeros((0, 4)), np.zeros(0), np.zeros((0, 5, 2))) for _ in frames]
+
+
+def test_where_there_is_room_for_one_frame_the_one_before_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("actionunits.detect.predict._ROOM", WIDTH * HEIGHT)
+    monkeypatch.setattr("actionunits.detect.chunks._CHUNK_PIXELS", WIDTH * HEIGHT)
+    video = write_video(tmp_path / "video.mp4", range(0, 40 * COUNT, 40), (WIDTH, HEIGHT))
+    detector = Watching()
+    predictor = actionunits.load("default-fast", runtime="onnx", detector=detector, search_every=1)
+    read = 0
+    for reading in predictor.read(str(video)):
+        read += not reading.faces
+        del reading
+    assert read == COUNT
+    assert detector.there == [0] * COUNT
