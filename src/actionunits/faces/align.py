@@ -234,7 +234,7 @@ def _region(
 
 
 def _within(start: int, end: int, size: int) -> tuple[slice, tuple[int, int]]:
-    """The part of a span that is in an image, one pixel at the least, and what is on either side."""
+    """The part of a span that is in an image, one pixel or more, and what is beside it."""
     first = min(max(start, 0), size - 1)
     last = min(max(end, first + 1), size)
     before = min(max(first - start, 0), end - start - 1)
@@ -256,4 +256,8 @@ def reduced(image: NDArray[np.uint8], across: int, down: int) -> Image.Image:
         Image.fromarray(image[top : top + rows]).reduce((across, down))
         for top in range(0, len(image), rows)
     ]
-    return strips[0] if len(strips) == 1 else Image.fromarray(np.concatenate(strips))
+    return (
+        strips[0]
+        if len(strips) == 1
+        else Image.fromarray(np.concatenate([*map(np.asarray, strips)]))
+    )

@@ -47,6 +47,7 @@ _PIPE_BYTES = 1 << 20  # where the system lets one choose
 _KEEPS_MEMORY = dict.fromkeys(("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"), str(1 << 26))
 """Has Linux's allocator keep the memory of a picture for the next one: to clear it anew each time
 takes longer than to decode a photograph."""
+_WAITED_FOR = 1 << 24  # bytes of a picture; after larger ones a new process comes sooner
 _HUNG = 1  # exit code of `faulthandler`, and of Python when it fails to start
 
 
@@ -146,7 +147,7 @@ class _Worker:
         assert self._process.stdout is not None
         self._asks, self._answers = self._process.stdin, self._process.stdout
         _widen(self._answers)
-        self._number, self._since = 0, time.monotonic()
+        self._number, self._since, self._bytes = 0, time.monotonic(), 0
         self._is_between_calls = True
         with contextlib.suppress(OSError):  # one that died at once is noticed at the first call
             self._send(sys.path)
@@ -167,10 +168,11 @@ class _Worker:
         try:
             yield from iter(self._next, None)  # none is kept while the next one comes
         except GeneratorExit:  # nobody wants the rest
-            with contextlib.suppress(MediaError, LostError, OSError):
-                self._send([self._number])
-                while self._next() is not None:
-                    pass
+            if self._bytes <= _WAITED_FOR:
+                with contextlib.suppress(MediaError, LostError, OSError):
+                    self._send([self._number])
+                    while self._next() is not None:
+                        pass
             raise
 
     def _next(self) -> Item | None:
@@ -196,6 +198,7 @@ class _Worker:
     def _array(self, shape: list[int]) -> NDArray[np.uint8]:
         array = np.empty(shape, np.uint8)
         wanted = memoryview(array.data).cast("B")
+        self._bytes = len(wanted)
         if self._answers.readinto(wanted) < len(wanted):  # type: ignore[attr-defined]
             raise LostError(self._fate())
         return array
