@@ -92,6 +92,13 @@ def test_reader_that_gives_up_keeps_the_process():
     assert process == next(worker.stream(troubled.process))[0][0]
 
 
+def test_reader_that_gives_up_does_not_wait_for_a_large_picture():
+    (process,) = [v for (v,), _ in worker.stream(troubled.process)]
+    next(worker.stream(troubled.large))
+    assert not alive(process)  # it was ended at once; another one is started
+    assert [v for v, _ in worker.stream(troubled.two)] == [[0, 0.0, ""], [1, 0.1, ""]]
+
+
 def test_process_ends_with_the_one_that_started_it():
     script = (
         "import os, sys, troubled\n"

@@ -55,6 +55,13 @@ def process() -> Iterator[Item]:
     yield [os.getpid()], None
 
 
+def large(*args: object) -> Iterator[Item]:
+    """A picture of 27 MB, and after a minute another."""
+    for number in range(2):
+        yield [number, 0.0, ""], np.zeros((3000, 3000, 3), np.uint8)
+        time.sleep(60)
+
+
 def endless(progress: str) -> Iterator[Item]:
     """A MB at a time, and how many there were, into a file."""
     number = 0
