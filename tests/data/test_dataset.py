@@ -77,7 +77,9 @@ def test_what_is_not_coded_is_not_known(table: FrameTable) -> None:
 @pytest.mark.parametrize("workers", [0, 2])
 def test_workers_and_cache_change_nothing(table: FrameTable, workers: int) -> None:
     plain = FrameDataset(table, SPEC, augment=ALL_ON, seed=5)
-    other = FrameDataset(table, SPEC, augment=ALL_ON, seed=5, cache=workers == 0)
+    other = FrameDataset(table, SPEC, augment=ALL_ON, seed=5)
+    if workers == 0:
+        other.keep(np.arange(len(table)))
     for dataset in (plain, other):
         dataset.set_epoch(2)
     loader = DataLoader(other, 10, shuffle=False, num_workers=workers, collate_fn=collate)
@@ -96,7 +98,8 @@ def test_cached_samples_are_the_same_on_a_device(rich: FrameTable, device: str) 
     place = torch.device("cpu") if device == "cpu" else _ACCELERATOR
     plain = FrameDataset(rich, SPEC, augment=ALL_ON, seed=5)
     assert not plain.to(place)  # its pictures are not in memory
-    moved = FrameDataset(rich, SPEC, augment=ALL_ON, seed=5, cache=True)
+    moved = FrameDataset(rich, SPEC, augment=ALL_ON, seed=5)
+    moved.keep(np.array([1, 5, 9]))
     assert moved.to(place)
     expected = collate(plain.__getitems__([1, 5, 9]))
     batch = collate(moved.__getitems__([1, 5, 9]))
@@ -108,6 +111,27 @@ def test_cached_samples_are_the_same_on_a_device(rich: FrameTable, device: str) 
         torch.testing.assert_close(one, other, atol=1e-3, rtol=1e-4)
     for one, other in zip(batch.besides, expected.besides, strict=True):
         torch.testing.assert_close(one.cpu(), other)
+
+
+def test_kept_samples_are_fed_alone(table: FrameTable) -> None:
+    plain = FrameDataset(table, SPEC)
+    kept = FrameDataset(table, SPEC)
+    kept.keep(np.array([7, 2, 3]))
+    assert torch.equal(kept[3].images, plain[3].images)
+    for other in (0, 5, len(table) - 1):
+        with pytest.raises(IndexError):
+            kept[other]
+
+
+def test_kept_clips_are_those_of_every_epoch(tmp_path: Path) -> None:
+    table = datasets.load("synfacs", write_synfacs(tmp_path / "c.parquet", 4, 2, 7))
+    spec = SPEC._replace(clip=2, context=1)
+    plain, kept = (RandomClipDataset(table, spec, every=3) for _ in range(2))
+    kept.keep(np.array([1, 4]))
+    for epoch in range(9):
+        for dataset in (plain, kept):
+            dataset.set_epoch(epoch)
+        assert same(kept.__getitems__([4, 1])[0], plain.__getitems__([4, 1])[0])
 
 
 def test_workers_that_live_on_see_the_next_epoch(table: FrameTable) -> None:

@@ -106,7 +106,8 @@ def test_loaders_and_caches_give_the_same_batches(table: FrameTable) -> None:
     augment = Augment(random_crop=True, flip=0.5)
     chosen = triplets_from_aus(table, 9, 0, ratio=0.9)
     plain = TripletDataset(chosen, SPEC, augment=augment, seed=4)
-    cached = TripletDataset(chosen, SPEC, augment=augment, seed=4, cache=True)
+    cached = TripletDataset(chosen, SPEC, augment=augment, seed=4)
+    cached.keep(np.arange(9))
     (whole,) = plain.__getitems__(list(range(9)))
     loaded = list(DataLoader(cached, batch_size=4, collate_fn=collate))
     assert [len(batch.images) for batch in loaded] == [4, 4, 1]
@@ -132,7 +133,9 @@ def test_pictures_of_a_triplet_are_augmented_apart_and_anew_each_epoch(table: Fr
 def test_classes_come_with_their_pictures(table: FrameTable) -> None:
     rows = pd.DataFrame({"image": [3, 9, 4], "label": [0, 1, 1]})
     classes = ClassTable(table.images, rows, ("neutral", "happy"))
-    (batch,) = ClassDataset(classes.subset(np.array([1, 2])), SPEC, cache=True).__getitems__([1, 0])
+    dataset = ClassDataset(classes.subset(np.array([1, 2])), SPEC)
+    dataset.keep(np.arange(2))
+    (batch,) = dataset.__getitems__([1, 0])
     assert isinstance(batch, ClassBatch)
     assert batch.labels.tolist() == [1, 1]
     assert torch.equal(batch.images, FrameDataset(table, SPEC).__getitems__([4, 9])[0].images)

@@ -10,7 +10,7 @@ import onnxruntime
 import pandas as pd
 import pytest
 import torch
-from cases import QUICK, SMALL
+from cases import AUS, tiny
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -30,26 +30,11 @@ from actionunits.models import registry
 from builders import write_synfacs
 
 RECIPES = [n for n in list_recipes() if n.endswith("_synfacs") and n != "resnet18_synfacs"]
-AUS = [1, 2, 6, 12]
 
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_synfacs(tmp_path_factory.mktemp("runs") / "corpus.parquet", 9, 1, 5)
-
-
-def tiny(name: str, corpus: Path) -> Recipe:
-    """The recipe of that name on the tiny corpus with a tiny model; all else is its own."""
-    values = load_recipe(name).model_dump(mode="json")
-    model = values["model"]
-    model["params"] |= SMALL | QUICK.get(model["name"], {})
-    if model["name"] == "mdhr":  # the release's norms have to see many batches before they tell
-        model["params"]["layers"] = "printed"  # one face from another
-    values["data"] |= {"root": str(corpus), "triplets": 40, "workers": 0}
-    if registry.task_of(model["name"]) == "aus":
-        values["data"]["aus"] = AUS
-    values["schedule"] |= {"warmup": 0.5, "warmup_steps": 0}
-    return parse_recipe(values | {"epochs": 2, "batch": 4, "accumulate": 1, "init": None}, name)
 
 
 @pytest.fixture(scope="module", params=RECIPES)

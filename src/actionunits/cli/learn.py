@@ -62,7 +62,7 @@ def train(
         result = run(chosen, fold, folder, resume=not fresh)
     if result.report is not None:
         _print(result.report, json)
-    typer.echo(f"checkpoint: {result.checkpoint}", err=True)
+    _say(f"checkpoint: {result.checkpoint}")
 
 
 def crossval(
@@ -83,12 +83,12 @@ def crossval(
     with _of(recipe):
         report = run(chosen, folder)
     _print(report, json)
-    typer.echo(f"runs: {folder}", err=True)
+    _say(f"runs: {folder}")
     if not isinstance(report, PlainReport):
-        typer.echo(f"tables: {folder / 'table'}.md, .tex, .csv", err=True)
-        if not json:
+        _say(f"tables: {folder / 'table'}.md, .tex, .csv")
+        if not json and _speaks():
             _beside_paper(folder)
-        typer.echo(f"beside other runs: au compare {shlex.quote(str(folder))} RUN...", err=True)
+        _say(f"beside other runs: au compare {shlex.quote(str(folder))} RUN...")
 
 
 def _beside_paper(folder: Path) -> None:
@@ -155,7 +155,7 @@ def evaluate(
         raise UserError(f"{place}: --fold and --data need one of its runs, such as {place}/fold1")
     if rows is not None:
         rows.save()
-        typer.echo(f"written: {predictions}", err=True)
+        _say(f"written: {predictions}")
 
 
 def recipes(
@@ -220,10 +220,20 @@ def _folds(recipe: str, ablation: str | None) -> Path:
     return Path("runs", "-".join(part for part in parts if part).replace(":", "_"))
 
 
+def _speaks() -> bool:
+    """Whether this process speaks for all that `torchrun` has started: the first of them does."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _say(line: str) -> None:
+    if _speaks():
+        typer.echo(line, err=True)
+
+
 def _print(report: "AnyReport | CrossReport", json: bool) -> None:
     from actionunits.cli.terminal import terminal
 
-    if os.environ.get("RANK", "0") != "0":  # of several processes the first speaks for all
+    if not _speaks():
         return
     if json:
         typer.echo(report.to_json(), nl=False)

@@ -65,7 +65,6 @@ class ClassDataset(PictureDataset[ClassBatch]):
         spec: what the model wants to be fed.
         augment: what is random; by default nothing, and the crop is central.
         seed: of the augmentation.
-        cache: keep all pictures decoded in memory, for small corpora.
     """
 
     def __init__(
@@ -75,10 +74,9 @@ class ClassDataset(PictureDataset[ClassBatch]):
         *,
         augment: Augment | None = None,
         seed: int = 0,
-        cache: bool = False,
     ) -> None:
         numbers = table.rows["image"].to_numpy(np.int64)[:, None]
-        super().__init__(table.images, numbers, spec, augment or Augment(), seed, cache)
+        super().__init__(table.images, numbers, spec, augment or Augment(), seed)
         self._labels = torch.tensor(table.rows["label"].to_numpy(np.int64))
 
     def _batch(self, images: Tensor, samples: np.ndarray, keys: tuple[str, ...]) -> ClassBatch:

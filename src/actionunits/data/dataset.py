@@ -50,25 +50,35 @@ class Faces:
         images: the pictures.
         numbers: (N,) int, which of them each row has.
         side: pixels.
-        cache: decode all of them now and keep them: side * side * 3 bytes each.
     """
 
-    def __init__(
-        self, images: ImageStore, numbers: np.ndarray, side: int, *, cache: bool = False
-    ) -> None:
+    def __init__(self, images: ImageStore, numbers: np.ndarray, side: int) -> None:
         self._store, self._side, self._numbers = images, side, numbers
         self._cache: Tensor | None = None
-        if cache:
-            numbers, self._numbers = np.unique(self._numbers, return_inverse=True)
-            self._cache = self._decode(numbers)
+        self._kept = np.empty(0, numbers.dtype)  # numbers of the pictures in the cache, sorted
+
+    def keep(self, rows: np.ndarray) -> None:
+        """Decode the pictures of rows (N,) now and keep them: side * side * 3 bytes each.
+
+        From then on others cannot be asked for.
+        """
+        self._kept = np.unique(self._numbers[rows])
+        self._cache = self._decode(self._kept)
 
     def __call__(self, rows: np.ndarray) -> Tensor:
-        """Return the pictures of rows (N,): (N, 3, side, side) uint8, channels last in memory."""
+        """Return the pictures of rows (N,): (N, 3, side, side) uint8, channels last in memory.
+
+        Raises:
+            IndexError: there are pictures that are kept, and it is none of them.
+        """
         numbers = self._numbers[rows]
         if self._cache is None:
             pixels = self._decode(numbers)
         else:
-            pixels = self._cache[torch.from_numpy(numbers).to(self._cache.device)]
+            places = np.searchsorted(self._kept, numbers)
+            if not np.array_equal(self._kept[places], numbers):
+                raise IndexError("a picture that is not kept was asked for")
+            pixels = self._cache[torch.from_numpy(places).to(self._cache.device)]
         return pixels.permute(0, 3, 1, 2)
 
     def to(self, device: torch.device) -> bool:
@@ -113,6 +123,10 @@ class RandomSamples(Dataset[AnyBatch], Generic[AnyBatch], ABC):
         """Choose the epoch, from 0, whose random numbers the augmentation takes."""
         self._epoch.fill_(epoch)
 
+    @abstractmethod
+    def keep(self, samples: np.ndarray) -> None:
+        """Decode the pictures of these samples (N,) now and keep them; no others are fed then."""
+
     def to(self, device: torch.device) -> bool:
         """Keep and change the samples on a device, where they can be; else False."""
         return False
@@ -144,14 +158,13 @@ class _Samples(RandomSamples[Batch], ABC):
         repeated: np.ndarray,
         augment: Augment,
         seed: int,
-        cache: bool,
     ) -> None:
         super().__init__(len(windows), seed)
         self._device = torch.device("cpu")
         self._windows, self._repeated = windows, repeated  # (samples, c + T + c), (samples, T)
         self._read = slice(spec.context, windows.shape[1] - spec.context)
         numbers = table.rows["image"].to_numpy(np.int64)
-        self._faces = Faces(table.images, numbers, spec.align, cache=cache)
+        self._faces = Faces(table.images, numbers, spec.align)
         self._augment = augment
         self._transform = Transform(spec, augment)
         occurrence, intensity = table.occurrence(), table.intensity()
@@ -200,8 +213,12 @@ class _Samples(RandomSamples[Batch], ABC):
         )
         return [self._shaped(batch, len(samples))]
 
+    def keep(self, samples: np.ndarray) -> None:
+        """Decode the pictures of these samples (N,) now and keep them; no others are fed then."""
+        self._faces.keep(self._windows[self._possible(samples)].flatten())
+
     def to(self, device: torch.device) -> bool:
-        """Keep and change the samples on a device, if their pictures are cached; else False."""
+        """Keep and change the samples on a device, if their pictures are kept; else False."""
         if not self._faces.to(device):
             return False
 
@@ -226,6 +243,10 @@ class _Samples(RandomSamples[Batch], ABC):
         """Which window each of these samples (B,) is in this epoch: (B,)."""
         return samples
 
+    def _possible(self, samples: np.ndarray) -> np.ndarray:
+        """All windows that these samples (B,) may be in some epoch."""
+        return samples
+
     @abstractmethod
     def _shaped(self, batch: Batch, samples: int) -> Batch:
         """Give frames (B, ...) or clips (B, T, ...) their leading axes."""
@@ -239,7 +260,6 @@ class FrameDataset(_Samples):
         spec: what the model wants to be fed.
         augment: what is random; by default nothing, and the crop is central.
         seed: of the augmentation.
-        cache: keep all pictures decoded in memory, for small corpora.
     """
 
     def __init__(
@@ -249,11 +269,10 @@ class FrameDataset(_Samples):
         *,
         augment: Augment | None = None,
         seed: int = 0,
-        cache: bool = False,
     ) -> None:
         rows = np.arange(len(table))[:, None]
         fresh = np.zeros_like(rows, dtype=bool)
-        super().__init__(table, spec, rows, fresh, augment or Augment(), seed, cache)
+        super().__init__(table, spec, rows, fresh, augment or Augment(), seed)
 
     def _shaped(self, batch: Batch, samples: int) -> Batch:
         return batch
@@ -275,7 +294,6 @@ class ClipDataset(_Samples):
         stride: frames between the starts of two clips; T by default.
         augment: what is random, one draw for a whole clip.
         seed: of the augmentation.
-        cache: keep all pictures decoded in memory, for small corpora.
     """
 
     def __init__(
@@ -286,12 +304,11 @@ class ClipDataset(_Samples):
         stride: int | None = None,
         augment: Augment | None = None,
         seed: int = 0,
-        cache: bool = False,
     ) -> None:
         if spec.clip is None:
             raise ValueError("the model reads single frames; use FrameDataset")
         windows, repeated = _windows(table, spec.clip, spec.context, stride or spec.clip)
-        super().__init__(table, spec, windows, repeated, augment or Augment(), seed, cache)
+        super().__init__(table, spec, windows, repeated, augment or Augment(), seed)
 
     def _shaped(self, batch: Batch, samples: int) -> Batch:
         def clips(frames: Tensor) -> Tensor:
@@ -318,7 +335,6 @@ class RandomClipDataset(ClipDataset):
             with; None has one of the whole.
         augment: as of `ClipDataset`.
         seed: of the places and of the augmentation.
-        cache: as of `ClipDataset`.
     """
 
     def __init__(
@@ -329,9 +345,8 @@ class RandomClipDataset(ClipDataset):
         every: int | None = None,
         augment: Augment | None = None,
         seed: int = 0,
-        cache: bool = False,
     ) -> None:
-        super().__init__(table, spec, stride=1, augment=augment, seed=seed, cache=cache)
+        super().__init__(table, spec, stride=1, augment=augment, seed=seed)
         # All clips in the order of time: those of a video, and of a part of it, stand together.
         videos = table.rows.iloc[self._windows[:, spec.context]].groupby(_video(table), sort=False)
         part = videos.cumcount() // (every or len(table))
@@ -347,6 +362,11 @@ class RandomClipDataset(ClipDataset):
         u = self._uniforms(samples)["clip"].numpy()
         chosen: np.ndarray = self._first[samples] + (u * self._clips[samples]).astype(np.int64)
         return chosen
+
+    def _possible(self, samples: np.ndarray) -> np.ndarray:
+        clips = self._clips[samples]
+        within = np.arange(clips.sum()) - np.repeat(clips.cumsum() - clips, clips)
+        return np.repeat(self._first[samples], clips) + within
 
 
 def _windows(

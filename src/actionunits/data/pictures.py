@@ -22,7 +22,6 @@ class PictureDataset(RandomSamples[AnyBatch], ABC):
         spec: what the model wants to be fed.
         augment: what is random.
         seed: of the augmentation.
-        cache: keep all pictures decoded in memory.
     """
 
     def __init__(
@@ -32,22 +31,29 @@ class PictureDataset(RandomSamples[AnyBatch], ABC):
         spec: InputSpec,
         augment: Augment,
         seed: int,
-        cache: bool,
     ) -> None:
         super().__init__(len(numbers), seed)
         self._store, self._numbers = images, numbers
-        self._faces = Faces(images, numbers.flatten(), spec.align, cache=cache)
+        self._faces = Faces(images, numbers.flatten(), spec.align)
         self._transform = Transform(spec, augment)
 
     def __getitems__(self, indices: list[int]) -> list[AnyBatch]:
         """Return these samples as one batch, in a list for `collate`."""
         samples = np.asarray(indices)
-        wide = self._numbers.shape[1]
-        places = (samples[:, None] * wide + np.arange(wide)).flatten()  # (B * P,)
+        places = self._places(samples)
         u = self._uniforms(places)
         images, _ = self._transform(self._faces(places), None, u)
         keys = tuple(self._store.name(n) for n in self._numbers[samples].flatten().tolist())
         return [self._batch(images, samples, keys)]
+
+    def keep(self, samples: np.ndarray) -> None:
+        """Decode the pictures of these samples (N,) now and keep them; no others are fed then."""
+        self._faces.keep(self._places(samples))
+
+    def _places(self, samples: np.ndarray) -> np.ndarray:
+        """Of the pictures of samples (B,) among those of all: (B * P,)."""
+        wide = self._numbers.shape[1]
+        return (samples[:, None] * wide + np.arange(wide)).flatten()
 
     @abstractmethod
     def _batch(self, images: Tensor, samples: np.ndarray, keys: tuple[str, ...]) -> AnyBatch:

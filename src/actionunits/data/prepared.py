@@ -1,8 +1,9 @@
 """Prepared data sets: aligned faces with their labels, as ``au data prepare`` writes them.
 
 A folder holds a Parquet file for each sequence, its shard, and ``prepared.json``, which lists them
-and says what they are. A shard carries its checksum, which is compared before anything is read, and
-those of its pages, which are compared again with every page.
+and says what they are. A shard carries its checksum, which is compared before anything is read (of
+several processes each compares those of its share), and those of its pages, which are compared again
+with every page.
 The description is written last: a folder without it is not finished.
 """
 
@@ -25,6 +26,7 @@ from actionunits.data.table import POINTS, FrameTable
 from actionunits.errors import DataError, counted, first_fault
 from actionunits.files import seals
 from actionunits.files.stored import NOT_PARQUET, read_columns
+from actionunits.system.together import share
 from actionunits.types import Coding
 
 MANIFEST = "prepared.json"
@@ -151,7 +153,7 @@ def read(name: str, root: Path | None, coding: Coding | None = None) -> FrameTab
     return FrameTable(
         aus=aus,
         rows=rows.rename(columns=names).assign(image=np.arange(len(rows))).reset_index(drop=True),
-        images=ParquetStore(files),
+        images=ParquetStore(files, share(len(files))),
         coding=chosen,
         threshold=manifest.threshold if chosen == "intensity" else 1.0,
         landmarks=None if np.isnan(landmarks).all() else landmarks,

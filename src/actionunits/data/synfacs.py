@@ -18,6 +18,7 @@ from actionunits.data.stores import ParquetStore
 from actionunits.data.table import FACE_SIDE, POINTS, FrameTable
 from actionunits.errors import DataError, brief
 from actionunits.files.stored import NOT_PARQUET, json_object, read_columns
+from actionunits.system.together import share
 from actionunits.types import Besides
 
 MINI = Path(__file__).parents[1] / "corpora" / "synfacs-mini.parquet"  # comes with the package
@@ -66,7 +67,7 @@ def read(root: Path | None = None) -> FrameTable:
         rows=rows.reindex(columns=[*_OF_ROWS, *vocabulary.columns()])
         .assign(image=np.arange(len(rows)))
         .reset_index(drop=True),
-        images=ParquetStore(files),
+        images=ParquetStore(files, share(len(files))),
         coding="intensity",
         threshold=THRESHOLD,
         landmarks=np.concatenate(points, dtype=np.float32).reshape(-1, POINTS, 2),

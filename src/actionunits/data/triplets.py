@@ -163,7 +163,6 @@ class TripletDataset(PictureDataset[TripletBatch]):
         spec: what the model wants to be fed.
         augment: what is random; by default nothing, and the crop is central.
         seed: of the augmentation.
-        cache: keep all pictures decoded in memory, for small corpora.
     """
 
     def __init__(
@@ -173,9 +172,8 @@ class TripletDataset(PictureDataset[TripletBatch]):
         *,
         augment: Augment | None = None,
         seed: int = 0,
-        cache: bool = False,
     ) -> None:
-        super().__init__(table.images, table.numbers(), spec, augment or Augment(), seed, cache)
+        super().__init__(table.images, table.numbers(), spec, augment or Augment(), seed)
         self._margin = torch.from_numpy(table.rows["margin"].to_numpy(np.float32, copy=True))
 
     def _batch(self, images: Tensor, samples: np.ndarray, keys: tuple[str, ...]) -> TripletBatch:

@@ -19,6 +19,7 @@ from actionunits.data.triplets import TripletTable
 from actionunits.errors import DataError
 from actionunits.files import seals
 from actionunits.files.stored import NOT_PARQUET, json_object, read_columns
+from actionunits.system.together import share
 
 PARTS = ("train", "test")
 FACE = ["url", "left", "right", "top", "bottom"]
@@ -140,7 +141,8 @@ def read(root: Path | None) -> tuple[TripletTable, TripletTable]:
             )
         again = f"run `au data prepare fec ROOT {root}` again"
         table = read_columns(file, _TRIPLET, again)
-        images = ParquetStore(sorted(root.glob(SHARDS)))
+        files = sorted(root.glob(SHARDS))
+        images = ParquetStore(files, share(len(files)))
         card = json_object((table.schema.metadata or {}).get(b"actionunits", b"{}"))
     except (*NOT_PARQUET, ValueError) as error:
         raise DataError(

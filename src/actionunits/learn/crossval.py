@@ -37,6 +37,7 @@ from actionunits.learn.report import (
 )
 from actionunits.learn.run import CHECKPOINT, REPORT
 from actionunits.learn.train import train
+from actionunits.system.together import rank
 from actionunits.types import FOLDS
 
 TABLE = "table"  # .md, .tex and .csv beside the report
@@ -172,7 +173,7 @@ def crossval(
         for fold in range(1, FOLDS + 1)
     ]
     report = _together([result.report for result in results])
-    if torch.distributed.is_initialized() and torch.distributed.get_rank() > 0:
+    if rank() > 0:
         return report
     with writing(out / REPORT), atomic(out / REPORT) as file:
         seals.write_json(file, json.loads(report.to_json()))

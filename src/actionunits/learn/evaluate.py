@@ -15,6 +15,7 @@ from actionunits.datasets.people import share_people
 from actionunits.errors import DataError
 from actionunits.faces import templates
 from actionunits.learn import checkpoint
+from actionunits.learn.group import joined
 from actionunits.learn.predictions import Predictions
 from actionunits.learn.report import TRAINED_ON, AnyReport
 from actionunits.learn.scoring import Precision, read_table, samples_at_once
@@ -66,66 +67,70 @@ def evaluate(
         DataError: the samples cannot be read, none were kept for testing, their faces are placed
             by another template, or they code none of the checkpoint's AUs.
         BatchTooLargeError: for the batch; the message says which to try.
+        GroupError: of several processes, that they do not fit each other or one is lost.
     """
-    model, card = checkpoint.load(path)
-    task = TASKS[registry.task_of(card.recipe.model.name)]
-    own = card.recipe.data
-    place = {"root": root or own.root} if data is None else {"name": data, "root": root}
-    spec = own.model_copy(update=place)
-    title = f"{card.recipe.model.name}, {own.name}"
-    if data is not None and spec != own:
-        table = read_table(spec.model_copy(update={"aus": None}))
-        title = f"{title} to {data}"
-        if fold is None and share_people(data, own.name) and not all_known(card.people):
-            fold = card.fold  # the others may have been trained on
-        if fold is not None:
-            table, title = splits.train_test(table, fold)[1], f"{title}, fold {fold}"
-    samples = None if table is None else task.select(table, card.aus)
-    if samples is None:
-        fold = card.fold if fold is None else fold
-        plain = card.recipe.selection.model_copy(update={"rule": "last", "patience": None})
-        recipe = card.recipe.model_copy(update={"data": spec, "selection": plain})
-        try:
-            samples = task.read(recipe, fold).test
-        except DataError as error:
-            hint = "score on another data set with --data NAME, or say with --root where it lies"
-            raise DataError(f"{error}; {hint}") from error
+    with joined({"fold": fold, "data": data}):
+        model, card = checkpoint.load(path)
+        task = TASKS[registry.task_of(card.recipe.model.name)]
+        own = card.recipe.data
+        place = {"root": root or own.root} if data is None else {"name": data, "root": root}
+        spec = own.model_copy(update=place)
+        title = f"{card.recipe.model.name}, {own.name}"
+        if data is not None and spec != own:
+            table = read_table(spec.model_copy(update={"aus": None}))
+            title = f"{title} to {data}"
+            if fold is None and share_people(data, own.name) and not all_known(card.people):
+                fold = card.fold  # the others may have been trained on
+            if fold is not None:
+                table, title = splits.train_test(table, fold)[1], f"{title}, fold {fold}"
+        samples = None if table is None else task.select(table, card.aus)
         if samples is None:
+            fold = card.fold if fold is None else fold
+            plain = card.recipe.selection.model_copy(update={"rule": "last", "patience": None})
+            recipe = card.recipe.model_copy(update={"data": spec, "selection": plain})
+            try:
+                samples = task.read(recipe, fold).test
+            except DataError as error:
+                hint = (
+                    "score on another data set with --data NAME, or say with --root where it lies"
+                )
+                raise DataError(f"{error}; {hint}") from error
+            if samples is None:
+                raise DataError(
+                    f"{path}: trained on all subjects; say with --fold or --data what to score on"
+                )
+            title += "" if fold is None else f", fold {fold}"
+        if not templates.may_be_alike(samples.template, card.template):
             raise DataError(
-                f"{path}: trained on all subjects; say with --fold or --data what to score on"
+                f"{path}: trained on faces with the template {card.template}, these have "
+                f"{samples.template}; prepare them with --template {card.template}"
             )
-        title += "" if fold is None else f", fold {fold}"
-    if not templates.may_be_alike(samples.template, card.template):
-        raise DataError(
-            f"{path}: trained on faces with the template {card.template}, these have "
-            f"{samples.template}; prepare them with --template {card.template}"
-        )
-    samples, trained_on, left_out = unseen(samples, card.people)
-    if trained_on:
-        title += f", {TRAINED_ON}"
-    notes = {
-        "trained_on": trained_on,
-        "left_out": left_out,
-        "people_known": all_known(card.people) and all_known(samples.people),
-    }
-    scored = task.aus(samples)
-    record = None
-    if predictions is not None:
-        card.au_set()  # or there is nothing to predict
-        record = predictions.recorder(AUSet.of(scored), fold)
-    device = next(model.parameters()).device
-    batch = samples_at_once(card.spec, free_memory(device)) if batch is None else batch
-    settings = Settings(card.selection, batch, precision, resamples, record)
-    thresholds = torch.tensor(card.thresholds, dtype=torch.float64)
-    with enough_memory(batch, f"try one of {max(1, batch // 2)}"):
-        if scored == card.aus:
-            report = task.score(model, samples, card.spec, settings, title, thresholds)
-            return report.model_copy(update=notes)
-        places = [card.aus.index(number) for number in scored]
-        some = _SomeAUs(model, places)
-        report = task.score(some, samples, card.spec, settings, title, thresholds[places])
-    uncoded = tuple(number for number in card.aus if number not in scored)
-    return report.model_copy(update=notes | {"uncoded": uncoded})
+        samples, trained_on, left_out = unseen(samples, card.people)
+        if trained_on:
+            title += f", {TRAINED_ON}"
+        notes = {
+            "trained_on": trained_on,
+            "left_out": left_out,
+            "people_known": all_known(card.people) and all_known(samples.people),
+        }
+        scored = task.aus(samples)
+        record = None
+        if predictions is not None:
+            card.au_set()  # or there is nothing to predict
+            record = predictions.recorder(AUSet.of(scored), fold)
+        device = next(model.parameters()).device
+        batch = samples_at_once(card.spec, free_memory(device)) if batch is None else batch
+        settings = Settings(card.selection, batch, precision, resamples, record)
+        thresholds = torch.tensor(card.thresholds, dtype=torch.float64)
+        with enough_memory(batch, f"try one of {max(1, batch // 2)}"):
+            if scored == card.aus:
+                report = task.score(model, samples, card.spec, settings, title, thresholds)
+                return report.model_copy(update=notes)
+            places = [card.aus.index(number) for number in scored]
+            some = _SomeAUs(model, places)
+            report = task.score(some, samples, card.spec, settings, title, thresholds[places])
+        uncoded = tuple(number for number in card.aus if number not in scored)
+        return report.model_copy(update=notes | {"uncoded": uncoded})
 
 
 class Unseen(NamedTuple):

@@ -1,16 +1,18 @@
 """What a model said of every frame that it was scored on, beside the labels: one row a frame."""
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch.distributed as dist
 from numpy.typing import NDArray
 
 from actionunits.aus import AUSet
 from actionunits.errors import UserError
 from actionunits.files import atomic, folder, writing
+from actionunits.learn.group import by_first
+from actionunits.system.together import everyone
 from actionunits.types import Batch, Output
 
 _KEY = ["subject", "task", "frame"]
@@ -72,11 +74,7 @@ class Predictions:
 
     def table(self) -> pd.DataFrame:
         """All rows, of all processes, in the order of fold, subject, task and frame."""
-        parts = self._parts
-        if dist.is_initialized():
-            shared: list[list[pd.DataFrame]] = [[] for _ in range(dist.get_world_size())]
-            dist.all_gather_object(shared, parts)
-            parts = [part for each in shared for part in each]
+        parts = itertools.chain.from_iterable(everyone(self._parts))
         return pd.concat(parts).sort_values(["fold", *_KEY], ignore_index=True)
 
     def save(self) -> None:
@@ -86,9 +84,12 @@ class Predictions:
             UserError: it cannot be written.
         """
         table = self.table()
-        if not dist.is_initialized() or dist.get_rank() == 0:
+
+        def write() -> None:
             with writing(self._path), atomic(self._path) as file:
                 _FORMATS[self._path.suffix.lower()](table, file)
+
+        by_first(write)
 
 
 def _coded(labels: NDArray[np.floating], truth: Batch) -> NDArray[np.floating]:

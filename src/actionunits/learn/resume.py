@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import pandas as pd
-from accelerate import Accelerator
 
 from actionunits.errors import CheckpointError, RecipeError
 from actionunits.files import atomic, seals, writing
@@ -29,9 +28,7 @@ def is_begun(out: Path) -> bool:
     return (out / STATE).is_file() or (out / CHECKPOINT / CARD).is_file()
 
 
-def is_finished(
-    out: Path, recipe: Recipe, fold: int | None, resume: bool, accelerator: Accelerator
-) -> bool:
+def is_finished(out: Path, recipe: Recipe, fold: int | None, resume: bool) -> bool:
     """Whether a folder holds this run already, finished; prepares the folder if not.
 
     A finished run of the same recipe with fewer epochs goes on, if what comes of it is what the
@@ -41,22 +38,17 @@ def is_finished(
         RecipeError: it holds a run of another recipe or fold, or one that cannot go on.
         CheckpointError: its last state, from which it would go on, is damaged.
     """
-    if accelerator.is_main_process:
-        if not (resume and is_begun(out)):  # a run that failed before its first step binds nobody
-            for name in (STATE, LAST, REPORT, RECIPE, LOG):
-                (out / name).unlink(missing_ok=True)
-        if not (out / RECIPE).is_file():
-            _write_recipe(out, recipe)
-    accelerator.wait_for_everyone()
+    if not (resume and is_begun(out)):  # a run that failed before its first step binds nobody
+        for name in (STATE, LAST, REPORT, RECIPE, LOG):
+            (out / name).unlink(missing_ok=True)
+    if not (out / RECIPE).is_file():
+        _write_recipe(out, recipe)
     earlier = load_recipe(out / RECIPE)
     if _is_longer(earlier, recipe) and _can_go_on(out, fold):
         _check_last(out)
-        accelerator.wait_for_everyone()  # nothing changes before all have looked
-        if accelerator.is_main_process:
-            (out / REPORT).unlink(missing_ok=True)  # it is that of fewer epochs
-            (out / LAST).replace(out / STATE)
-            _write_recipe(out, recipe)
-        accelerator.wait_for_everyone()
+        (out / REPORT).unlink(missing_ok=True)  # it is that of fewer epochs
+        (out / LAST).replace(out / STATE)
+        _write_recipe(out, recipe)
         return False
     if earlier != recipe:
         if _differences(earlier, recipe) == ["epochs"] and earlier.epochs < recipe.epochs:

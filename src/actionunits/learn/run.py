@@ -33,6 +33,7 @@ from actionunits.errors import CheckpointError, RecipeError, UserError
 from actionunits.files import atomic, seals, writing
 from actionunits.learn import checkpoint
 from actionunits.learn.card import Card
+from actionunits.learn.group import compare
 from actionunits.learn.recipe import Recipe
 from actionunits.learn.report import AnyReport, Score
 from actionunits.learn.task import Rows, Settings, Task
@@ -121,6 +122,7 @@ class Run:
                 raise RecipeError(
                     f"{out} holds a run of fold {self.at.fold}; choose another folder"
                 )
+        compare({"state": asdict(self.at)})  # disks of clusters may show an older one for a while
         # watched after every epoch, to choose one
         rule = recipe.selection.rule
         self._watched = {"last": None, "inner": rows.inner, "best_on_test": rows.test}[rule]
@@ -213,10 +215,9 @@ class Run:
         """Watch the score if the recipe chooses by it, keep the weights if it is the best, log."""
         self._check_weights()
         at, selection = self.at, self.recipe.selection
-        self._agree_on_buffers()
         group = self.optimiser.param_groups[0]
         line: dict[str, float] = {"epoch": at.epoch + 1, "lr": group["lr"] / group["factor"]}
-        line |= {name: self._mean(value) / self.passes for name, value in at.sums.items()}
+        line |= {name: value / self.passes for name, value in at.sums.items()}
         line["images_per_second"] = self._speed()
         line["waiting"] = self._waited / max(time.monotonic() - self._since, 1e-9)
         if self._watched is not None:
@@ -255,8 +256,10 @@ class Run:
         at, epoch = self.at, self.at.epoch
         if self._watched is not None:
             epoch = at.best_epoch
-            chosen, _ = checkpoint.load(self.out / CHECKPOINT)
-            self.model.load_state_dict(chosen.state_dict())
+            if self.accelerator.is_main_process:
+                chosen, _ = checkpoint.load(self.out / CHECKPOINT)
+                self.model.load_state_dict(chosen.state_dict())
+            broadcast(self.model.state_dict())
         table = self.rows.train if self.rows.inner is None else self.rows.inner
         thresholds = self._kind.calibrate(self.model, table, self._spec, self._settings(0))
         report = None
@@ -342,23 +345,10 @@ class Run:
             checkpoint.save(self.model, card, self.out / CHECKPOINT, self.recipe.storage)
         self.accelerator.wait_for_everyone()
 
-    def _agree_on_buffers(self) -> None:
-        """Give all processes the running statistics of the first, so that they score one model."""
-        if self.accelerator.num_processes > 1:
-            for buffer in self.model.buffers():
-                broadcast(buffer)
-
     def _anybody(self, flag: bool) -> bool:
         """Whether the flag is up in any process: a signal reaches them at different steps."""
-        if self.accelerator.num_processes == 1:
-            return flag
         raised = torch.tensor(float(flag), device=self.accelerator.device)
         return bool(self.accelerator.reduce(raised, "sum") > 0)
-
-    def _mean(self, value: float) -> float:
-        """Mean of a number over the processes."""
-        number = torch.tensor(value, dtype=torch.float32, device=self.accelerator.device)
-        return float(self.accelerator.reduce(number, "mean"))
 
     def _speed(self) -> float:
         return self._seen / max(time.monotonic() - self._since, 1e-9)

@@ -1,13 +1,12 @@
 """Scores of a model in memory on the coded frames of a table."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Sized
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any, Literal
 
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
@@ -15,6 +14,7 @@ from actionunits import datasets
 from actionunits.aus import AUSet
 from actionunits.data.dataset import BatchKind, ClipDataset, FrameDataset, collate
 from actionunits.data.table import FrameTable, own_landmarks
+from actionunits.errors import DataError, counted
 from actionunits.learn import metrics
 from actionunits.learn.face_metrics import BESIDES, BesidesError, LandmarkError
 from actionunits.learn.metrics import AUC, F1, ICC31, MAE, Accuracy, BestThreshold, SubjectMetric
@@ -22,6 +22,7 @@ from actionunits.learn.predictions import Record
 from actionunits.learn.recipe import DataSpec, Rule
 from actionunits.learn.report import LANDMARK_ERROR, LANDMARK_FAILURE, Report, Score
 from actionunits.system.device import fast_dtype
+from actionunits.system.together import processes, share
 from actionunits.types import Batch, Besides, InputSpec, Output
 
 _BYTES_A_PIXEL = 1500  # of a picture in a forward pass; measured: 110 (RE-Net) to 1500 (MGRR-Net)
@@ -193,13 +194,10 @@ def predict(
         subjects of the table.
     """
     device = next(model.parameters()).device
-    rank, world = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
     number = {subject: index for index, subject in enumerate(table.subjects())}
     dataset = (FrameDataset if spec.clip is None else ClipDataset)(table, spec)
-    share = range(rank, len(dataset), world)  # without padding: each sample counts once
-    batches = [list(share[start : start + batch]) for start in range(0, len(share), batch)]
     model.eval()
-    for truth in DataLoader(dataset, batch_sampler=batches, collate_fn=collate):
+    for truth in DataLoader(dataset, batch_sampler=batches(dataset, batch), collate_fn=collate):
         with autocast(precision, device):
             out = model(place(truth, device).images)
         subject = torch.tensor([number[key.partition("/")[0]] for key in truth.keys])
@@ -211,6 +209,21 @@ def predict(
             truth,
             subject.view(truth.labels.shape[:-1]),
         )
+
+
+def batches(dataset: Sized, size: int) -> list[list[int]]:
+    """Samples of each batch of this process' share: of all processes, each sample is in one.
+
+    Raises:
+        DataError: there are fewer samples than processes.
+    """
+    if len(dataset) < processes():
+        raise DataError(
+            f"{counted(len(dataset), 'sample')} to score cannot be shared by {processes()} "
+            f"processes: start {len(dataset)} at most"
+        )
+    own = range(len(dataset))[share(len(dataset))]
+    return [list(own[start : start + size]) for start in range(0, len(own), size)]
 
 
 def place(batch: BatchKind, device: torch.device) -> BatchKind:

@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -40,6 +41,10 @@ class Samples(Protocol):
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch, from 0."""
+        ...
+
+    def keep(self, samples: np.ndarray) -> None:
+        """Decode the pictures of these samples (N,) now and keep them; no others are fed then."""
         ...
 
     def to(self, device: torch.device) -> bool:

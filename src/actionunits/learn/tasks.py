@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from torchmetrics.classification import MulticlassAccuracy
@@ -330,7 +329,7 @@ TASKS: dict[registry.Task, Task] = {
 def _feeding(recipe: Recipe) -> dict[str, Any]:
     """How a recipe wants its training pictures fed."""
     augment = Augment(**recipe.data.augment.model_dump())
-    return {"augment": augment, "seed": recipe.seed, "cache": recipe.data.cache}
+    return {"augment": augment, "seed": recipe.seed}
 
 
 def _split(table: FrameTable, recipe: Recipe, fold: int | None) -> Rows:
@@ -379,10 +378,7 @@ def _outputs(
 ) -> Iterator[tuple[Any, Any]]:
     """Outputs and batches of this process' share of a data set, each sample once."""
     device = next(model.parameters()).device
-    rank, world = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
-    share = range(rank, len(dataset), world)
-    step = settings.batch
-    batches = [list(share[start : start + step]) for start in range(0, len(share), step)]
+    batches = scoring.batches(dataset, settings.batch)
     model.eval()
     for truth in DataLoader(dataset, batch_sampler=batches, collate_fn=collate):
         with scoring.autocast(settings.precision, device):

@@ -14,32 +14,33 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, DistributedDataParallelKwargs
 from rich.console import Console
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
 
 from actionunits import weights
 from actionunits.aus import AUSet
-from actionunits.data.dataset import collate
 from actionunits.data.people import all_known, among
 from actionunits.datasets.people import share_people
-from actionunits.errors import RecipeError, UserError, counted
+from actionunits.errors import RecipeError, counted
 from actionunits.faces import templates
 from actionunits.files import alone
 from actionunits.learn import checkpoint
 from actionunits.learn.card import Card
+from actionunits.learn.feed import Feed
+from actionunits.learn.group import by_first, check_shared, compare, joined
 from actionunits.learn.recipe import GroupSpec, OptimiserSpec, Recipe, ScheduleSpec
 from actionunits.learn.resume import is_finished, read_result
 from actionunits.learn.run import Result, Run
-from actionunits.learn.scoring import autocast, place
-from actionunits.learn.task import Rows, Samples
+from actionunits.learn.scoring import autocast
+from actionunits.learn.task import Rows
 from actionunits.learn.tasks import TASKS
 from actionunits.learn.threads import threads
 from actionunits.models import registry
 from actionunits.nn.convolution import SmallMaps
+from actionunits.nn.normalisation import norms_of_all
 from actionunits.system.device import enough_memory
-from actionunits.system.processes import follow_parent
+from actionunits.system.together import of_all, processes
 from actionunits.types import AUModel
 
 
@@ -68,19 +69,25 @@ def train(
         RecipeError: the recipe does not fit the model, the data or the run in `out`.
         DataError: the data cannot be read.
         TrainingError: the loss is no longer a number, or the run was stopped (Ctrl-C).
+        GroupError: of several processes, that they do not fit each other or one is lost.
         BatchTooLargeError: for the batch; the message says which to try.
         UserError: another process trains in `out`, or it cannot be written.
     """
     registry.check(recipe.model.name, recipe.model.params)
-    accelerator = Accelerator(
-        cpu=not torch.accelerator.is_available(), gradient_accumulation_steps=recipe.accumulate
-    )
-    with ExitStack() as stack:
-        if accelerator.is_main_process:
-            stack.enter_context(alone(out))
-        if is_finished(Path(out), recipe, fold, resume, accelerator):
-            return read_result(Path(out))
-        return _train(recipe, fold, Path(out), accelerator, show, save_every)
+    out = Path(out)
+    job = {"fold": fold, "resume": resume, "recipe": recipe.model_dump(mode="json")}
+    with joined(job), ExitStack() as stack:
+        by_first(lambda: stack.enter_context(alone(out)))
+        check_shared(out)
+        if by_first(lambda: is_finished(out, recipe, fold, resume)):
+            return read_result(out)
+        accelerator = Accelerator(
+            cpu=not torch.accelerator.is_available(),
+            gradient_accumulation_steps=recipe.accumulate,
+            # norms keep the statistics of all processes, so that these agree already
+            kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
+        )
+        return _train(recipe, fold, out, accelerator, show, save_every)
 
 
 def _train(
@@ -101,7 +108,8 @@ def _train(
         Console(stderr=True).print(begun.remark, highlight=False, markup=False)
     spec = cast(AUModel, model).spec
     samples = task.dataset(recipe, rows.train, spec)
-    feed = _Feed(recipe, samples, accelerator)
+    compare({"samples": len(samples), "people": rows.train.people, "template": rows.train.template})
+    feed = Feed(recipe, samples, accelerator.device)
     steps = len(feed) // recipe.accumulate  # of an epoch
     optimiser = _optimiser(recipe.optimiser, model)
     net, stepper = accelerator.prepare(model.to(memory_format=torch.channels_last), optimiser)
@@ -119,7 +127,7 @@ def _train(
         len(feed),
         show,
     )
-    smaller = _smaller(recipe, accelerator.num_processes)
+    smaller = _smaller(recipe)
     with (
         enough_memory(recipe.batch, smaller),
         _enough_to_normalise(recipe),
@@ -132,9 +140,13 @@ def _train(
             for batch in run.fed(feed.epoch(at.epoch, skip=at.step)):
                 torch.manual_seed(_seed(recipe.seed, at.epoch, at.step, accelerator.process_index))
                 with hands.working(), accelerator.accumulate(net):
-                    with autocast(recipe.precision, accelerator.device), SmallMaps():
+                    with (
+                        autocast(recipe.precision, accelerator.device),
+                        SmallMaps(),
+                        norms_of_all(),
+                    ):
                         output = net(batch.images)
-                    terms = loss(output, batch)
+                    terms = loss(of_all(output), of_all(batch))
                     total = weigh(terms, recipe.loss)
                     run.record(total, terms)
                     accelerator.backward(total)
@@ -233,9 +245,9 @@ def _check_people(source: str, card: Card, recipe: Recipe, fold: int | None, row
         )
 
 
-def _smaller(recipe: Recipe, processes: int) -> str:
+def _smaller(recipe: Recipe) -> str:
     """What to try where the memory is too small for the batch of a recipe."""
-    smaller = recipe.batch // 2 // processes * processes
+    smaller = recipe.batch // 2 // processes() * processes()
     cache = ", or --set data.cache=false" if recipe.data.cache else ""
     advice = "smaller pictures or a smaller model (model.params)"
     if smaller:
@@ -259,7 +271,7 @@ def _enough_to_normalise(recipe: Recipe) -> Iterator[None]:
         raise RecipeError(
             f"batch: {recipe.batch} is too small for the batch norms of {recipe.model.name}, which "
             "see a single value of a channel: start afresh (--fresh, or another --out) with at "
-            "least two samples a process (--set batch=2), or larger pictures (model.params)"
+            "least two samples (--set batch=2), or larger pictures (model.params)"
         ) from error
 
 
@@ -298,63 +310,6 @@ def rate_factor(schedule: ScheduleSpec, epochs: float, total: int, steps: int = 
         return math.sqrt(warmup / epochs)
     done = (epochs - warmup) / max(total - warmup, 1e-9)
     return schedule.floor + (1 - schedule.floor) * (1 + math.cos(math.pi * min(done, 1))) / 2
-
-
-@contextmanager
-def _told_by_workers() -> Iterator[None]:
-    """Take the traceback out of what PyTorch makes of a user's mistake in a worker process."""
-    try:
-        yield
-    except UserError as error:
-        sentence = str(error).rpartition(f"{type(error).__name__}: ")[2].strip()
-        raise type(error)(sentence) from error
-
-
-class _Feed:
-    """The batches of every epoch, on the device; each process gets its share of each batch."""
-
-    def __init__(self, recipe: Recipe, samples: Samples, accelerator: Accelerator) -> None:
-        self._dataset = samples
-        self._recipe, self._accelerator = recipe, accelerator
-        device = accelerator.device
-        self._on_device = device.type != "cpu" and samples.to(device)
-        step = recipe.batch * recipe.accumulate
-        if recipe.batch % accelerator.num_processes:
-            raise RecipeError(
-                f"batch: {recipe.batch} cannot be shared by {accelerator.num_processes} processes"
-            )
-        if len(self._dataset) < step:
-            raise RecipeError(
-                f"batch: one step takes batch * accumulate = {counted(step, 'sample')}, "
-                f"the training rows have {len(self._dataset)}"
-            )
-        # what does not fill a step is left out; the order changes every epoch, so nothing is lost
-        self._passes = len(self._dataset) // step * recipe.accumulate
-
-    def __len__(self) -> int:
-        """Forward passes of an epoch."""
-        return self._passes
-
-    def epoch(self, number: int, skip: int) -> Iterator[Any]:
-        """Batches of an epoch without the first `skip`."""
-        recipe, rank = self._recipe, self._accelerator.process_index
-        generator = np.random.default_rng((recipe.seed, number))
-        order = generator.permutation(len(self._dataset))[: self._passes * recipe.batch]
-        shares = order.reshape(self._passes, recipe.batch)[
-            skip:, rank :: self._accelerator.num_processes
-        ]
-        self._dataset.set_epoch(number)
-        loader: DataLoader[Any] = DataLoader(
-            cast(Dataset[Any], self._dataset),
-            batch_sampler=shares.tolist(),
-            collate_fn=collate,
-            num_workers=0 if self._on_device else recipe.data.workers,
-            pin_memory=self._accelerator.device.type == "cuda" and not self._on_device,
-            worker_init_fn=follow_parent,
-        )
-        with _told_by_workers():
-            for batch in loader:
-                yield place(batch, self._accelerator.device)
 
 
 def _optimiser(spec: OptimiserSpec, model: nn.Module) -> torch.optim.Optimizer:

@@ -20,6 +20,7 @@ from actionunits.models.registry import choose, register
 from actionunits.nn.backbone import IMAGENET_MEAN, IMAGENET_STD
 from actionunits.nn.pooled import Pooled
 from actionunits.nn.resnet import ConditionalResNet18, Conditions
+from actionunits.system.together import processes, share
 from actionunits.types import Batch, InputSpec, LabelStats, Output
 
 Relation = Literal["pearson", "learnable", "identity", "none"]
@@ -177,9 +178,9 @@ class RENet(nn.Module):
 
         Returns:
             ``logits`` (B, A), and with intensity ``intensity`` (B, A) and ``aux["levels"]``
-            (B, A, 6). ``aux["trained"]``, bool, is what the loss may read: in training (B, A), the
-            AUs drawn for this batch or picture, whose other outputs are NaN then; else (A,), those
-            that are not held out. ``aux["embeddings"]`` (B, K, D) are what the head reads; K is 1
+            (B, A, 6). ``aux["trained"]`` (B, A), bool, is what the loss may read: in training the
+            AUs drawn for this batch or picture, whose other outputs are NaN then; else those that
+            are not held out. ``aux["embeddings"]`` (B, K, D) are what the head reads; K is 1
             for a model with shared norms, or where each picture has its AU.
         """
         mix = self.mixing()
@@ -189,14 +190,13 @@ class RENet(nn.Module):
         conditions = Conditions(rows, mix[rows], self._carry(mix)[rows], each)
         features = self.backbone(images, conditions)  # (B, K, D)
         values = self._read(features, rows, each)  # (B, K or A, outputs)
-        trained = self.trained
+        trained = self.trained.expand(len(images), -1)
         if self.training and not self.shared:
             picture = torch.arange(len(images), device=mix.device)
             drawn = (picture if each else picture[:, None], rows)
-            size = (len(images), len(self.aus))
-            blank = values.new_full((*size, self.outputs), torch.nan)
+            blank = values.new_full((*trained.shape, self.outputs), torch.nan)
             values = blank.index_put(drawn, values[:, 0] if each else values)
-            trained = trained.new_zeros(size).index_put(drawn, trained.new_ones(()))
+            trained = torch.zeros_like(trained).index_put(drawn, trained.new_ones(()))
         return self._output(values, {"trained": trained, "embeddings": features})
 
     def _read(self, features: Tensor, rows: Tensor, each: bool) -> Tensor:
@@ -296,10 +296,10 @@ class RENet(nn.Module):
         return torch.where(held_out, mix, self.identity)
 
     def _draw(self, count: int) -> Tensor:
-        """Conditions of this training step; the same on all processes, which count alike.
+        """Conditions of this training step, drawn for the batch of all processes.
 
         Returns:
-            (K,) of all `count` pictures, or (count,), one for each.
+            (K,) of all pictures, or (count,), one for each of this process'.
         """
         self.step += 1
         if self.shared:
@@ -310,7 +310,8 @@ class RENet(nn.Module):
         generator = np.random.default_rng((self.seed, int(self.step)))
         if self.train_aus == "each":
             order = generator.permutation(able)
-            drawn = generator.permutation(np.resize(order, count))
+            all_of_them = count * processes()
+            drawn = generator.permutation(np.resize(order, all_of_them))[share(all_of_them)]
         else:
             drawn = generator.choice(able, self.train_aus, replace=False)
         return torch.from_numpy(drawn)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from actionunits.errors import RecipeError, UserError
+from actionunits.system.together import share, whole
 
 # One image of 224 px under twelve conditions. Larger working sets leave the processor's cache and
 # were measured slower than one condition after the other.
@@ -77,17 +78,21 @@ class ConditionalNorm(nn.Module):
         return y.view(-1, count, *x.shape[1:]).flatten(0, 1)
 
     def _one_each(self, x: Tensor, conditions: Conditions) -> Tensor:
-        """Normalise (B, F, H, W) by statistics over the images that share a condition."""
-        rows = conditions.rows
+        """Normalise (B, F, H, W) by statistics over the images that share a condition.
+
+        Those of all processes: what is called N below is B times their number.
+        """
+        rows = whole(conditions.rows)  # (N,)
+        own = share(len(rows))
         same = (rows[:, None] == rows).float()
         shares = same / same.sum(1, keepdim=True)
         wide = x.float()
         with torch.autocast(x.device.type, enabled=False):
-            mean = shares @ wide.mean((2, 3))  # (B, F)
-            centred = wide - mean[:, :, None, None]
-            var = shares @ centred.square().mean((2, 3))
+            mean = shares @ whole(wide.mean((2, 3)))  # (N, F)
+            centred = wide - mean[own, :, None, None]
+            var = shares @ whole(centred.square().mean((2, 3)))
             gamma, beta = self.mixed(conditions)
-            scale = gamma * (var + self.eps).rsqrt()
+            scale = gamma * (var[own] + self.eps).rsqrt()
         y = torch.addcmul(beta[:, :, None, None], centred, scale[:, :, None, None])
         values = same.sum(1, keepdim=True) * x[0, 0].numel()
         self._remember(rows, mean, var * values / (values - 1).clamp(min=1))
