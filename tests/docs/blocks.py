@@ -77,9 +77,10 @@ def check(words: list[str]) -> None:
     if program == "au":
         _check_au(arguments)
     elif program == "torchrun":
-        place = arguments.index("-m")
-        assert arguments[place + 1] == "actionunits"
-        _check_au(arguments[place + 2 :])
+        launch = torchrun(arguments)
+        assert launch.module
+        assert launch.training_script == "actionunits"
+        _check_au(launch.training_script_args)
     elif program == "make":
         targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
         assert set(arguments) <= set(targets), f"make {arguments}: the Makefile has {targets}"
@@ -89,6 +90,13 @@ def check(words: list[str]) -> None:
         _check_extras(arguments[-1])
     else:
         assert program in {".", "apt"}, f"nothing checks {program}: {words}"
+
+
+def torchrun(arguments: list[str]) -> Any:
+    """Parse the arguments of a launch as PyTorch does."""
+    from torch.distributed.run import get_args_parser
+
+    return get_args_parser().parse_args(arguments)
 
 
 def _check_extras(wanted: str) -> None:

@@ -1,15 +1,11 @@
 """Two processes, as `torchrun` starts them, give what one gives; one slow start for all tests."""
 
-import multiprocessing
-import os
-import socket
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 import torch
-import torch.multiprocessing as mp
 
 from actionunits.learn.card import WEIGHTS
 from actionunits.learn.evaluate import evaluate
@@ -17,6 +13,8 @@ from actionunits.learn.metrics import AUC, F1, ICC31, MAE, Accuracy, BestThresho
 from actionunits.learn.predictions import Predictions
 from actionunits.learn.run import CHECKPOINT
 from actionunits.learn.train import train
+from actionunits.system.together import rank
+from processes import two
 from runs import tiny_recipe
 
 KINDS: list[type[SubjectMetric]] = [F1, Accuracy, AUC, ICC31, MAE, BestThreshold]
@@ -38,41 +36,24 @@ def scores(rank: int, world: int) -> dict[str, torch.Tensor]:
     return found
 
 
-def both(rank: int, port: int, corpus: Path, folder: Path) -> None:
+def both(folder: Path) -> dict[str, Any]:
     """What each of the two processes does."""
-    os.environ |= {
-        "RANK": str(rank),
-        "LOCAL_RANK": str(rank),
-        "WORLD_SIZE": "2",
-        "LOCAL_WORLD_SIZE": "2",
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
-        "OMP_NUM_THREADS": "1",
-    }
-    torch.set_num_threads(1)
-    recipe = tiny_recipe(corpus, epochs=2)
+    recipe = tiny_recipe(folder / "corpus", epochs=2)
     result = train(recipe, 1, folder / "two", show=False)  # starts the process group
     assert result.report is not None
     rows = Predictions(folder / "rows.parquet")
     report = evaluate(folder / "one", batch=3, predictions=rows)
     rows.save()
-    found: dict[str, Any] = scores(rank, 2)
-    found |= {"evaluated": report.to_json(), "trained": result.report.to_json()}
-    torch.save(found, folder / f"{rank}.pt")
-    torch.distributed.destroy_process_group()
+    return scores(rank(), 2) | {"evaluated": report.to_json(), "trained": result.report.to_json()}
 
 
 @pytest.fixture(scope="module")
 def pair(synfacs_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder with ``one``, a run of one process, ``two``, of two, and what both found."""
     folder = tmp_path_factory.mktemp("processes")
+    (folder / "corpus").symlink_to(synfacs_file)
     train(tiny_recipe(synfacs_file, epochs=1), 1, folder / "one", show=False)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    # one server imports, the two fork from it: importing twice would be most of the time
-    multiprocessing.set_forkserver_preload(["actionunits.learn.train"])
-    mp.start_processes(both, args=(port, synfacs_file, folder), nprocs=2, start_method="forkserver")
+    two(both, folder)
     return folder
 
 

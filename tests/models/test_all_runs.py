@@ -23,7 +23,7 @@ from actionunits.learn import checkpoint
 from actionunits.learn.card import WEIGHTS, read_card
 from actionunits.learn.evaluate import evaluate
 from actionunits.learn.export import export
-from actionunits.learn.recipe import Recipe, list_recipes, load_recipe, parse_recipe
+from actionunits.learn.recipe import list_recipes
 from actionunits.learn.run import CHECKPOINT, LOG, STATE, Run, TrainingError
 from actionunits.learn.train import train
 from actionunits.models import registry

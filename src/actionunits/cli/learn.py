@@ -35,6 +35,19 @@ Ablation = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
+@contextmanager
+def _together() -> Iterator[None]:
+    """Join the others first, where `torchrun` has started several: they hear of what fails here."""
+    if "RANK" not in os.environ:
+        yield
+        return
+    from actionunits.learn.group import joined
+
+    with joined({}):
+        yield
+
+
+@_together()
 def train(
     recipe: Recipe,
     fold: Annotated[
@@ -65,6 +78,7 @@ def train(
     _say(f"checkpoint: {result.checkpoint}")
 
 
+@_together()
 def crossval(
     recipe: Recipe,
     settings: Settings = None,
@@ -105,6 +119,7 @@ def _beside_paper(folder: Path) -> None:
             return
 
 
+@_together()
 def evaluate(
     checkpoint: Annotated[
         str,

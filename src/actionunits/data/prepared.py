@@ -1,9 +1,9 @@
 """Prepared data sets: aligned faces with their labels, as ``au data prepare`` writes them.
 
 A folder holds a Parquet file for each sequence, its shard, and ``prepared.json``, which lists them
-and says what they are. A shard carries its checksum, which is compared before anything is read (of
-several processes each compares those of its share), and those of its pages, which are compared again
-with every page.
+and says what they are. A shard carries its checksum, which is compared before anything is read, by
+one of the processes that read together, and those of its pages, which are compared again with every
+page.
 The description is written last: a folder without it is not finished.
 """
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
-from accelerate import Accelerator, DistributedDataParallelKwargs
+from accelerate import Accelerator
 from rich.console import Console
 from torch import Tensor, nn
 
@@ -84,8 +84,6 @@ def train(
         accelerator = Accelerator(
             cpu=not torch.accelerator.is_available(),
             gradient_accumulation_steps=recipe.accumulate,
-            # norms keep the statistics of all processes, so that these agree already
-            kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
         )
         return _train(recipe, fold, out, accelerator, show, save_every)
 

@@ -62,7 +62,9 @@ class WholeFaceLoss:
         assert out.besides is not None
         assert out.aux is not None
         said = (out.intensity, out.landmarks, *out.besides, out.aux["hidden"], out.aux["quality"])
-        nothing = torch.stack([part.sum() for part in said]).sum() * 0  # all weights have a gradient
+        nothing = (
+            torch.stack([part.sum() for part in said]).sum() * 0
+        )  # all weights have a gradient
         terms = dict.fromkeys(self.terms, nothing)
         terms["occurrence"] = occurrence_cross_entropy(out.logits, batch.labels, batch.known).mean()
         terms["quality"] = self._quality(out, batch)

@@ -66,7 +66,7 @@ def _batch_norm(
     count = processes() * x.numel() // x.shape[1]
     with torch.no_grad():
         if running_mean is not None:
-            running_mean.lerp_(mean, momentum)
+            running_mean.lerp_(mean.to(running_mean), momentum)
         if running_var is not None:
-            running_var.lerp_(var * count / (count - 1), momentum)
+            running_var.lerp_((var * count / (count - 1)).to(running_var), momentum)
     return y.to(input.dtype)

@@ -84,9 +84,9 @@ class ConditionalNorm(nn.Module):
         """
         rows = whole(conditions.rows)  # (N,)
         own = share(len(rows))
-        same = (rows[:, None] == rows).float()
+        wide = x.to(torch.promote_types(x.dtype, torch.float32))
+        same = (rows[:, None] == rows).to(wide.dtype)
         shares = same / same.sum(1, keepdim=True)
-        wide = x.float()
         with torch.autocast(x.device.type, enabled=False):
             mean = shares @ whole(wide.mean((2, 3)))  # (N, F)
             centred = wide - mean[own, :, None, None]
