@@ -109,7 +109,7 @@ class Batch(NamedTuple):
 
 
 class Output(NamedTuple):
-    """What every model returns.
+    """What every model returns; whatever a loss reads of it has the batch as its first axis.
 
     ``aux["embeddings"]`` (B, [T,] K, E) are the features that the last layer reads: of each AU, or
     with K = 1 of the face. A model without them can be trained and read, but gives no embedding.

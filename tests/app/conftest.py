@@ -8,7 +8,7 @@ from PIL import Image
 
 from actionunits import datasets
 from actionunits.app.sessions import Session, Sessions
-from actionunits.data.dataset import Faces
+from actionunits.data.faces import Faces
 from clips import write_video
 
 _ROOM, _GRAY, _RATE = 64, 110, 6  # pixels around the face, which has to be found; frames a second

@@ -16,8 +16,8 @@ from actionunits.data.dataset import (
     FrameDataset,
     RandomClipDataset,
     collate,
-    decode,
 )
+from actionunits.data.faces import decode
 from actionunits.data.table import FrameTable
 from actionunits.data.transforms import Augment
 from actionunits.errors import DataError

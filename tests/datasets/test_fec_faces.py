@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from actionunits.cli import demo
 from actionunits.cli.data import app
-from actionunits.data.dataset import decode
+from actionunits.data.faces import decode
 from actionunits.datasets import fec_faces, room
 from actionunits.datasets.fec import read
 from actionunits.datasets.fec_faces import Prepared, prepare_fec

@@ -5,7 +5,7 @@ from pathlib import Path
 from PIL import Image
 
 from actionunits import datasets
-from actionunits.data.dataset import decode
+from actionunits.data.faces import decode
 
 
 def pictures(folder: Path, count: int) -> list[tuple[str, str]]:

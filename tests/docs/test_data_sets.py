@@ -13,7 +13,7 @@ from PIL import Image
 import trees
 from actionunits import datasets
 from actionunits.cli import demo
-from actionunits.data.dataset import decode
+from actionunits.data.faces import decode
 from actionunits.datasets.affectnet import EXPRESSIONS
 from actionunits.datasets.facts import known
 from actionunits.learn.recipe import load_recipe

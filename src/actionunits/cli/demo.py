@@ -8,7 +8,7 @@ import numpy as np
 from av.video.stream import VideoStream
 
 from actionunits import datasets
-from actionunits.data.dataset import Faces
+from actionunits.data.faces import Faces
 from actionunits.files import atomic, writing
 
 _SUBJECT, _TASK = "S003", "T4"  # blinks, a smile, raised brows

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from torch import Tensor
 
-from actionunits.data.dataset import AnyBatch, Faces, RandomSamples
+from actionunits.data.dataset import AnyBatch, RandomSamples
+from actionunits.data.faces import Faces
 from actionunits.data.stores import ImageStore
 from actionunits.data.transforms import Augment, Transform
 from actionunits.errors import DataError

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, helper
 
 from actionunits.data import synfacs
-from actionunits.data.dataset import Faces
+from actionunits.data.faces import Faces
 from actionunits.types import InputSpec
 
 _EVERY = 8  # frames of the embedded corpus, of which one is taken: 390 of 30 people

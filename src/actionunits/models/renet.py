@@ -299,7 +299,7 @@ class RENet(nn.Module):
         """Conditions of this training step, drawn for the batch of all processes.
 
         Returns:
-            (K,) of all pictures, or (count,), one for each of this process'.
+            (K,) of all pictures, or (count,), one for each of those here.
         """
         self.step += 1
         if self.shared:
@@ -309,9 +309,8 @@ class RENet(nn.Module):
             return torch.from_numpy(able)
         generator = np.random.default_rng((self.seed, int(self.step)))
         if self.train_aus == "each":
-            order = generator.permutation(able)
-            all_of_them = count * processes()
-            drawn = generator.permutation(np.resize(order, all_of_them))[share(all_of_them)]
+            drawn = np.resize(generator.permutation(able), count * processes())
+            drawn = generator.permutation(drawn)[share(len(drawn))]
         else:
             drawn = generator.choice(able, self.train_aus, replace=False)
         return torch.from_numpy(drawn)

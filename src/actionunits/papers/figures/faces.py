@@ -13,7 +13,7 @@ from torch import Tensor
 
 from actionunits import datasets, media
 from actionunits.aus import AUSet
-from actionunits.data.dataset import Faces
+from actionunits.data.faces import Faces
 from actionunits.data.splits import train_test
 from actionunits.data.table import FrameTable
 from actionunits.detect.predict import Predictor
