@@ -318,7 +318,8 @@ class LocalClassifier(nn.Module):
 
     def forward(self, v: Tensor) -> tuple[Tensor, Tensor]:
         """Map (B, A, C, h, w) to features (B, A * C) and logits (B, A)."""
-        features = self.norm(v.mean((3, 4), dtype=torch.float32).flatten(1))
+        wide = torch.promote_types(v.dtype, torch.float32)
+        features = self.norm(v.mean((3, 4), dtype=wide).flatten(1))
         return features, self.units(features[:, :, None])[:, :, 0]
 
     @torch.no_grad()
