@@ -14,6 +14,7 @@ set -euo pipefail
 : "${1:?a recipe, and what else au train takes}"
 processes=${PROCESSES:-1} # a machine: its GPUs, or 1
 export OMP_NUM_THREADS=$((${SLURM_CPUS_ON_NODE:?is set by SLURM} / processes))
+export TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 # or processes that are restarted look for those before
 mapfile -t nodes < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
 
 srun torchrun --nnodes "${#nodes[@]}" --nproc-per-node "$processes" --max-restarts 3 \

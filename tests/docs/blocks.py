@@ -89,7 +89,7 @@ def check(words: list[str]) -> None:
     elif program == "pip":
         _check_extras(arguments[-1])
     else:
-        assert program in {".", "apt"}, f"nothing checks {program}: {words}"
+        assert program in {".", "apt", "export"}, f"nothing checks {program}: {words}"
 
 
 def torchrun(arguments: list[str]) -> Any:

@@ -218,6 +218,10 @@ COMPLETE = {
         ({"RANK": "2"}, "RANK from 0 to below WORLD_SIZE, found RANK='2', WORLD_SIZE='2'"),
         ({"RANK": "-1"}, "found RANK='-1'"),
         ({"WORLD_SIZE": "two"}, "WORLD_SIZE='two'"),
+        (
+            {"TORCHELASTIC_USE_AGENT_STORE": "True", "TORCHELASTIC_MAX_RESTARTS": "3"},
+            "up to 3 times, and those of a later time would find the addresses of those before",
+        ),
         (dict.fromkeys(COMPLETE) | {"PMI_SIZE": "4"}, "PMI_SIZE says 4 processes, and RANK is not"),
     ],
 )

@@ -27,6 +27,7 @@ _PATIENCE = timedelta(minutes=10)  # until a process that does not answer is giv
 _VISIBLE = 30.0  # seconds until a new file must be seen on all machines
 _VARIABLES = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 _OF_MPI = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
+_SHARED, _RESTARTS = "TORCHELASTIC_USE_AGENT_STORE", "TORCHELASTIC_MAX_RESTARTS"
 _START = "start it with torchrun, which sets them (docs/cluster.md)"
 
 _T = TypeVar("_T")
@@ -152,6 +153,12 @@ def _check_variables() -> None:
     if wrong or int(numbers["RANK"]) >= int(numbers["WORLD_SIZE"]):
         found = ", ".join(f"{name}={brief(value)}" for name, value in numbers.items())
         raise GroupError(f"expected a RANK from 0 to below WORLD_SIZE, found {found}: {_START}")
+    if os.environ.get(_SHARED) == "True" and os.environ.get(_RESTARTS, "0") != "0":
+        raise GroupError(
+            f"torchrun would restart these processes up to {os.environ[_RESTARTS]} times, and those "
+            "of a later time would find the addresses of those before: set "
+            "TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 for torchrun on all machines (docs/cluster.md)"
+        )
 
 
 @contextmanager
