@@ -1,8 +1,9 @@
-"""Every system has the gradients on two processes that it has on one.
+"""Every system has the gradients and the scores on two processes that it has on one.
 
 Labels are missing here and there, so that the halves of a batch count differently.
 """
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,8 @@ from torch.optim import optimizer
 from actionunits.learn import feed
 from actionunits.learn.recipe import Recipe, parse_recipe
 from actionunits.learn.scoring import place
+from actionunits.learn.task import Settings
+from actionunits.learn.tasks import TASKS
 from actionunits.learn.train import train
 from actionunits.models import registry
 from builders import write_synfacs
@@ -105,9 +108,23 @@ def learn(case: str, corpus: Path, out: Path) -> list[list[torch.Tensor]]:
     return seen
 
 
-def learn_all(folder: Path) -> dict[str, list[list[torch.Tensor]]]:
+def score(case: str, corpus: Path) -> str:
+    """The report on a model with fresh weights, as JSON."""
+    recipe = recipe_of(case, corpus)
+    task = TASKS[registry.task_of(recipe.model.name)]
+    rows = task.read(recipe, 1)
+    torch.manual_seed(0)
+    model, _ = task.build(recipe, rows.train)
+    settings = Settings("last", batch=4, precision="fp32", resamples=20)
+    report = task.score(model, rows.test, model.spec, settings)
+    assert report.to_table()
+    return report.to_json()
+
+
+def learn_all(folder: Path) -> dict[str, Any]:
     """What each of two processes does."""
-    return {case: learn(case, folder / "corpus", folder / case) for case in CASES}
+    corpus = folder / "corpus"
+    return {case: (learn(case, corpus, folder / case), score(case, corpus)) for case in CASES}
 
 
 @pytest.fixture(scope="module")
@@ -123,8 +140,24 @@ def test_two_processes_have_the_gradients_of_one(
 ) -> None:
     one = learn(case, corpus, tmp_path)
     for found in pair:
-        for step, expected in zip(found[case], one, strict=True):
+        for step, expected in zip(found[case][0], one, strict=True):
             largest = max(float(gradient.abs().max()) for gradient in expected)
             assert largest > 0
             for ours, theirs in zip(step, expected, strict=True):
                 torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5 * largest)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_two_processes_have_the_scores_of_one(
+    case: str, corpus: Path, pair: list[dict[str, Any]]
+) -> None:
+    one = json.loads(score(case, corpus))
+    first, second = (json.loads(found[case][1]) for found in pair)
+    assert first == second
+    assert first.keys() == one.keys()
+    assert first.get("confusion") == one.get("confusion")  # no frame twice, none left out
+    for kind in ("scores", "landmarks", "besides"):
+        for name, expected in one.get(kind, {}).items():
+            for key in ("mean", "per_au", "mean_interval"):
+                found, wanted = (np.array(x[key], float) for x in (first[kind][name], expected))
+                np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)

@@ -155,8 +155,8 @@ def _check_variables() -> None:
         raise GroupError(f"expected a RANK from 0 to below WORLD_SIZE, found {found}: {_START}")
     if os.environ.get(_SHARED) == "True" and os.environ.get(_RESTARTS, "0") != "0":
         raise GroupError(
-            f"torchrun would restart these processes up to {os.environ[_RESTARTS]} times, and those "
-            "of a later time would find the addresses of those before: set "
+            f"torchrun would restart these processes up to {os.environ[_RESTARTS]} times, and "
+            "those of a later time would find the addresses of those before: set "
             "TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 for torchrun on all machines (docs/cluster.md)"
         )
 
