@@ -284,7 +284,8 @@ class RandomClipDataset(ClipDataset):
     def _possible(self, samples: np.ndarray) -> np.ndarray:
         clips = self._clips[samples]
         within = np.arange(clips.sum()) - np.repeat(clips.cumsum() - clips, clips)
-        return np.repeat(self._first[samples], clips) + within
+        windows: np.ndarray = np.repeat(self._first[samples], clips) + within
+        return windows
 
 
 def _windows(

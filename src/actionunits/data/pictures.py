@@ -54,7 +54,8 @@ class PictureDataset(RandomSamples[AnyBatch], ABC):
     def _places(self, samples: np.ndarray) -> np.ndarray:
         """Of the pictures of samples (B,) among those of all: (B * P,)."""
         wide = self._numbers.shape[1]
-        return (samples[:, None] * wide + np.arange(wide)).flatten()
+        places: np.ndarray = (samples[:, None] * wide + np.arange(wide)).flatten()
+        return places
 
     @abstractmethod
     def _batch(self, images: Tensor, samples: np.ndarray, keys: tuple[str, ...]) -> AnyBatch:

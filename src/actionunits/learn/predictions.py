@@ -74,8 +74,10 @@ class Predictions:
 
     def table(self) -> pd.DataFrame:
         """All rows, of all processes, in the order of fold, subject, task and frame."""
-        parts = itertools.chain.from_iterable(everyone(self._parts))
-        return pd.concat(parts).sort_values(["fold", *_KEY], ignore_index=True)
+        said: list[list[pd.DataFrame]] = everyone(self._parts)
+        return pd.concat(itertools.chain.from_iterable(said)).sort_values(
+            ["fold", *_KEY], ignore_index=True
+        )
 
     def save(self) -> None:
         """Write the file: the first process of several, and whole or not at all.
