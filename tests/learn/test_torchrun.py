@@ -31,8 +31,9 @@ LONGEST = 500.0  # seconds
 class Machine:
     """An agent of `torchrun` and its one worker."""
 
-    def __init__(self, port: int, *command: object) -> None:
-        launch = ["torch.distributed.run", "--nnodes=2", "--nproc-per-node=1", "--max-restarts=5"]
+    def __init__(self, port: int, restarts: int, *command: object) -> None:
+        launch = ["torch.distributed.run", "--nnodes=2", "--nproc-per-node=1"]
+        launch.append(f"--max-restarts={restarts}")
         meet = ["--rdzv-backend=c10d", f"--rdzv-endpoint=127.0.0.1:{port}", "--rdzv-id=test"]
         words = [sys.executable, "-m", *launch, *meet, "-m", "actionunits", *map(str, command)]
         own = {"OMP_NUM_THREADS": "1", "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
@@ -59,10 +60,10 @@ class Machine:
         return self._agent.returncode, out, err
 
 
-def machines(*commands: list[object]) -> list[Machine]:
+def machines(*commands: list[object], restarts: int = 0) -> list[Machine]:
     """Two machines, each with its command."""
     port = free_port()
-    return [Machine(port, *command) for command in commands]
+    return [Machine(port, restarts, *command) for command in commands]
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
@@ -88,7 +89,7 @@ def test_workers_that_are_killed_change_nothing(synfacs_file: Path, tmp_path: Pa
     values = tiny_recipe(tmp_path / "corpus", epochs=EPOCHS)
     recipe.write_text(values.model_dump_json(), "utf-8")
     command: list[object] = ["train", recipe, "--fold", 1, "--out", run]
-    both = machines(command, command)
+    both = machines(command, command, restarts=5)
     for victim in random.sample(both, 2):
         seen = epochs(run)
         wait_for(lambda seen=seen: epochs(run) > seen)
