@@ -190,7 +190,7 @@ class RENet(nn.Module):
         conditions = Conditions(rows, mix[rows], self._carry(mix)[rows], each)
         features = self.backbone(images, conditions)  # (B, K, D)
         values = self._read(features, rows, each)  # (B, K or A, outputs)
-        trained = self.trained.expand(len(images), -1)
+        trained = self.trained.expand(images.shape[0], -1)  # `len` would fix it in an export
         if self.training and not self.shared:
             picture = torch.arange(len(images), device=mix.device)
             drawn = (picture if each else picture[:, None], rows)
