@@ -66,6 +66,11 @@ class Reading(NamedTuple):
         """Faces that were not read confidently enough, (F,) bool."""
         return np.zeros(len(self.faces), bool) if self.sure is None else ~self.sure
 
+    def bare(self) -> Reading:
+        """The same without its picture, which weighs more than all else."""
+        frame = self.frame._replace(image=np.zeros((0, 0, 3), np.uint8))
+        return self._replace(frame=frame, faces=tuple(f._replace(frame=frame) for f in self.faces))
+
 
 class LabelStats(NamedTuple):
     """Statistics of the labels of TRAINING rows; unknown labels are left out pair by pair."""

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from actionunits.app import figures
 from actionunits.app.figures import still
 from actionunits.app.reading import Seen
 from actionunits.aus import AUSet
+from actionunits.detect.paint import KINDS
 from actionunits.faces.pose import axes
 from actionunits.types import Face, Frame, Reading
 
@@ -32,13 +32,13 @@ def seen(pose: tuple[float, float, float] | None = None) -> Seen:
 
 
 def drawn(overlays: tuple[str, ...], pose: tuple[float, float, float] | None = None) -> np.ndarray:
-    html = still(np.full((400, 300, 3), 128, np.uint8), [seen(pose)], overlays, 0)
+    html = still(np.full((400, 300, 3), 128, np.uint8), [seen(pose)], overlays)
     code = re.search(r"base64,([^\"]+)", html)
     assert code is not None
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(code[1]))), int)
 
 
-@pytest.mark.parametrize("overlay", figures.OVERLAYS)
+@pytest.mark.parametrize("overlay", KINDS)
 def test_each_overlay_is_drawn_where_it_is_asked_for(overlay: str) -> None:
     assert np.abs(drawn(()) - 128).max() < 8
     assert np.abs(drawn((overlay,), (20, 10, 5)) - 128).max() > 60

@@ -10,24 +10,21 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from actionunits import media
 from actionunits.app.reading import Seen
 from actionunits.aus import STAR, STARRED
+from actionunits.detect.paint import paint
 from actionunits.errors import UserError, printable
-from actionunits.faces.pose import axes
-from actionunits.types import Frame, Reading
+from actionunits.types import Frame
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9", "#e69f00", "#666666")
 """Of models, in their order."""
 
-OVERLAYS = ("boxes", "landmarks", "head pose")
-"""What can be drawn over a picture."""
-
-_AXES = ("#ff5252", "#4cd964", "#4c9bff")  # to the subject's left, up, ahead
 _LARGEST = 960  # pixels of the long side of what is shown
 _ENLARGED = 2  # times at most, so that lines over small pictures are fine
+_ROWS = 30  # lines of letters in its long side, which a phone shows a few hundred points wide
 
 
 def picture(file: Path, frame: Frame) -> NDArray[np.uint8]:
@@ -45,31 +42,27 @@ def picture(file: Path, frame: Frame) -> NDArray[np.uint8]:
 
 
 def still(
-    image: NDArray[np.uint8],
-    seen: Sequence[Seen],
-    overlays: Collection[str],
-    face: int,
-    caption: str = "",
+    image: NDArray[np.uint8], seen: Sequence[Seen], overlays: Collection[str], caption: str = ""
 ) -> str:
     """A picture with overlays, as HTML that holds it all.
 
     Args:
         image: (H, W, 3) RGB.
-        seen: one a model, each drawn in its colour; boxes, which all have in common, once.
-        overlays: of `OVERLAYS`; where a model tells no landmarks, the five points that it is
-            aligned by are drawn.
-        face: identity number of the one whose AUs are shown; the others are drawn thin.
+        seen: one a model. What several say is drawn in the colours of the models, but for boxes,
+            which they have in common.
+        overlays: of `paint.KINDS`.
         caption: below it.
     """
     height, width = image.shape[:2]
     scale = min(_LARGEST / max(height, width), _ENLARGED)
     size = max(round(width * scale), 1), max(round(height * scale), 1)
     canvas = Image.fromarray(image).resize(size, Image.Resampling.LANCZOS)
-    draw = ImageDraw.Draw(canvas)
-    if "boxes" in overlays:
-        _draw_boxes(draw, seen[0].reading, face, scale)
+    draw, row = ImageDraw.Draw(canvas), max(size) / _ROWS
+    boxes, others = {"boxes"} & {*overlays}, {*overlays} - {"boxes"}
+    paint(draw, seen[0].reading, scale, row, boxes)
     for colour, each in zip(cycle(COLOURS), seen, strict=False):
-        _draw(draw, each.reading, overlays, scale, colour)
+        shades = [colour] * len(each.reading.faces) if len(seen) > 1 else None
+        paint(draw, each.reading, scale, row, others, shades)
     data = io.BytesIO()
     canvas.save(data, "JPEG", quality=88)
     code = base64.b64encode(data.getvalue()).decode()
@@ -78,41 +71,6 @@ def still(
         f'width="{size[0]}" height="{size[1]}" alt="picture {caption}">'
         f"<figcaption>{caption}</figcaption></figure>"
     )
-
-
-def _draw_boxes(draw: ImageDraw.ImageDraw, reading: Reading, chosen: int, scale: float) -> None:
-    for face in reading.faces:
-        x, y, width, height = face.box * scale
-        line = max(round(height / 200), 1) * (2 if face.track == chosen else 1)
-        draw.rectangle((x, y, x + width, y + height), outline=COLOURS[0], width=line)
-        font = ImageFont.load_default(max(round(height / 12), 14))
-        label = f" {face.track} "
-        left, top, right, bottom = draw.textbbox((x, y), label, font, "ld")
-        down = max(-top, 0)  # into the picture, where the box begins above it
-        draw.rectangle((left, top + down, right, bottom + down), fill=COLOURS[0])
-        draw.text((x, y + down), label, "white", font, "ld")
-
-
-def _draw(
-    draw: ImageDraw.ImageDraw,
-    reading: Reading,
-    overlays: Collection[str],
-    scale: float,
-    colour: str,
-) -> None:
-    for place, face in enumerate(reading.faces):
-        box = face.box * scale
-        points = face.landmarks if reading.landmarks is None else reading.landmarks[place]
-        if "landmarks" in overlays:
-            radius = max(box[3] / 200, 1.2)
-            for x, y in points * scale:
-                draw.circle((x, y), radius + 0.6, fill="white")
-                draw.circle((x, y), radius, fill=colour)
-        if "head pose" in overlays and reading.pose is not None:
-            origin, length = box[:2] + box[2:] / 2, box[3] / 2
-            for axis, shade in zip(axes(reading.pose[place])[:, :2], _AXES, strict=True):
-                line = max(round(box[3] / 80), 2)
-                draw.line((*origin, *(origin + length * axis)), shade, line)
 
 
 def bars(seen: Sequence[Seen], face: int) -> str:

@@ -92,7 +92,7 @@ def frame(
         session: a page with a result.
         seconds: from the start of the video.
         face: identity number.
-        overlays: of `figures.OVERLAYS`.
+        overlays: of `paint.KINDS`.
 
     Raises:
         UserError: there is no result, or the frame cannot be decoded any more.
@@ -102,7 +102,7 @@ def frame(
     image = figures.picture(result.file, seen[0].reading.frame)
     shown = seen[0].reading.frame
     caption = f"frame {shown.number + 1}, {shown.seconds:.2f} s" if result.moves else ""
-    return figures.still(image, seen, overlays, face, caption), figures.bars(seen, face)
+    return figures.still(image, seen, overlays, caption), figures.bars(seen, face)
 
 
 def lanes(session: Session, face: int) -> str:

@@ -34,4 +34,4 @@ def read(image: NDArray[np.uint8], model: str, name: str) -> tuple[str, str]:
     if not readings:
         raise problems[0]
     seen = [Seen(model, reads.aus, readings[0])]
-    return figures.still(image, seen, ("landmarks", "head pose"), 0), figures.bars(seen, 0)
+    return figures.still(image, seen, ("landmarks", "head pose")), figures.bars(seen, 0)

@@ -8,10 +8,11 @@ from typing import Any
 
 import gradio as gr
 
-from actionunits.app import attention, figures, handlers, live, looks
+from actionunits.app import attention, handlers, live, looks
 from actionunits.app.handlers import message
 from actionunits.app.limits import Limits
 from actionunits.app.sessions import Session, Sessions
+from actionunits.detect.paint import KINDS
 from actionunits.errors import UserError
 
 _log = logging.getLogger(__name__)
@@ -66,9 +67,7 @@ def _files(models: dict[str, str], first: str, sessions: Sessions, limits: Limit
     status = _html("au-status", value=message(_LIMITS.format(limits)))
     with gr.Column(visible=False) as results:
         with gr.Row():
-            overlays = gr.CheckboxGroup(
-                list(figures.OVERLAYS), value=list(figures.OVERLAYS[:2]), label="On the picture"
-            )
+            overlays = gr.CheckboxGroup(list(KINDS), value=list(KINDS[:2]), label="On the picture")
             face = gr.Radio([], label="Face", elem_id="au-face")
         with gr.Column(elem_classes="au-grid"):
             player = _html("au-player", looks.PLAYER)

@@ -177,12 +177,12 @@ def _read(
     tell(0.0, 0)
     with closing(reads.readings([file], problems.append, add)) as everything:
         for reading in everything:
-            frame = reading.frame._replace(source=file.name, image=reading.frame.image[:0].copy())
+            frame = reading.frame
             if frame.seconds > longest:
                 notes.append(f"{model}: longer than {longest / 60:g} minutes, read up to there")
                 break
-            faces = tuple(face._replace(frame=frame) for face in reading.faces)
-            readings.append(reading._replace(frame=frame, faces=faces))
+            kept = reading.bare()
+            readings.append(kept._replace(frame=kept.frame._replace(source=file.name)))
             rows.add(readings[-1])
             if len(readings) % _STEP == 0:
                 tell(frame.seconds, len(readings))

@@ -52,6 +52,7 @@ class Progress:
             progress.TimeRemainingColumn(),
             console=console,
             transient=True,
+            disable=not console.is_terminal,  # else it leaves an empty line
         )
 
     def __enter__(self) -> Self:

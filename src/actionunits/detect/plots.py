@@ -6,30 +6,26 @@ from PIL import Image, ImageDraw
 
 from actionunits.aus import AUSet
 from actionunits.detect import strip
-from actionunits.detect.paint import AXES, COLOURS, FAINT, PANEL, TEXT, TRACK, colour_of, font
+from actionunits.detect.paint import COLOURS, FAINT, PANEL, TEXT, TRACK, colours, font, paint
 from actionunits.errors import counted
 from actionunits.faces.align import reduced
-from actionunits.faces.pose import axes
 from actionunits.types import Reading
 
 _ROW = 16  # pixels, the least height of a panel row that can be read
 _ENLARGED = 2048  # pixels, the width to which small frames are enlarged at most
 _SHRUNK = 3840  # pixels, the long side of what larger frames become
 _COLUMNS = len(COLOURS)  # faces that the panel shows side by side
-_FINE = 60  # of these a face is wide, its lines are one; at the most as wide as those of the panel
-_NOSE = {5: 2, 49: 13}  # the point at which axes begin, of so many
-_AXIS = 0.6  # times the width of the face
 
 
 def overlay(reading: Reading, aus: AUSet, history: strip.Strip | None = None) -> NDArray[np.uint8]:
-    """Frame with boxes, landmarks, axes of the head and identity numbers, and AU bars beside it.
+    """Frame with what was read painted over it, see `paint`, and AU bars beside it.
 
     The bars show intensity on 0 to 5, or probability where the model tells no intensity; an AU that
     occurs is bright. A face that was read with too little confidence is grey and has a question
     mark. Small frames are enlarged until the panel can be read, those of more than 4K shrunk to it.
     Frames of videos have the AUs of the last seconds below them, and need no enlarging from 336
     pixels of height on. Of more faces than the panel has room for, the lowest identity numbers are
-    shown. Landmarks are the 49 of the model and axes those of its pose where the reading has them.
+    shown.
 
     Args:
         reading: of one frame, (H, W, 3).
@@ -57,59 +53,11 @@ def overlay(reading: Reading, aus: AUSet, history: strip.Strip | None = None) ->
     canvas.paste(frame if same else frame.resize((width, height), Image.Resampling.BICUBIC))
     del frame
     draw = ImageDraw.Draw(canvas)
-    for at, colour in enumerate(_colours(reading)):
-        _draw_face(draw, reading, at, scale, row, colour)
+    paint(draw, reading, scale, row)
     if history:
         history.draw(draw, (0, height, width, bottom), row)
     _draw_panel(draw, reading, aus, width, panel, row)
     return np.asarray(canvas)
-
-
-def _colours(reading: Reading) -> list[str]:
-    return [
-        FAINT if doubt else colour_of(face.track)
-        for face, doubt in zip(reading.faces, reading.doubtful, strict=True)
-    ]
-
-
-def _draw_face(
-    draw: ImageDraw.ImageDraw,
-    reading: Reading,
-    at: int,
-    scale: float,
-    row: float,
-    colour: str,
-) -> None:
-    face, mark = reading.faces[at], "?" if reading.doubtful[at] else ""
-    x, y, width, height = face.box * scale
-    line = max(round(min(row / 8, width / _FINE)), 1)
-    draw.rectangle((x, y, x + width, y + height), outline=colour, width=line)
-    points = (face.landmarks if reading.landmarks is None else reading.landmarks[at]) * scale
-    size = line * (1.2 if len(points) == 5 else 0.8)
-    for px, py in points:
-        draw.circle((px, py), size, fill=colour)
-    if reading.pose is not None:
-        _draw_axes(draw, reading.pose[at], points[_NOSE[len(points)]], _AXIS * width, line)
-    label = f" {face.track}{mark} "
-    letters = font(0.75 * row)
-    top = max(y - row, 0)
-    draw.rectangle((x, top, x + draw.textlength(label, letters), top + row), fill=colour)
-    draw.text((x, top + row / 2), label, PANEL, letters, anchor="lm")
-
-
-def _draw_axes(
-    draw: ImageDraw.ImageDraw,
-    pose: NDArray[np.floating],
-    origin: NDArray[np.floating],
-    length: float,
-    line: int,
-) -> None:
-    """Draw the head's axes as a camera far away sees them, the nearest last."""
-    pointing = axes(pose)
-    for which in np.argsort(-pointing[:, 2]):
-        end = (origin[0] + length * pointing[which, 0], origin[1] + length * pointing[which, 1])
-        draw.line((*origin, *end), fill=AXES[which], width=line + 1)
-        draw.circle(end, 1.5 * line, fill=AXES[which])
 
 
 def _draw_panel(
@@ -127,10 +75,10 @@ def _draw_panel(
     draw.text((names, row / 2), title or more, FAINT, small, anchor="lm")
     if title and more:
         draw.text((names, row * (len(aus) + 1.5)), more, FAINT, small, anchor="lm")
-    colours = _colours(reading)
+    shades = colours(reading)
     present = reading.present & ~reading.doubtful[:, None]
     for column, face in enumerate(faces):
-        draw.text((first + step * column, row / 2), str(face.track), colours[column], letters, "lm")
+        draw.text((first + step * column, row / 2), str(face.track), shades[column], letters, "lm")
     for i, au in enumerate(aus):
         middle = row * (i + 1.5)
         occurs = bool(present[:, i].any())
@@ -146,7 +94,7 @@ def _draw_panel(
             top, bottom = middle - 0.25 * row, middle + 0.25 * row
             draw.rectangle((start, top, start + full, bottom), fill=TRACK)
             bar = start + full * float(np.clip(share, 0, 1))
-            fill = colours[column] if present[column, i] else FAINT
+            fill = shades[column] if present[column, i] else FAINT
             draw.rectangle((start, top, bar, bottom), fill=fill)
             if len(faces) == 1:
                 value = share * 5 if reading.intensity is not None else share

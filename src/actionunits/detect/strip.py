@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import ImageDraw
 
 from actionunits.aus import AUSet
-from actionunits.detect.paint import FAINT, PANEL, TEXT, TRACK, colour_of, font
+from actionunits.detect.paint import COLOURS, FAINT, PANEL, TEXT, TRACK, font
 from actionunits.types import Reading
 
 LANES = 4
@@ -105,7 +105,9 @@ class Strip:
                 x = [end - (now - each.seconds) * scale for each in run]
                 y = [foot - each.strength[au] * 0.9 * row for each in run]
                 x, y = [x[0], *x, x[-1] + 1], [foot, *y, foot]
-                draw.polygon(list(zip(x, y, strict=True)), fill=colour_of(run[0].track))
+                draw.polygon(
+                    list(zip(x, y, strict=True)), fill=COLOURS[run[0].track % len(COLOURS)]
+                )
 
     def _runs(self) -> list[list[_Moment]]:
         """Moments of one face without a gap."""
