@@ -1,5 +1,6 @@
 """What the page asks for, without a browser."""
 
+import logging
 import re
 from pathlib import Path
 
@@ -203,6 +204,18 @@ def test_what_does_not_say_its_length_is_read_up_to_the_limit(
     status = handlers.read(session, FAST, Limits(minutes=1.5 / 60), ignore).status
     assert "2 frames" in status
     assert "longer than 0.025 minutes" in status
+
+
+def test_what_the_terminal_would_be_warned_of_is_on_the_page(
+    session: Session, frames: np.ndarray, tmp_path: Path
+) -> None:
+    size = frames.shape[2], frames.shape[1]
+    slow = write_video(tmp_path / "slow.mp4", np.arange(8) / 2, size, shades=list(frames[:8]))
+    handlers.take(session, uploaded(slow, tmp_path), LIMITS)
+    status = handlers.read(session, {"mdhr": "mdhr", **FAST}, LIMITS, ignore).status
+    assert "mdhr: slow.mp4: has 2 frames a second; the model was trained on" in status
+    assert "default-fast: " not in status
+    assert not logging.getLogger("actionunits").handlers
 
 
 @pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf")])

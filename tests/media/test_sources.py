@@ -175,3 +175,16 @@ def test_what_is_no_file_in_a_folder_is_named(tmp_path):
     found, problems = listed([tmp_path])
     assert found == [good]
     assert "pipe.png: a file was expected, but this is a pipe" in problems[0]
+
+
+def test_what_lies_beside_videos_is_named_and_costs_nothing(tmp_path):
+    """As where somebody types clips/*, and a table lies among them."""
+    for name in ("talk.mp4", "talk.csv", "Trials.XLSX", "talk"):
+        (tmp_path / name).write_bytes(b"1")
+    problems = []
+    found = media.sources(sorted(tmp_path.iterdir()), problems.append)
+    assert [Path(name).name for name in found] == ["talk", "talk.mp4"]
+    assert [str(problem).split(";")[0] for problem in problems] == [
+        f"{tmp_path / 'Trials.XLSX'}: expected a picture or a video, found a file .XLSX",
+        f"{tmp_path / 'talk.csv'}: expected a picture or a video, found a file .csv",
+    ]

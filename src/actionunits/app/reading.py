@@ -1,7 +1,8 @@
 """What models say of one file: kept frame by frame without pictures, and as tables."""
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -49,7 +50,7 @@ class Said(NamedTuple):
         readings: N frames in their order, their pictures taken out.
         csv: table of the readings, as `au detect` writes it.
         frames: the same table, as findings are made of it.
-        notes: what went wrong, or was left out.
+        notes: what went wrong, was left out, or is to be kept in mind.
     """
 
     model: str
@@ -157,9 +158,34 @@ def read(
     return Result(file, moves, tuple(said))
 
 
-def named(problem: UserError, file: Path) -> str:
+def named(problem: UserError | str, file: Path) -> str:
     """What went wrong, with the name that the user gave a file and not where it lies here."""
     return str(problem).replace(str(file), file.name)
+
+
+class _Heard(logging.Handler):
+    """Warnings about one file."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__(logging.WARNING)
+        self._file = file
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        said = record.getMessage()
+        if str(self._file.parent) in said:  # other pages may read something else at the same time
+            self.texts.append(named(said, self._file))
+
+
+@contextmanager
+def _warnings(file: Path) -> Iterator[Sequence[str]]:
+    """What is warned of about a file until the end, by what the user called it."""
+    logger, heard = logging.getLogger("actionunits"), _Heard(file)
+    logger.addHandler(heard)
+    try:
+        yield heard.texts
+    finally:
+        logger.removeHandler(heard)
 
 
 def _read(
@@ -175,7 +201,10 @@ def _read(
     rows, readings = Rows(reads.aus), list[Reading]()
     notes = []
     tell(0.0, 0)
-    with closing(reads.readings([file], problems.append, add)) as everything:
+    with (
+        _warnings(file) as warned,
+        closing(reads.readings([file], problems.append, add)) as everything,
+    ):
         for reading in everything:
             frame = reading.frame
             if frame.seconds > longest:
@@ -189,6 +218,7 @@ def _read(
             if stop.is_set():
                 notes.append(f"{model}: stopped at {clock(frame.seconds)}; what was read is kept")
                 break
+    notes += [f"{model}: {text}" for text in warned]
     notes += [named(problem, file) for problem in problems]
     if not readings:
         raise UserError(notes[0] if notes else f"{file.name}: there is no picture in it")

@@ -5,6 +5,7 @@ the server ends. The browser is told to load nothing from elsewhere, and the ser
 name but its own, so that no other page in the browser can ask it.
 """
 
+import logging
 import os
 import socket
 import tempfile
@@ -96,6 +97,8 @@ def serve(
             css=looks.CSS,
             app_kwargs={"middleware": middleware, "docs_url": None, "redoc_url": None},
         )
+        # Without it the terminal hears nothing while a page listens to what is warned of.
+        logging.getLogger("actionunits").addHandler(logging.StreamHandler())
         try:
             tell(address)
             until.wait()

@@ -143,11 +143,7 @@ class _Video:
 
     def _draw(self, reading: Reading) -> None:
         self._strip.add(reading)
-        image = overlay(reading, self._job.aus, self._strip)
-        if self._stream is None:
-            self._stream = self._begin(image.shape[1], image.shape[0])
-        frame = av.VideoFrame.from_ndarray(self._fitted(image), format="rgb24")
-        del image  # before the encoder takes its room
+        frame = self._drawn(reading)
         seconds = reading.frame.seconds - self._job.span.start
         # Encoders want times that grow, which those of damaged videos do not always do.
         self._last = max(round(seconds / _CLOCK), self._last + 1)
@@ -155,6 +151,12 @@ class _Video:
         assert self._stream is not None
         with writing(self._path):
             self._container.mux(self._stream.encode(frame))
+
+    def _drawn(self, reading: Reading) -> av.VideoFrame:
+        image = overlay(reading, self._job.aus, self._strip)
+        if self._stream is None:
+            self._stream = self._begin(image.shape[1], image.shape[0])
+        return av.VideoFrame.from_ndarray(self._fitted(image), format="rgb24")
 
     def _fitted(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """A picture of the size of the first, where those of a clip differ."""
@@ -179,8 +181,9 @@ class _Video:
         if codec == "libx264":
             # frames in their order, so that the first is at 0 wherever sound is added
             stream.options = {"preset": "veryfast", "crf": "21", "bf": "0"}
-            if width * height > _LARGE:  # else the encoder keeps some fifty frames
-                stream.options |= {"rc-lookahead": "0"}
+            if width * height > _LARGE:
+                # else the encoder keeps some fifty frames, and planes of them to look ahead by
+                stream.options |= {"preset": "ultrafast", "rc-lookahead": "0"}
         else:
             stream.bit_rate = 4 * width * height
         return stream

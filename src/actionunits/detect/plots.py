@@ -47,17 +47,21 @@ def overlay(reading: Reading, aus: AUSet, history: strip.Strip | None = None) ->
     panel = 2 * round(row * 9)
     bottom = max(height + 2 * round(row * below / 2), 2 * round(row * lines / 2))
     canvas = Image.new("RGB", (width + panel, bottom), PANEL)
-    shrunk = max(int(1 / scale), 1)
-    frame = reduced(reading.frame.image, shrunk, shrunk)
-    same = frame.size == (width, height)  # a copy less of what may be a hundred megabytes
-    canvas.paste(frame if same else frame.resize((width, height), Image.Resampling.BICUBIC))
-    del frame
+    canvas.paste(_scaled(reading.frame.image, (width, height)))
     draw = ImageDraw.Draw(canvas)
     paint(draw, reading, scale, row)
     if history:
         history.draw(draw, (0, height, width, bottom), row)
     _draw_panel(draw, reading, aus, width, panel, row)
     return np.asarray(canvas)
+
+
+def _scaled(image: NDArray[np.uint8], size: tuple[int, int]) -> Image.Image:
+    shrunk = max(image.shape[1] // size[0], 1)
+    frame = reduced(image, shrunk, shrunk)
+    if frame.size == size:  # a copy less of what may be a hundred megabytes
+        return frame
+    return frame.resize(size, Image.Resampling.BICUBIC)
 
 
 def _draw_panel(

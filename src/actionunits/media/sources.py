@@ -29,6 +29,13 @@ _OTHERS = """
 """
 _FOREIGN = frozenset(_OTHERS.split())
 """Pictures and videos that nothing here reads."""
+_PAPERS = """
+    .csv .doc .docx .eaf .gz .htm .html .ipynb .json .jsonl .log .md .ods .odt .opf .parquet .pdf
+    .py .r .rds .rmd .rtf .sav .srt .sub .textgrid .toml .tsv .txt .vtt .xls .xlsx .xml .yaml .yml
+    .zip
+"""
+_BESIDE = frozenset(_PAPERS.split())
+"""What lies beside pictures and videos, and is taken in by patterns of the shell."""
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 DRAWN = re.compile(r"(.+)_au(-\d+)?")
 """Names of overlays, without their suffix."""
@@ -111,6 +118,11 @@ def expand(path: str | Path | int, report: Report, *, clips: bool = False) -> li
             )
         if not os.path.lexists(folder):
             raise MediaError(f"{path}: there is no such file or folder; check the path")
+        if folder.suffix.lower() in _BESIDE:
+            raise MediaError(
+                f"{path}: expected a picture or a video, found a file {folder.suffix}; leave it "
+                "out, or rename it if it is one"
+            )
         return [name if is_stored(name) else os.path.join(os.curdir, name)]
     files = sorted(_below(folder, folder, report), key=_natural)
     _name_foreign(files, folder, report)
