@@ -9,7 +9,9 @@ import skimage.data
 from PIL import Image
 
 import actionunits
+from actionunits import datasets
 from actionunits.aus import RENDERED, SIDED, AUSet
+from actionunits.data.dataset import Faces
 from actionunits.detect.added import ADDABLE, ALL, NOTHING, added
 from actionunits.detect.predict import Predictor
 from actionunits.errors import UserError
@@ -90,15 +92,34 @@ def test_roll_is_that_of_the_picture(table: pd.DataFrame) -> None:
         assert table.loc["mirrored", angle] == pytest.approx(-table.loc["straight", angle], abs=6)
 
 
-def test_intensity_is_that_of_the_stronger_side(table: pd.DataFrame) -> None:
-    faces = table.dropna(subset="face_id")
-    for au in RENDERED:
-        if au.number in SIDED:
-            sides = faces[[f"{au.column}_right", f"{au.column}_left"]].to_numpy(float)
-            assert np.allclose(sides.max(axis=1), faces[f"{au.column}_r"], atol=1e-4)
-    shares = faces.filter(regex="^(hidden_|quality)").to_numpy(float)
+def test_shares_are_shares(table: pd.DataFrame) -> None:
+    shares = table.dropna(subset="face_id").filter(regex="^(hidden_|quality)").to_numpy(float)
     assert shares.shape[1] == 7
     assert ((shares >= 0) & (shares <= 1)).all()
+
+
+def test_sides_swap_in_a_mirrored_picture(table: pd.DataFrame) -> None:
+    places = [au.column for au in RENDERED if au.number in SIDED]
+    right, left = (
+        table.loc["mirrored", [f"{name}_{side}" for name in places]].to_numpy(float)
+        for side in ("right", "left")
+    )
+    straight = table.loc["straight"]
+    assert right == pytest.approx(straight[[f"{n}_left" for n in places]].to_numpy(float), abs=0.7)
+    assert left == pytest.approx(straight[[f"{n}_right" for n in places]].to_numpy(float), abs=0.7)
+
+
+def test_who_smiles_on_one_side_has_a_smile_on_that_side(predictor: Predictor) -> None:
+    """Half of the face of a rendered person who smiles, beside the other half of it at rest."""
+    faces = datasets.load("synfacs")
+    smiling, resting = Faces(faces.images, np.array([2366, 2292]), 256)(np.arange(2))
+    half = smiling.permute(1, 2, 0).numpy().copy()
+    half[:, 128:] = resting.permute(1, 2, 0).numpy()[:, 128:]  # the subject's left
+    picture = np.pad(half, ((64, 64), (64, 0), (0, 0)), constant_values=110)
+    read = predictor.predict([picture, picture[:, ::-1]], add=["sides"])
+    right, left = read["AU12_right"], read["AU12_left"]
+    assert right[0] - left[0] > 1
+    assert left[1] - right[1] > 1
 
 
 def test_a_frame_without_a_face_tells_nothing(table: pd.DataFrame) -> None:

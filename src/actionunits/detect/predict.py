@@ -29,6 +29,7 @@ from actionunits.detect.ahead import crew
 from actionunits.detect.chunks import Given, Picture, chunks, each
 from actionunits.detect.faults import Faults, Report
 from actionunits.detect.found import Cropped, Cropper, looked, reads
+from actionunits.detect.halves import read_apart
 from actionunits.detect.network import ClipNetwork, Network, Values, joined
 from actionunits.detect.neutral import Neutral, corrected
 from actionunits.detect.reader import Read, reader
@@ -223,8 +224,8 @@ class Predictor:
                 as consecutive frames of one face.
 
         Returns:
-            Probabilities, logits, and all else that the model tells; landmarks are in pixels of
-            the crop, and the roll of the pose is what is left of it there.
+            Probabilities, logits, and all else that the model tells but sides, which `read` has;
+            landmarks are in pixels of the crop, and the roll of the pose is what is left of it.
 
         Raises:
             UserError: one has another size.
@@ -234,14 +235,13 @@ class Predictor:
             shape = face.shape if isinstance(face, np.ndarray) else f"the path {face}"
             if not isinstance(face, np.ndarray) or shape != (size, size, 3):
                 raise UserError(
-                    f"crop {place}: expected ({size}, {size}, 3), found {shape}; Predictor.faces "
-                    "gives the crops of a picture"
+                    f"crop {place}: expected ({size}, {size}, 3), found {shape}; `faces` gives them"
                 )
             faces.append(face)
         if not faces:
             return joined([], len(self.aus))
         if self.network.spec.clip is None:
-            return cast(Network, self.network).values(np.stack(faces))
+            return cast(Network, self.network).values(np.stack(faces))._replace(sides=None)
         clips = cast(ClipNetwork, self.network)
         kept, context = [*clips.encode(np.stack(faces))], self.network.spec.context
         return clips.read(kept[:1] * context + kept + kept[-1:] * context)
@@ -312,7 +312,8 @@ class Predictor:
         """
         span = span if rate is None else span._replace(rate=rate).checked()
         wanted = self.added(add)
-        begin = partial(reader, self.network, len(self.aus))
+        network = read_apart(self.network) if "sides" in wanted.kinds else self.network
+        begin = partial(reader, network, len(self.aus))
         faults = Faults(report)
 
         def told(read: Read) -> Reading:
