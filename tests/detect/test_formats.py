@@ -217,33 +217,66 @@ def test_lines_that_people_paste_work() -> None:
     assert (df["AU06_c"] * df["AU12_c"]).isin([0, 1]).all()
 
 
-# What openFaceR's functions ask of a table: ranges of neighbours, AUs by name, and occurrences
-# of which as.factor() knows 0 and 1 alone.
+# What openFaceR's functions ask of a folder of tables, in base R: ranges of neighbours, smiles by
+# AUs of which as.factor() knows 0 and 1 alone; then as its tidy_face(): tables one below the other,
+# an event wherever a column of 0 and 1 begins, shares of these, means and deviations of the rest.
 _R = """
-df <- read.csv(commandArgs(trailingOnly = TRUE)[1])
+files <- list.files(commandArgs(trailingOnly = TRUE)[1], full.names = TRUE)
+faces <- lapply(files, read.csv)
+names(faces) <- sub(".csv", "", basename(files), fixed = TRUE)
+df <- faces[[1]]
 span <- function(a, b) match(b, names(df)) - match(a, names(df)) + 1
 cat(span("timestamp", "success"), span("X_0", "Z_67"), span("eye_lmk_x_0", "eye_lmk_Z_55"),
     span("X_12", "X_16"), span("Y_27", "Y_30"), span("Z_0", "Z_4"), "\\n")
-needed <- c("frame", "timestamp", "success", "pose_Tx", "pose_Ty", "pose_Tz",
-            "AU02_c", "AU06_c", "AU12_c", "AU45_c")
-cat(all(needed %in% names(df)), "\\n")
-occurs <- grep("_c$", names(df), value = TRUE)
-cat(length(occurs), all(sapply(df[occurs], function(x) all(levels(as.factor(x)) %in% c(1, 0)))))
-cat("", all(sapply(df, is.numeric)), max(df$timestamp), sum(df$AU06_c == 1 & df$AU12_c == 1))
+needed <- c("frame", "timestamp", "success", "pose_Tx", "pose_Ty", "pose_Tz")
+cat(all(needed %in% names(df)), all(sapply(df, is.numeric)), "\\n")
+
+faces <- lapply(faces, function(df) transform(df,
+    smile = ifelse(AU06_c == 1 & AU12_c == 1, 1, 0), blink = AU45_c, brow_up = AU02_c,
+    fake_smile = ifelse(AU06_c == 0 & AU12_c == 1, 1, 0)))
+all <- do.call(rbind, Map(cbind, ID = names(faces), faces))
+told <- setdiff(names(all), c("ID", "frame", "timestamp", "success"))
+is_event <- sapply(all[told], function(x) all(levels(as.factor(x)) %in% c("0", "1")))
+begins <- function(x) x[1] + sum(diff(x) == 1)
+by_video <- function(columns, how) aggregate(all[columns], all["ID"], how)
+events <- by_video(told[is_event], begins)
+cat(events$smile, events$blink, events$AU12_c, sum(grepl("AU.*_c", names(events))), "\\n")
+cat(aggregate(timestamp ~ ID, all, max)$timestamp, "\\n")
+measured <- told[!is_event]
+cat(by_video("AU12_r", mean)$AU12_r, by_video("pose_Ry", sd)$pose_Ry, "\\n")
+cat(all(is.finite(unlist(by_video(measured, mean)[measured]))))
 """
 
 
 @pytest.mark.skipif(shutil.which("Rscript") is None, reason="R is not installed")
-def test_r_finds_what_openfacer_asks_for(tmp_path: Path) -> None:
-    made = rows(*(reading(n, n % 2) for n in range(6)))
-    (tmp_path / "a.csv").write_text(as_text(openface.layout(RENDERED, ["a.mp4"]), made))
+def test_what_openfacer_does_with_tables_works(tmp_path: Path) -> None:
+    folder = tmp_path / "csvs"
+    folder.mkdir()
+    shown = {"a": [n % 2 for n in range(6)], "b": [1, 1, 1, 0, 1]}
+    for name, faces in shown.items():
+        made = rows(*(reading(n, count) for n, count in enumerate(faces)))
+        text = as_text(openface.layout(RENDERED, [f"{name}.mp4"]), made)
+        (folder / f"{name}.csv").write_text(text)
     (tmp_path / "check.R").write_text(_R)
-    command = ["Rscript", "--vanilla", str(tmp_path / "check.R"), str(tmp_path / "a.csv")]
+    command = ["Rscript", "--vanilla", str(tmp_path / "check.R"), str(folder)]
     said = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert said.returncode == 0, said.stderr
-    both = (reading(0, 1).present[0, [RENDERED.index(6), RENDERED.index(12)]]).all()
-    expected = f"3 204 280 5 4 5 \nTRUE \n18 TRUE TRUE 0.2 {3 * both}"
-    assert said.stdout.strip() == expected
+    frame, places = reading(0, 1), {au: RENDERED.index(au) for au in (6, 12, 43, 45)}
+    occurs = {au: bool(frame.present[0, place]) for au, place in places.items()}
+    begun = np.array([3, 2])  # of what is there whenever the face is
+    smiles = begun * (occurs[6] and occurs[12])
+    blinks, pulls = begun * (occurs[43] or occurs[45]), begun * occurs[12]
+    lines = said.stdout.splitlines()
+    assert lines[0].split() == ["3", "204", "280", "5", "4", "5"]
+    assert lines[1].split() == ["TRUE", "TRUE"]
+    events = [int(number) for number in lines[2].split()]
+    assert events == [*smiles, *blinks, *pulls, 18]
+    assert [float(number) for number in lines[3].split()] == [0.2, 0.16]
+    shares = np.array([np.mean(faces) for faces in shown.values()])
+    read = [pd.read_csv(folder / f"{name}.csv")["pose_Ry"].std() for name in shown]
+    expected = [*shares * frame.intensity[0, places[12]], *read]
+    assert [float(number) for number in lines[4].split()] == pytest.approx(expected, rel=1e-4)
+    assert lines[5] == "TRUE"
 
 
 @pytest.mark.parametrize("name", ["openface", "feat"])
