@@ -56,6 +56,7 @@ needs_bash = pytest.mark.skipif(shutil.which("bash") is None, reason="bash is no
         (["detect", "x.mp4", "--model", ""], list_weights()),
         (["detect", "--model", "runs/"], []),  # bash then offers files
         (["detect", "--runtime", "in"], ["int8"]),
+        (["detect", "--format", "op"], ["openface"]),
         (["detect", "--detector", "al"], ["aligned"]),
         (["detect", "--add", "pose,gaze,p"], []),
         (["detect", "--add", "pose,la"], ["pose,landmarks"]),

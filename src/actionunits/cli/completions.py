@@ -54,6 +54,13 @@ def detectors(incomplete: str) -> list[str]:
     return _starting(incomplete, DETECTORS)
 
 
+def formats(incomplete: str) -> list[str]:
+    """Formats of tables that start so."""
+    from actionunits.detect.formats import FORMATS
+
+    return _starting(incomplete, FORMATS)
+
+
 def runtimes(incomplete: str) -> list[str]:
     """What can compute a model."""
     from actionunits.detect.network import RUNTIMES

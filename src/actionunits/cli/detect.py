@@ -68,7 +68,8 @@ def detect(
     format: Annotated[
         str,
         typer.Option(
-            help="Columns of the table: actionunits, openface (as OpenFace 2), feat (as py-feat)."
+            help="Columns of the table: actionunits, openface (as OpenFace 2), feat (as py-feat).",
+            autocompletion=completions.formats,
         ),
     ] = "actionunits",
     neutral: Annotated[
