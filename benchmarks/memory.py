@@ -5,7 +5,7 @@ Each is read by the whole command in a process of its own, without PyTorch, into
 measured are the peaks of that process and of the one that decodes for it.
 
     python benchmarks/memory.py [--minutes 120] [--width 320] [--height 180]
-        [--model default] [--overlay]
+        [--model default] [--overlay | --blur]
 
 The third line says how many times as much as for a minute.
 """
@@ -44,12 +44,12 @@ def looped(clip: Path, out: Path, times: int) -> Path:
     return out
 
 
-def peaks(video: Path, model: str, *, overlay: bool) -> tuple[float, float]:
+def peaks(video: Path, model: str, drawn: list[str]) -> tuple[float, float]:
     """Read a video; peaks in MiB of the process that reads and of the one that decodes."""
     command = [sys.executable, "-m", "actionunits", "detect", str(video)]
     command += ["--model", model, "--runtime", "onnx", "--out", str(video.with_suffix(".parquet"))]
-    if overlay:
-        command += ["--overlay", str(video.with_name(f"{video.stem}-seen.mp4"))]
+    if drawn:
+        command += ["--overlay", str(video.with_name(f"{video.stem}-seen.mp4")), *drawn[1:]]
     reader = psutil.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     most = [0.0, 0.0]
     while reader.poll() is None:
@@ -75,7 +75,22 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=320, help="pixels")
     parser.add_argument("--height", type=int, default=180, help="pixels")
     parser.add_argument("--model", default="default", help="weights")
-    parser.add_argument("--overlay", action="store_true", help="write the annotated video too")
+    drawn = parser.add_mutually_exclusive_group()
+    drawn.add_argument(
+        "--overlay",
+        dest="drawn",
+        action="store_const",
+        const=["--overlay"],
+        default=[],
+        help="write the annotated video too",
+    )
+    drawn.add_argument(
+        "--blur",
+        dest="drawn",
+        action="store_const",
+        const=["--overlay", "--blur"],
+        help="and hide the heads in it",
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         minute = portrait_clip(
@@ -85,7 +100,7 @@ def main() -> None:
         found = []
         for video, minutes in ((minute, 1), (long, options.minutes)):
             began = time.perf_counter()
-            found.append(peaks(video, options.model, overlay=options.overlay))
+            found.append(peaks(video, options.model, options.drawn))
             read, decoded = found[-1]
             frames = 60 * _RATE * minutes
             rate = frames / (time.perf_counter() - began)

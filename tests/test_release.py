@@ -23,7 +23,7 @@ from actionunits import weights
 
 ROOT = Path(__file__).parents[1]
 _RELEASE = re.compile(r"## \[(\d+\.\d+\.\d+)\] - (\d{4}-\d\d-\d\d)")
-_LARGEST = 100_000_000  # bytes of a file that package indexes take
+_LARGEST = 100 << 20  # bytes of a file that package indexes take
 
 
 @pytest.fixture(scope="module")
