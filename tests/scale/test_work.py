@@ -70,6 +70,20 @@ def test_parts_of_a_video_make_the_rows_of_one_process_to_the_bit(
     assert not Output(ranged.out).names("ranges")
 
 
+def test_clips_go_over_the_seams(tmp_path, monkeypatch):
+    """Of a block that is longer than all that is read before a part for other reasons."""
+    for module in (chunks, seek, ranges):
+        monkeypatch.setattr(module, "BLOCK", 70)
+    monkeypatch.setattr(ranges, "_LEAD", 0.5)
+    video = clip(tmp_path / "long.mp4", 150, 1, 160, 120)
+    how = settings(tmp_path, model="mdhr", split=2.0)
+    predictor = how.predictor()
+    assert predictor.network.spec.context
+    got, count = read(how, video)
+    assert count.done == 1
+    assert_same(got, predictor.predict(video), 1e-6)
+
+
 def test_identities_go_over_the_seams(tmp_path, short_blocks, video):
     got, _ = read(settings(tmp_path, split=1.0), video)
     assert set(got["face_id"]) == {0, 1}

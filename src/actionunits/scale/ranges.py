@@ -71,7 +71,9 @@ def own(readings: Iterator[Reading], part: Range) -> Generator[tuple[Reading, bo
 def before(start: float, span: media.Span, path: str, spec: InputSpec) -> float:
     """Where to begin to read for a part, so that its first frames have their neighbours.
 
-    Where a rate chooses frames, it chooses those of one process.
+    What a model of clips sees of these is, to the last digit, where faces were found and followed
+    since the beginning of their block, so that it is read from there. Where a rate chooses frames,
+    it chooses those of one process.
 
     Args:
         start: of the part, seconds.
@@ -79,9 +81,11 @@ def before(start: float, span: media.Span, path: str, spec: InputSpec) -> float:
         path: its file on this machine.
         spec: of the model.
     """
-    step = max(apart(path) * span.every, 1 / span.fps if span.fps else 0.0)
-    context = spec.context * max(step, 1 / spec.fps if spec.fps else 0.0)
-    lead = max(_LEAD, _LEAD_FRAMES * step + 2 * context)
+    one = apart(path)
+    step = max(one * span.every, 1 / span.fps if span.fps else 0.0)
+    lead = max(_LEAD, _LEAD_FRAMES * step)
+    if spec.context:
+        lead += BLOCK * one + 2 * spec.context * max(step, 1 / spec.fps if spec.fps else 0.0)
     begin = max(span.start, start - lead)
     if span.fps is None:
         return begin
