@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from nodes import added
 from pools import COLUMNS, Slow, all_rows
 
 from actionunits.errors import UserError
@@ -22,7 +24,6 @@ from actionunits.scale.tasks import Answer, Crash, Task
 
 pytest.importorskip("ray")
 ITEM = Item("/in/a.mp4")
-NODE = {"num_cpus": 1, "object_store_memory": 80_000_000}
 HERE = str(Path(__file__).parent)
 
 
@@ -40,6 +41,23 @@ def test_without_ray_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(UserError, match="actionunits\\[ray\\]"):
         cluster.ray_or_say()
+
+
+def test_a_cluster_that_does_not_start_is_tried_again_and_then_said(monkeypatch):
+    monkeypatch.setattr("ray.shutdown", lambda: None)
+    left = ["timed out during startup"] * 2
+    tried = []
+
+    def start():
+        tried.append(1)
+        if left:
+            raise Exception(left.pop())
+
+    cluster._begin(start)
+    assert len(tried) == 3
+    left += ["timed out during startup"] * 3
+    with pytest.raises(UserError, match="timed out during startup; if other programs"):
+        cluster._begin(start)
 
 
 def test_what_a_worker_raises_is_its_tasks_fault_or_the_runs():
@@ -81,35 +99,21 @@ def run(output, names, make, pool):
     return schedule.count
 
 
-@pytest.fixture
-def two_nodes(monkeypatch):
-    """A cluster of two machines of a core each, as Ray makes one of processes here."""
-    import ray
-    from ray.cluster_utils import Cluster
-
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([HERE, *sys.path]))
-    monkeypatch.setattr(cluster, "_check_port", lambda _: None)  # tests may not ask this address
-    made = Cluster(initialize_head=True, head_node_args=NODE)
-    yield made
-    ray.shutdown()
-    made.shutdown()
-
-
 @pytest.mark.slow
-def test_a_machine_that_dies_costs_nothing(two_nodes, tmp_path):
+def test_a_machine_that_dies_costs_nothing(one_node, tmp_path):
     """Ten times, at random moments: no row is lost and none is there twice."""
     import threading
 
     draw = random.Random(5)
     names = [f"/in/{number}.{'jpg' if number % 3 else 'mp4'}" for number in range(60)]
     for turn in range(10):
-        node = two_nodes.add_node(**NODE)
-        two_nodes.wait_for_nodes()
+        node = added(one_node)
+        one_node.wait_for_nodes()
         output = Output(str(tmp_path / f"{turn}"))
         make = partial(Slow, output.place, str(tmp_path / f"{turn}.txt"), 0.2)
-        with cluster.connected(two_nodes.address):
+        with cluster.connected(one_node.address):
             pool = cluster.RayPool(make)
-            killer = threading.Timer(draw.uniform(0, 4), two_nodes.remove_node, [node, False])
+            killer = threading.Timer(draw.uniform(0, 4), one_node.remove_node, [node, False])
             killer.start()
             count = run(output, names, make, pool)
             killer.join()
@@ -172,7 +176,8 @@ def test_a_command_that_is_killed_goes_on_and_two_are_refused(tmp_path):
     assert there < 6
     third = subprocess.run(command, capture_output=True, text=True, check=False)
     assert third.returncode == 0, third.stderr
-    assert f"{6 - there} inputs" in third.stderr
+    again = int(re.search(r"(\d+) inputs?", third.stderr)[1])
+    assert 0 <= 6 - there - again <= 1  # a worker ends what it has begun
     got = pd.concat(parts.table(output, name).to_pandas() for name in output.parts())
     want = load().predict(*(str(tmp_path / f"in{number}.mp4") for number in range(6)))
     keys = ["input", "frame"]

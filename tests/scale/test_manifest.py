@@ -74,7 +74,8 @@ def test_what_is_wrong_is_told_and_costs_itself(files):
     said = "\n".join(problems)
     for expected in (
         "columns who",
-        "gone.mp4: there is no such file",
+        "1 input left out, there is no such file: ",
+        "gone.mp4; check the paths",
         "1 input named more than once",
         "0 <= start < end: line 5",
         "start is no number of seconds: line 6",
@@ -85,14 +86,14 @@ def test_what_is_wrong_is_told_and_costs_itself(files):
 
 def test_other_peoples_paths_are_told_with_advice(files):
     text = "path\nC:\\data\\a.mp4\n/home/somebody/b.mp4\n"
-    with pytest.raises(UserError, match="and 1 input more.*folder of the list"):
+    with pytest.raises(UserError, match="2 inputs left out.*somebody/b.mp4.*folder of the list"):
         read(listing(files, text))
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("", "no table"), ("file\na.mp4\n", "lacks the column path"), ("path\n", "nothing|no table"),
-     ("path,path\na,b\n", "twice")],
+    [("", "no table"), ("file\na.mp4\n", "lacks the column path"),
+     ("path\n", "list.csv: lists nothing"), ("path,path\na,b\n", "twice")],
 )  # fmt: skip
 def test_lists_that_are_none(files, text, said):
     with pytest.raises(UserError, match=said):

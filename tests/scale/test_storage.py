@@ -1,6 +1,7 @@
 import errno
 import json
 import time
+from functools import partial
 
 import pytest
 from pools import all_rows, write
@@ -98,7 +99,7 @@ def test_files_of_a_bucket_are_listed_read_and_written(bucket, tmp_path):
     put(f"{bucket}/in/list.csv", b"path\na.mp4\ngone.mp4\ns3://lab/in/deep/b.jpg\n")
     table = manifest.read([f"{bucket}/in/list.csv"], problems.append)
     assert len(table) == 2
-    assert "gone.mp4: there is no such file" in str(problems[0])
+    assert f"there is no such file: {bucket}/in/gone.mp4" in str(problems[0])
     store = storage.storage(bucket)
     assert store.at_hand(f"{bucket}/in/a.mp4", tmp_path).read_bytes() == b"abc"
     store.remove(f"{bucket}/in/a.mp4")
@@ -143,6 +144,29 @@ def test_a_bucket_that_there_is_not(bucket):
         manifest.read(["s3://nobodys/in"], [].append)
     with pytest.raises(UserError, match="cannot write"), lock.only_run(Output("s3://nobodys/out")):
         pass
+
+
+class _OutOfOrder:
+    """A store in the eyes of fsspec, whose library raises errors of its own."""
+
+    def __getattr__(self, name):
+        def fails(*_, **__):
+            raise RuntimeError("out of order")
+
+        return fails
+
+
+@pytest.mark.parametrize("command", ["tables", "compact", "plan"])
+def test_what_a_store_says_is_the_users_to_mend(au, monkeypatch, command):
+    pytest.importorskip("fsspec")
+    pause = partial(storage.persistently, pause=0.001)
+    for module in (manifest, parts):
+        monkeypatch.setattr(module, "persistently", pause)
+    monkeypatch.setattr("fsspec.filesystem", lambda *_, **__: _OutOfOrder())
+    answer = au(command, "s3://lab/rows")
+    assert answer.code == 2
+    assert "the store fails: RuntimeError: out of order; check the address" in answer.err
+    assert answer.err.count("out of order") == 1
 
 
 def test_a_worker_reads_from_a_bucket_into_a_bucket(bucket, tmp_path):

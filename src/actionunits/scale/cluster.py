@@ -12,7 +12,7 @@ room: cores, memory, GPUs.
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
@@ -28,6 +28,9 @@ _SPARE = 250_000_000  # bytes that a worker takes while it reads, more than when
 _PATIENCE = 120.0  # seconds for a first worker, or a machine, to answer
 _LOOK = 5.0  # seconds from one look at the size of the cluster to the next
 _STARTS = 5  # workers in a row that die before their first task
+_ATTEMPTS = (
+    3  # at a cluster here: parts of Ray 2.60 have 15 seconds to begin, on a busy machine too
+)
 
 
 def ray_or_say() -> Any:
@@ -63,10 +66,32 @@ def connected(address: str | None = None, workers: int | None = None) -> Iterato
     if address is None:
         most = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else cores()
         own = {"include_dashboard": False, "object_store_memory": _STORE}
-        join = partial(ray.init, "local", num_cpus=workers or most, **own, **quiet)
+        _begin(partial(ray.init, "local", num_cpus=workers or most, **own, **quiet))
     else:
         _check_port(address)
-        join = partial(ray.init, address, **quiet)
+        _join(address, partial(ray.init, address, **quiet))
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _begin(start: Callable[[], object]) -> None:
+    """Start a cluster here."""
+    for attempt in range(_ATTEMPTS):
+        try:
+            start()
+            return
+        except Exception as error:  # Ray raises plain ones
+            ray_or_say().shutdown()
+            if attempt == _ATTEMPTS - 1:
+                raise UserError(
+                    f"Ray does not start on this machine: {_first(error)}; if other programs keep "
+                    "it busy, try again when they do less"
+                ) from error
+
+
+def _join(address: str, join: Callable[[], object]) -> None:
     try:
         join()
     except (ConnectionError, OSError, ValueError) as error:
@@ -75,16 +100,10 @@ def connected(address: str | None = None, workers: int | None = None) -> Iterato
             "ray start --head, or leave the address out"
         ) from error
     except Exception as error:  # Ray raises plain ones
-        if address is None:
-            raise UserError(f"Ray does not start on this machine: {_first(error)}") from error
         raise UserError(
             f"--address {address}: the cluster cannot be joined: {_first(error)}; install the same "
             "versions of Python and Ray on all machines"
         ) from error
-    try:
-        yield
-    finally:
-        ray.shutdown()
 
 
 def _check_port(address: str) -> None:

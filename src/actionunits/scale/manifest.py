@@ -119,6 +119,8 @@ def _expanded(name: str, report: Report) -> pd.DataFrame:
 def _asked(name: str, work: Callable[[], _T]) -> _T:
     try:
         return persistently(work)
+    except UserError:
+        raise
     except OSError as error:
         raise UserError(
             f"{name}: cannot be listed: {_why(error)}; check the address and that you may read it"
@@ -175,6 +177,8 @@ def _list(name: str, report: Report) -> pd.DataFrame:
     _refuse(name, cells, backwards, "expected 0 <= start < end", report)
     _refuse(name, cells, cells["path"].isna() | (cells["path"].astype(str).str.strip() == ""),
             "the path is empty", report)  # fmt: skip
+    if not len(cells):
+        raise DataError(f"{name}: lists nothing; {_ADVICE}")
     kept = (paths != "") & ~backwards
     root = os.path.dirname(name) if not is_remote(name) else name.rpartition("/")[0]
     table = pd.DataFrame({"path": paths[kept], **{c: v[kept] for c, v in times.items()}})
@@ -210,6 +214,8 @@ def _cells(name: str) -> pd.DataFrame:
             table = pd.read_parquet(file)
     except (FileNotFoundError, PermissionError) as error:
         raise DataError(f"{name}: {_why(error)}; check the path of the list") from error
+    except UserError:
+        raise
     except (OSError, ValueError, IndexError) as error:
         raise DataError(f"{name}: is no table that can be read; {_ADVICE}") from error
     table.columns = [str(column).strip().lower() for column in table]
@@ -246,16 +252,18 @@ def _stated(table: pd.DataFrame, report: Report) -> pd.DataFrame:
     else:
         with ThreadPoolExecutor(_HANDS, "state") as hands:
             states = list(hands.map(asked, table["path"]))
-    faults = [(p, s) for p, s in zip(table["path"], states, strict=True) if isinstance(s, OSError)]
-    if faults:
-        path, fault = faults[0]
-        more = f" (and {counted(len(faults) - 1, 'input')} more)" if faults[1:] else ""
-        hint = (
-            "; relative paths are those from the folder of the list"
-            if len(faults) == len(table) > 1
-            else ""
-        )
-        report(DataError(f"{path}: {_why(fault)}{more}; left out. Check the paths{hint}"))
+    faults: dict[str, list[str]] = {}
+    for path, state in zip(table["path"], states, strict=True):
+        if isinstance(state, OSError):
+            faults.setdefault(_why(state), []).append(path)
+    hint = (
+        "; relative paths are those from the folder of the list"
+        if sum(map(len, faults.values())) == len(table) > 1
+        else ""
+    )
+    for why, paths in faults.items():
+        left_out = f"{counted(len(paths), 'input')} left out, {why}"
+        report(DataError(f"{left_out}: {listed(paths)}; check the paths{hint}"))
     good = np.array([isinstance(state, State) for state in states], bool)
     kept = table[good].copy()
     known = [state for state in states if isinstance(state, State)]

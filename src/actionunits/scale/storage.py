@@ -4,13 +4,14 @@ A place is a path, or a URL such as ``s3://bucket/folder``. Local ones need no f
 written has its name only when it is whole: by a rename here, by one put there.
 """
 
+import errno
 import glob
 import os
 import random
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, NamedTuple, Protocol, TypeVar, cast
@@ -24,6 +25,10 @@ _TRIES = 5
 _PAUSE = 0.5  # seconds before the second try; doubles with each
 _LASTING = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
 _PACKAGES = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "abfs": "adlfs", "az": "adlfs"}
+
+
+class StoreError(OSError, UserError):
+    """A store does not give or take a file; another try may help."""
 
 
 class State(NamedTuple):
@@ -123,7 +128,8 @@ class _Local:
             for file in files:
                 if not file.startswith("."):
                     name = os.path.join(place, file)
-                    yield name, self.state(name)
+                    with suppress(FileNotFoundError):  # another process has just removed it
+                        yield name, self.state(name)
 
     def matching(self, pattern: str) -> list[str]:
         return sorted(filter(os.path.isfile, glob.glob(pattern, recursive=True)))
@@ -144,13 +150,20 @@ class _Local:
 
 @contextmanager
 def _as_os_errors(name: str) -> Iterator[None]:
-    """Libraries of stores raise what they like."""
+    """Libraries of stores raise what they like, often without saying of which file."""
     try:
         yield
-    except (OSError, UserError):
+    except UserError:
         raise
+    except FileNotFoundError as error:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name) from error
+    except PermissionError as error:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), name) from error
     except Exception as error:
-        raise OSError(f"{name}: {type(error).__name__}: {error}") from error
+        raise StoreError(
+            f"{name}: the store fails: {type(error).__name__}: {error}; check the address, the "
+            "network and your credentials, then run the same command again"
+        ) from error
 
 
 class _Remote:

@@ -252,6 +252,8 @@ def _at_hand(inputs: Sequence[Item], folder: Path) -> tuple[dict[Item, Path], di
             place.mkdir()
         try:
             there[item] = persistently(partial(storage(item.path).at_hand, item.path, place))
+        except UserError as error:  # names the file, too
+            problems[item] = str(error)
         except OSError as error:
             why = os.strerror(error.errno) if error.errno else str(error)
             problems[item] = f"{item.path}: cannot be fetched: {why}; check it, then run again"
