@@ -1,6 +1,6 @@
 """``au detect --engine ray``, ``au plan``, ``au tables`` and ``au compact``."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -9,7 +9,8 @@ import typer
 if TYPE_CHECKING:
     import pandas as pd
 
-    from actionunits.scale.plan import Estimate, Probe
+    from actionunits.scale.plan import Estimate
+    from actionunits.scale.probe import Probe
     from actionunits.scale.schedule import Count
 
 Inputs = Annotated[
@@ -139,14 +140,11 @@ def plan(
     Intervals are those in which the true value is by 19 in 20 chances, as far as the sample goes;
     a machine that is busy now will be said to be slow.
     """
-    import tempfile
-    from functools import partial
-
     from actionunits.cli.terminal import terminal
     from actionunits.errors import UserError, printable
     from actionunits.scale import manifest
     from actionunits.scale import plan as plans
-    from actionunits.scale.storage import persistently, storage
+    from actionunits.scale.probe import probed
     from actionunits.scale.work import Settings
 
     errors = terminal(error=True)
@@ -156,15 +154,10 @@ def plan(
 
     inputs = manifest.read(paths, report)
     predictor = Settings("", model=model, device="cpu").predictor()
-    with tempfile.TemporaryDirectory(prefix="au-") as folder, _bar() as bar:
-
-        def at_hand(item: manifest.Item) -> str:
-            there = partial(storage(item.path).at_hand, item.path, Path(folder))
-            return str(persistently(there))
-
+    with _bar() as bar:
         chosen = plans.sample(inputs, sample, seed)
         task, probes = bar.add_task("", total=len(chosen), said="looked at"), []
-        for probe in plans.probed(predictor, chosen, at_hand, report):
+        for probe in probed(predictor, chosen, report):
             probes.append(probe)
             bar.advance(task)
     if not probes:
@@ -190,17 +183,17 @@ def _plan_table(
     for name, justify in (("", "left"), ("estimate", "right"), ("95 % interval", "right")):
         table.add_column(name, justify=justify)  # type: ignore[arg-type]
 
-    def add(name: str, value: "Estimate", form: str) -> None:
-        table.add_row(name, format(value.mean, form), f"{value.low:{form}} to {value.high:{form}}")
+    def add(name: str, value: "Estimate", amount: "Callable[[float], str]") -> None:
+        table.add_row(name, amount(value.mean), f"{amount(value.low)} to {amount(value.high)}")
 
     hours = told["seconds"].times(1 / 3600)
-    add("core-hours", hours, ",.2f")
-    add(f"hours on {counted(cores, 'core')}", hours.times(1 / cores), ",.2f")
-    add("frames", told["frames"], ",.0f")
-    add("rows", told["rows"], ",.0f")
-    add("megabytes written", told["size"].times(1e-6), ",.1f")
+    add("core-hours", hours, _amount)
+    add(f"hours on {counted(cores, 'core')}", hours.times(1 / cores), _amount)
+    add("frames", told["frames"], "{:,.0f}".format)
+    add("rows", told["rows"], "{:,.0f}".format)
+    add("megabytes written", told["size"].times(1e-6), _amount)
     if price:
-        add("price", hours.times(price), ",.2f")
+        add("price", hours.times(price), "{:,.2f}".format)
     sizes = sorted({f"{each.width} x {each.height}" for each in probes})
     more = f" and {len(sizes) - 4} more" if sizes[4:] else ""
     table.caption = (
@@ -209,6 +202,11 @@ def _plan_table(
     )
     table.caption_justify = "left"
     return table
+
+
+def _amount(value: float) -> str:
+    """A number of any size, of which two digits say enough."""
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
 
 
 def tables(

@@ -8,46 +8,19 @@ chapter 7). The interval is that of 95 % by Student's t; it tells what the sampl
 how busy the machines will be.
 """
 
-import io
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from actionunits import media
-from actionunits.detect import tables
-from actionunits.detect.predict import Predictor
-from actionunits.errors import UserError
-from actionunits.scale import parts
 from actionunits.scale.manifest import Item, is_picture, items
+from actionunits.scale.probe import Probe
 
-MOMENT = 48
-"""Frames of a video that are read of the sample: four searches."""
 _T95 = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23)  # of 1 to 10 degrees
 _T95_MANY = 2.1
 QUANTITIES = ["seconds", "frames", "rows", "faces", "size"]
-
-
-class Probe(NamedTuple):
-    """What one input of the sample will take."""
-
-    item: Item
-    seconds: float  # of a worker of one thread
-    frames: float
-    rows: float
-    faces: float  # a frame, on average
-    size: float  # bytes of its part
-    duration: float = 0.0  # seconds; 0 of a picture
-    width: int = 0  # pixels
-    height: int = 0
 
 
 @dataclass
@@ -74,46 +47,6 @@ def sample(inputs: pd.DataFrame, count: int, seed: int = 0) -> list[Item]:
     kinds = inputs.groupby(inputs["path"].map(is_picture), sort=False)
     chosen = [part.sample(min(count, len(part)), random_state=seed) for _, part in kinds]
     return [item for part in chosen for item in items(part)]
-
-
-def probe(predictor: Predictor, item: Item, path: str) -> Probe:
-    """Read a moment of an input, from its beginning, and carry it to all of it.
-
-    Args:
-        predictor: reads it, in as many threads as a worker will have.
-        item: the input.
-        path: its file on this machine.
-
-    Raises:
-        UserError: it cannot be read.
-    """
-    begun = time.perf_counter()
-    problems: list[UserError] = []
-    frames = faces = 0
-    first, rows = None, tables.Rows(predictor.aus)
-    span = media.Span(item.start, item.end) if not is_picture(item.path) else media.WHOLE
-    with closing(predictor.readings([path], problems.append, (), span)) as readings:
-        opened = 0.0
-        for reading in islice(readings, MOMENT):
-            if first is None:
-                first, opened = reading.frame, time.perf_counter() - begun
-            frames += 1
-            faces += len(reading.faces)
-            rows.add(reading)
-        last = reading.frame if first is not None else None
-        seconds = time.perf_counter() - begun
-    if first is None or last is None:
-        raise problems[0] if problems else UserError(f"{path}: holds no frame")
-    height, width = first.image.shape[:2]
-    shown = min(media.duration(path), np.inf if item.end is None else item.end) - item.start
-    apart = (last.seconds - first.seconds) / (frames - 1) if frames > 1 else 0.0
-    share = max(shown / apart / frames, 1.0) if apart and shown > 0 else 1.0
-    reading_cost = (seconds - opened) * frames / max(frames - 1, 1)
-    cost = opened + reading_cost * share if frames > 1 else seconds
-    return Probe(
-        *(item, cost, frames * share, len(rows) * share, faces / frames),
-        *(_size(rows.table()) * share, max(shown, 0.0), width, height),
-    )
 
 
 def estimate(inputs: pd.DataFrame, probes: Sequence[Probe]) -> Mapping[str, Estimate]:
@@ -179,39 +112,3 @@ def _regressed(
     variance = float(np.sum((weights * left / held) ** 2)) * (1 - count / everything)
     t = _T95[free - 1] if free <= len(_T95) else _T95_MANY
     return everything * mean, (everything * t) ** 2 * variance
-
-
-def _size(table: pd.DataFrame) -> int:
-    """Bytes of rows in a part, without its footer."""
-    told = pa.Table.from_pandas(
-        table, parts.schema([str(name) for name in table]), preserve_index=False
-    )
-    sizes = []
-    for each in (told, told[:0]):
-        file = io.BytesIO()
-        pq.write_table(each, file)
-        sizes.append(file.tell())
-    return sizes[0] - sizes[1]
-
-
-def probed(
-    predictor: Predictor,
-    chosen: Sequence[Item],
-    at_hand: Callable[[Item], str],
-    report: Callable[[UserError], None],
-) -> Iterator[Probe]:
-    """Probes of a sample; inputs that cannot be read are reported and left out.
-
-    Args:
-        predictor: reads them.
-        chosen: the sample.
-        at_hand: path of an input on this machine.
-        report: is told of those that cannot be read.
-    """
-    for item in chosen:
-        try:
-            yield probe(predictor, item, at_hand(item))
-        except UserError as error:
-            report(error)
-        except OSError as error:
-            report(UserError(f"{item.path}: cannot be fetched: {error}; left out of the sample"))
