@@ -3,9 +3,11 @@
 Costs of reading are in seconds of the processor, the decoder's process among them, so that other
 programs on the machine count little. Workers that only wait (`--think` seconds a task) stand for
 cores that are not here: what they lose is what the engine takes. Speeds of one and two workers are
-compared in turns.
+compared in turns, what `au plan` says with the run that follows, and parts of a video with all of
+it decoded. The last lines are what was asked for and what was found.
 
-    python benchmarks/scale.py [--frames 600] [--pictures 100000] [--tasks 60] [--turns 2]
+    python benchmarks/scale.py [--frames 600] [--pictures 100000] [--tasks 60] [--minutes 30]
+        [--turns 2]
 """
 
 import argparse
@@ -14,17 +16,22 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
+import av
 import numpy as np
 import psutil
 
 from actionunits import media
-from actionunits.bench.scene import clip, stills
-from actionunits.scale import cluster, engine, manifest, parts, tasks
+from actionunits.bench.scene import clip, pictures, stills
+from actionunits.media import videos
+from actionunits.media.span import Span
+from actionunits.scale import cluster, engine, manifest, parts, plan, tasks
 from actionunits.scale.manifest import Item
 from actionunits.scale.parts import Output
+from actionunits.scale.probe import probed, processor
 from actionunits.scale.schedule import Schedule
 from actionunits.scale.tasks import Answer, Task
 from actionunits.scale.work import Settings, Worker
@@ -51,41 +58,18 @@ class Waiting:
         return Answer(len(task.items), rows=len(task.items), frames=len(task.items))
 
 
-class Nobody:
-    """A pool without workers: every task is written down at once, which is all the driver does."""
+class Writing:
+    """A worker that reads nothing, and writes its parts without rows."""
 
-    workers = 1
+    def __init__(self, place: str) -> None:
+        self._output = Output(place)
 
-    def __init__(self, output: Output) -> None:
-        self._output, self._way = output, list[Task]()
-
-    def free(self) -> bool:
-        """Whether the last task is done."""
-        return not self._way
-
-    def busy(self) -> bool:
-        """Whether a task is on the way."""
-        return bool(self._way)
-
-    def submit(self, task: Task) -> None:
-        """Take a task."""
-        self._way.append(task)
-
-    def wait(self) -> list[tuple[Task, Answer]]:
-        """Write down what was taken."""
-        done = [(task, Answer(len(task.items))) for task in self._way]
-        for task in self._way:
-            records = [parts.recorded(item, parts.DONE) for item in task.items]
-            name, footer = parts.part_name(task.items), parts.metadata(records)
-            self._output.put_table(name, parts.empty(COLUMNS), footer)
-        self._way.clear()
-        return done
-
-
-def processor() -> float:
-    """Seconds of the processor that this process and those below it have taken."""
-    family = [psutil.Process(), *psutil.Process().children(recursive=True)]
-    return sum(sum(each.cpu_times()[:2]) for each in family)
+    def __call__(self, task: Task) -> Answer:
+        """Write one."""
+        records = [parts.recorded(item, parts.DONE) for item in task.items]
+        name, footer = parts.part_name(task.items), parts.metadata(records)
+        self._output.put_table(name, parts.empty(COLUMNS), footer)
+        return Answer(len(task.items))
 
 
 @contextmanager
@@ -99,7 +83,7 @@ def costs(folder: Path, frames: int) -> dict[str, float]:
     """Seconds of the processor: a frame, a file, a picture, a frame that is only decoded."""
     long = clip(folder / "long.mp4", frames, 1, WIDTH, HEIGHT)
     short = clip(folder / "short.mp4", 24, 1, WIDTH, HEIGHT)
-    pictures = stills(folder / "pictures", 64, 1, WIDTH, HEIGHT)
+    still = stills(folder / "pictures", 64, 1, WIDTH, HEIGHT)
     worker = Worker(Settings(str(folder / "out"), device="cpu"))
 
     def read(*given: Path) -> None:
@@ -114,7 +98,7 @@ def costs(folder: Path, frames: int) -> dict[str, float]:
     with timed(told, "short"):
         read(short)
     with timed(told, "pictures"):
-        read(pictures)
+        read(still)
     with timed(told, "decoded"):
         for _ in media.frames(long):
             pass
@@ -161,31 +145,96 @@ def two_over_one(folder: Path, turns: int) -> list[float]:
     return ratios
 
 
-def driver(folder: Path, pictures: int) -> tuple[float, float]:
+def driver(folder: Path, count: int) -> tuple[float, float]:
     """Megabytes by which the driver grows over a list of pictures, and its tasks a second."""
     place = folder / "many"
     place.mkdir()
-    for number in range(pictures):
+    for number in range(count):
         (place / f"{number}.jpg").write_bytes(b"x")
     listing = folder / "list.csv"
-    listing.write_text("path\n" + "".join(f"many/{n}.jpg\n" for n in range(pictures)))
-    process = psutil.Process()
-    before = most = process.memory_info().rss
-    output = Output(str(folder / "many-out"))
-    table = manifest.read([str(listing)], print)
-    left = parts.left(table, output.settle())
-    schedule = Schedule(tasks.tasks(left), len(left), print)
+    listing.write_text("path\n" + "".join(f"many/{n}.jpg\n" for n in range(count)))
+    output, process = Output(str(folder / "many-out")), psutil.Process()
+    with cluster.pool(partial(Writing, output.place), workers=2) as pool:
+        before = most = process.memory_info().rss
 
-    def tell(*_: object) -> None:
-        nonlocal most
-        most = max(most, process.memory_info().rss)
+        def tell(*_: object) -> None:
+            nonlocal most
+            most = max(most, process.memory_info().rss)
 
-    begun = time.monotonic()
-    engine.work(schedule, Nobody(output), tell)
-    speed = pictures / tasks.PICTURES / (time.monotonic() - begun)
-    assert not len(parts.left(table, output.settle()))
-    tell()
+        table = manifest.read([str(listing)], print)
+        left = parts.left(table, output.settle())
+        schedule = Schedule(tasks.tasks(left), len(left), print)
+        begun = time.monotonic()
+        engine.work(schedule, pool, tell)
+        speed = count / tasks.PICTURES / (time.monotonic() - begun)
+        assert not len(parts.left(table, output.settle()))
+        tell()
     return (most - before) / 1e6, speed
+
+
+def planned(folder: Path) -> dict[str, float]:
+    """What `au plan` says of some videos and pictures, over what a run of them then takes."""
+    folder.mkdir()
+    for number in range(4):
+        clip(folder / f"{number}.mp4", 120 + 60 * number, 1 + number % 2, WIDTH, HEIGHT)
+    stills(folder / "pictures", 64, 1, WIDTH, HEIGHT)
+    table = manifest.read([str(folder)], print)
+    settings = Settings(str(folder.with_name("planned-out")), device="cpu")
+    probes = list(probed(settings.predictor(), plan.sample(table, 20), print))
+    told, worker = plan.estimate(table, probes), Worker(settings)
+    worker(next(tasks.tasks(table)))  # warm
+    begun = processor()
+    answers = [worker(task) for task in tasks.tasks(table)]
+    ran = {
+        name: sum(getattr(each, name) for each in answers) for name in ("frames", "rows", "size")
+    }
+    ran["seconds"] = processor() - begun
+    return {name: told[name].mean / value for name, value in ran.items()}
+
+
+def lengthened(file: Path, times: int, out: Path) -> Path:
+    """A video so many times in a row, in H.264 with closed groups of pictures."""
+    with av.open(str(file)) as source, av.open(str(out), "w") as container:
+        shown = source.streams.video[0]
+        assert shown.time_base is not None
+        packets = [packet for packet in source.demux(shown) if packet.size]
+        step = round(len(packets) / RATE / shown.time_base)
+        stream = container.add_stream_from_template(shown)
+        for turn in range(times):
+            for each in packets:
+                packet = av.Packet(bytes(each))
+                packet.pts, packet.dts = (int(t or 0) + turn * step for t in (each.pts, each.dts))
+                packet.time_base, packet.is_keyframe = shown.time_base, each.is_keyframe
+                packet.stream = stream
+                container.mux(packet)
+    return out
+
+
+def at_places(folder: Path, minutes: int) -> Iterator[tuple[float, float, float]]:
+    """Seconds of the processor to decode ten seconds at places of a video, and all before them.
+
+    Yields:
+        The place, in seconds; without what is before it (see `media.passing`); with it.
+    """
+    short = folder / "short-h264.mp4"
+    with av.open(str(short), "w") as container:
+        stream = container.add_stream("libx264", rate=RATE, options={"g": "150"})
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        stream.bit_rate = BITS
+        for number, picture in enumerate(pictures(10 * RATE, 1, WIDTH, HEIGHT)):
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, RATE)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    video = lengthened(short, 6 * minutes, folder / "long-h264.mp4")
+    for place in (10.0, 30.0 * minutes, 60.0 * minutes - 10):
+        taken = []
+        for start in (place, 0.0):
+            begun = time.process_time()
+            for _ in videos.frames(str(video), 1, Span(start, place + 10)):
+                pass
+            taken.append(time.process_time() - begun)
+        yield place, *taken
 
 
 def carried(cost: dict[str, float], capacity: float) -> None:
@@ -213,6 +262,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=100_000, help="of the long list")
     parser.add_argument("--tasks", type=int, default=60, help="of each worker that waits")
     parser.add_argument("--think", type=float, default=0.1, help="seconds of such a task")
+    parser.add_argument("--minutes", type=int, default=30, help="of the video read at places")
     parser.add_argument("--turns", type=int, default=2, help="of one worker and two")
     options = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
@@ -224,7 +274,7 @@ def main() -> None:
         grown, speed = driver(folder, options.pictures)
         print(
             f"driver, {options.pictures:,} pictures by list: {grown:.0f} MB more, "
-            f"{speed:.0f} tasks/s with their parts written"
+            f"{speed:.0f} tasks/s with their parts written by two workers"
         )
         cost = costs(folder, options.frames)
         print(
@@ -232,19 +282,35 @@ def main() -> None:
             f"{1e3 * cost['decoded']:.2f} of them decoding; {1e3 * cost['file']:.0f} ms a file; "
             f"{1e3 * cost['picture']:.1f} ms a picture; {cost['bytes']:.0f} bytes a row"
         )
-        minute = 60 * RATE * cost["frame"] + cost["file"]
+        for place, passing, all_of_it in at_places(folder, options.minutes):
+            print(
+                f"ten seconds at {place:5.0f} s of a video: {passing:.2f} s of the processor, "
+                f"{all_of_it:.2f} with all before them: {all_of_it / passing:.1f} times as much"
+            )
+        ratios = planned(folder / "planned")
+        said = ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items())
+        print(f"what au plan says over what a run takes: {said}")
+        minute, lost = 60 * RATE * cost["frame"] + cost["file"], {}
         for workers in WORKERS:
             each = waiting(options.tasks, options.think, workers)
-            lost = workers / each - options.think
+            lost[workers] = workers / each - options.think
             print(
                 f"{workers} that wait {options.think:g} s: {each:6.1f} tasks/s, "
-                f"{1e3 * lost:5.1f} ms lost a task: {lost / minute:.2%} of a file of a minute"
+                f"{1e3 * lost[workers]:5.1f} ms lost a task: "
+                f"{lost[workers] / minute:.2%} of a file of a minute"
             )
         capacity = waiting(20 * options.tasks, 0.0, 2)
         print(f"the engine hands out {capacity:.0f} tasks/s")
-        for ratio in two_over_one(folder, options.turns):
-            print(f"two workers over one: {ratio:.2f}")
+        twice = two_over_one(folder, options.turns)
+        print("two workers over one:", ", ".join(f"{ratio:.2f}" for ratio in twice))
         carried(cost, capacity)
+        most = max(lost[workers] for workers in (1, 2)) / minute
+        print("\nasked for                                                      found")
+        print(
+            f"two workers read 1.8 times the rows a second of one            {np.median(twice):.2f}"
+        )
+        print(f"less than 5 % of a file of a minute go to the engine           {most:.2%}")
+        print(f"less than 200 MB more of the driver, {options.pictures:7,} pictures  {grown:8.0f}")
 
 
 if __name__ == "__main__":

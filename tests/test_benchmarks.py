@@ -21,7 +21,7 @@ OPTIONS = {
     "prepare.py": "--workers 1 --frames 1",
     "renet_batched.py": "--repeats 1 --size 64",
     "sacl_blocks.py": "--repeats 1 --batch 1 --size 64",
-    "scale.py": "--frames 48 --pictures 500 --tasks 2 --turns 1",
+    "scale.py": "--frames 48 --pictures 500 --tasks 2 --minutes 1 --turns 1",
     "small_maps.py": "--repeats 1 --batch 2",
     "training.py": "--repeats 1 --batch 4",
     "weights.py": "default",

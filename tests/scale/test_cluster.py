@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from functools import partial
 from pathlib import Path
@@ -102,8 +103,6 @@ def run(output, names, make, pool):
 @pytest.mark.slow
 def test_a_machine_that_dies_costs_nothing(one_node, tmp_path):
     """Ten times, at random moments: no row is lost and none is there twice."""
-    import threading
-
     draw = random.Random(5)
     names = [f"/in/{number}.{'jpg' if number % 3 else 'mp4'}" for number in range(60)]
     for turn in range(10):
@@ -193,3 +192,11 @@ def test_functions_on_the_cluster_are_futures(monkeypatch):
         assert list(pool.map(json.dumps, range(8))) == [str(each) for each in range(8)]
         with pytest.raises(json.JSONDecodeError):
             pool.submit(json.loads, "{").result()
+        with pytest.raises(TypeError, match="pickle"):
+            pool.submit(json.dumps, threading.Lock()).result()
+        begun, slow = time.monotonic(), pool.submit(time.sleep, 3600)
+        while not slow.running():
+            time.sleep(0.01)
+        pool.shutdown(cancel_futures=True)
+        assert time.monotonic() - begun < 1800
+        assert slow.exception() is not None

@@ -2,6 +2,7 @@ import errno
 import io
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -60,30 +61,34 @@ def test_whoever_renders_the_files_are_the_same(corpus, assets_folder, tmp_path)
 
 
 @pytest.mark.slow
-def test_a_cluster_renders_the_same_files(corpus, assets_folder, au, tmp_path):
+def test_a_cluster_renders_the_same_files(assets_folder, au, tmp_path):
+    """Two workers of a run that is killed, one of the next, and none: the same bytes."""
     pytest.importorskip("ray")
-    asked = [
-        "--preset",
-        "mini",
-        "--subjects",
-        "4",
-        "--tasks",
-        "1",
-        "--frames",
-        "2",
-        "--size",
-        "64",
-        "--seed",
-        "5",
-    ]
-    for engine in ([], ["--engine", "ray"]):
-        out = tmp_path / "-".join(["corpus", *engine[1:]])
-        answer = au("synth", "render", "--assets", assets_folder, "--out", out, *asked, *engine)
-        assert answer.code == 0, answer.err
-    files = sorted((tmp_path / "corpus").glob("*.parquet"))
-    assert files
-    for file in files:
-        assert file.read_bytes() == (tmp_path / "corpus-ray" / file.name).read_bytes()
+    asked = shlex.split("synth render --preset mini --subjects 12 --tasks 1 --frames 2 --size 64")
+    asked += ["--assets", str(assets_folder)]
+    plain, out = tmp_path / "plain", tmp_path / "ray"
+    assert au(*asked, "--out", plain).code == 0
+    files = sorted(plain.glob("S*.parquet"))
+    assert len(files) == 4
+    clustered = [*asked, "--out", str(out), "--engine", "ray", "--workers"]
+    code = (
+        "from actionunits.synth import store; store._FRAMES = 6; "
+        "from actionunits.cli import main; main()"
+    )
+    killed = subprocess.Popen(
+        [sys.executable, "-c", code, *clustered, "2"], stderr=subprocess.PIPE, text=True
+    )
+    while not list(out.glob("S*.parquet")):
+        assert killed.poll() is None, killed.communicate()[1]
+        time.sleep(0.02)
+    killed.kill()
+    killed.communicate()
+    answer = au(*clustered, "1")
+    assert answer.code == 0, answer.err
+    assert "24 in" in answer.err
+    assert {file.name for file in plain.iterdir()} == {file.name for file in out.iterdir()}
+    for file in plain.iterdir():
+        assert file.read_bytes() == (out / file.name).read_bytes(), file.name
 
 
 def test_columns_and_metadata(corpus):

@@ -109,16 +109,16 @@ def _read(
     predictor: Predictor, paths: Sequence[str], span: media.Span, report: Report, most: int | None
 ) -> _Read:
     rows, sizes, faces = tables.Rows(predictor.aus), [], 0
-    begun = _processor()
+    begun = processor()
     with closing(predictor.readings(paths, report, (), span)) as readings:
         for reading in islice(readings, most):
             sizes.append(reading.frame.image.shape[1::-1])
             faces += len(reading.faces)
             rows.add(reading)
-    return _Read(_processor() - begun, len(sizes), faces, sizes, rows.table())
+    return _Read(processor() - begun, len(sizes), faces, sizes, rows.table())
 
 
-def _processor() -> float:
+def processor() -> float:
     """Seconds of the processor that this process and those that decode for it have taken.
 
     They say what a core will be kept from, however many threads read here, and whatever else this

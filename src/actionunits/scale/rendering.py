@@ -51,7 +51,7 @@ class RayExecutor(Executor):
         self._free = threading.Semaphore(_AHEAD * cores)
         self._waiting: list[tuple[Future[Any], tuple[Any, ...]]] = []
         self._changed = threading.Condition()
-        self._open = True
+        self._open, self._forsaken = True, False
         self._thread = threading.Thread(target=self._send, name="ray", daemon=True)
         self._thread.start()
 
@@ -66,9 +66,12 @@ class RayExecutor(Executor):
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Take no more calls; wait for those on the way, or forget those that wait."""
+        """Take no more calls; wait for all that came, or end those on the way and forget others.
+
+        What is ended writes its files as a whole or not at all.
+        """
         with self._changed:
-            self._open = False
+            self._open, self._forsaken = False, cancel_futures
             if cancel_futures:
                 for future, _ in self._waiting:
                     future.cancel()
@@ -86,10 +89,17 @@ class RayExecutor(Executor):
                     return
                 while self._waiting and self._free.acquire(blocking=False):
                     future, call = self._waiting.pop(0)
-                    if future.set_running_or_notify_cancel():
-                        on_the_way[self._remote.remote(*call)] = future
-                    else:
+                    if not future.set_running_or_notify_cancel():
                         self._free.release()
+                        continue
+                    try:
+                        on_the_way[self._remote.remote(*call)] = future
+                    except Exception as error:  # such as of what cannot be sent
+                        self._free.release()
+                        future.set_exception(error)
+            if self._forsaken:
+                for each in on_the_way:
+                    self._ray.cancel(each, force=True)
             ready, _ = self._ray.wait([*on_the_way], timeout=0.5) if on_the_way else ([], [])
             for each in ready:
                 self._free.release()
