@@ -15,7 +15,6 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -37,6 +36,7 @@ from actionunits.scale.tasks import Answer, Task
 from actionunits.scale.work import Settings, Worker
 
 RATE, WIDTH, HEIGHT = 30, 640, 360
+FEW = 24  # frames of a video that is hardly more than a file
 WORKERS = 1, 2, 4, 8
 HOURS = 1, 100, 10_000, 1_000_000
 WEEK = 7 * 24 * 3600.0
@@ -72,44 +72,36 @@ class Writing:
         return Answer(len(task.items))
 
 
-@contextmanager
-def timed(told: dict[str, float], name: str) -> Iterator[None]:
-    begun = processor()
-    yield
-    told[name] = processor() - begun
-
-
 def costs(folder: Path, frames: int) -> dict[str, float]:
-    """Seconds of the processor: a frame, a file, a picture, a frame that is only decoded."""
+    """Seconds of the processor: a frame, a file, a picture, a frame that is only decoded.
+
+    And the bytes of a row, and of a part besides its rows.
+    """
     long = clip(folder / "long.mp4", frames, 1, WIDTH, HEIGHT)
-    short = clip(folder / "short.mp4", 24, 1, WIDTH, HEIGHT)
-    still = stills(folder / "pictures", 64, 1, WIDTH, HEIGHT)
+    short = clip(folder / "short.mp4", FEW, 1, WIDTH, HEIGHT)
+    still = stills(folder / "pictures", tasks.PICTURES, 1, WIDTH, HEIGHT)
     worker = Worker(Settings(str(folder / "out"), device="cpu"))
 
-    def read(*given: Path) -> None:
-        table = manifest.read([str(each) for each in given], print)
-        for task in tasks.tasks(table):
-            worker(task)
+    def read(given: Path) -> tuple[float, int]:
+        begun, table = processor(), manifest.read([str(given)], print)
+        size = sum(worker(task).size for task in tasks.tasks(table))
+        return processor() - begun, size
 
-    read(short)  # warm
-    told: dict[str, float] = {}
-    with timed(told, "long"):
-        read(long)
-    with timed(told, "short"):
-        read(short)
-    with timed(told, "pictures"):
-        read(still)
-    with timed(told, "decoded"):
-        for _ in media.frames(long):
-            pass
-    frame = (told["long"] - told["short"]) / (frames - 24)
-    size = sum(file.stat().st_size for file in (folder / "out").rglob("*.parquet"))
+    for warm in (short, still):
+        read(warm)
+    seconds, sizes = zip(*(read(each) for each in (long, short, still)), strict=True)
+    begun = processor()
+    for _ in media.frames(long):
+        pass
+    decoded = processor() - begun
+    frame, row = ((values[0] - values[1]) / (frames - FEW) for values in (seconds, sizes))
     return {
         "frame": frame,
-        "file": max(told["short"] - 24 * frame, 0.0),
-        "picture": told["pictures"] / 64,
-        "decoded": told["decoded"] / frames,
-        "bytes": size / (frames + 24 + 64),
+        "file": max(seconds[1] - FEW * frame, 0.0),
+        "picture": seconds[2] / tasks.PICTURES,
+        "decoded": decoded / frames,
+        "row": row,
+        "part": sizes[1] - FEW * row,
     }
 
 
@@ -248,11 +240,12 @@ def carried(cost: dict[str, float], capacity: float) -> None:
         cores = int(np.ceil(seconds / WEEK))
         length = seconds / cores
         read, handed = hours * 3600 * BITS / 8 / length, files / length
+        written = frames * cost["row"] + files * cost["part"]
         used = {"store": read / STORE, "driver": handed / capacity, "parts": files / PARTS}
         said = ", ".join(f"{name} {100 * share:.1f} %" for name, share in used.items())
         print(
             f"{hours:9,} {seconds / 3600:11,.1f} {cores:8,} {read / 1e9:6.3f} {handed:8.2f} "
-            f"{files:11,} {frames * cost['bytes'] / 1e12:8.3f}  {said}"
+            f"{files:11,} {written / 1e12:8.3f}  {said}"
         )
 
 
@@ -280,7 +273,8 @@ def main() -> None:
         print(
             f"of the processor: {1e3 * cost['frame']:.2f} ms a frame of {WIDTH} x {HEIGHT}, "
             f"{1e3 * cost['decoded']:.2f} of them decoding; {1e3 * cost['file']:.0f} ms a file; "
-            f"{1e3 * cost['picture']:.1f} ms a picture; {cost['bytes']:.0f} bytes a row"
+            f"{1e3 * cost['picture']:.1f} ms a picture; {cost['row']:.0f} bytes a row and "
+            f"{cost['part']:.0f} a part"
         )
         for place, passing, all_of_it in at_places(folder, options.minutes):
             print(

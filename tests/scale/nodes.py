@@ -4,7 +4,7 @@ from contextlib import suppress
 from typing import Any
 
 NODE = {"num_cpus": 1, "object_store_memory": 80_000_000}
-_ATTEMPTS = 3
+_ATTEMPTS = 5
 
 
 def added(made: Any) -> Any:

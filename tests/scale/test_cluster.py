@@ -56,9 +56,14 @@ def test_a_cluster_that_does_not_start_is_tried_again_and_then_said(monkeypatch)
 
     cluster._begin(start)
     assert len(tried) == 3
-    left += ["timed out during startup"] * 3
+    left += ["timed out during startup"] * 9
     with pytest.raises(UserError, match="timed out during startup; if other programs"):
         cluster._begin(start)
+    assert len(tried) == 3 + cluster._ATTEMPTS
+    left.append("no room in /tmp")
+    with pytest.raises(UserError, match="no room"):
+        cluster._begin(start)
+    assert len(tried) == 4 + cluster._ATTEMPTS
 
 
 def test_what_a_worker_raises_is_its_tasks_fault_or_the_runs():

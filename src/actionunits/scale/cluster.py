@@ -84,7 +84,7 @@ def _begin(start: Callable[[], object]) -> None:
             return
         except Exception as error:  # Ray raises plain ones
             ray_or_say().shutdown()
-            if attempt == _ATTEMPTS - 1:
+            if attempt == _ATTEMPTS - 1 or "timed out" not in str(error):
                 raise UserError(
                     f"Ray does not start on this machine: {_first(error)}; if other programs keep "
                     "it busy, try again when they do less"
