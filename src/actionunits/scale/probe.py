@@ -8,6 +8,7 @@ read here and whatever else the machine does, and the seconds of a store to send
 import io
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
@@ -99,23 +100,25 @@ class _Read(NamedTuple):
     """What was read at once, and what that took."""
 
     seconds: float  # of the processor
-    readings: int
-    faces: int
-    sizes: list[tuple[int, int]]  # width and height of each
     table: pd.DataFrame
+    frames: Counter[str]  # by source
+    faces: Counter[str]
+    sizes: dict[str, tuple[int, int]]  # width and height
 
 
 def _read(
     predictor: Predictor, paths: Sequence[str], span: media.Span, report: Report, most: int | None
 ) -> _Read:
-    rows, sizes, faces = tables.Rows(predictor.aus), [], 0
+    rows, frames, faces, sizes = tables.Rows(predictor.aus), Counter[str](), Counter[str](), {}
     begun = processor()
     with closing(predictor.readings(paths, report, (), span)) as readings:
         for reading in islice(readings, most):
-            sizes.append(reading.frame.image.shape[1::-1])
-            faces += len(reading.faces)
+            source, (height, width, _) = reading.frame.source, reading.frame.image.shape
+            frames[source] += 1
+            faces[source] += len(reading.faces)
+            sizes[source] = width, height
             rows.add(reading)
-    return _Read(processor() - begun, len(sizes), faces, sizes, rows.table())
+    return _Read(processor() - begun, rows.table(), frames, faces, sizes)
 
 
 def processor() -> float:
@@ -148,25 +151,27 @@ def probe(predictor: Predictor, item: Item, path: str) -> Probe:
     step = ranges.apart(path)
     end = np.inf if item.end is None else item.end
     shown = max(min(media.duration(path), end) - item.start, 0.0)
-    count = shown / step if step else 0.0  # where nobody knows, the moment stands for all
-    is_short = count <= MOMENT
-    least, span = 0.0, media.Span(item.start, item.end)
-    if not is_short:
-        few = span._replace(end=item.start + (_FIRST - 0.5) * step)
-        first = _read(predictor, [path], few, problems.append, MOMENT)
-        least, span = first.seconds, span._replace(end=item.start + (MOMENT - 0.5) * step)
-    long = _read(predictor, [path], span, problems.append, MOMENT)
-    if not long.readings:
+    count = shown / step if step else 0.0
+
+    def first(frames: int) -> _Read:
+        until = item.start + (frames - 0.5) * step
+        span = media.Span(item.start, until if count > MOMENT else item.end)
+        return _read(predictor, [path], span, problems.append, MOMENT)
+
+    moment = first(MOMENT)
+    frames = moment.frames[path]
+    if not frames:
         raise problems[0] if problems else UserError(f"{path}: holds no frame")
-    seconds, share = long.seconds, 1.0
-    if not is_short and long.readings > first.readings:
-        each = max(long.seconds - least, 0.0) / (long.readings - first.readings)
-        seconds, share = seconds + (count - long.readings) * each, count / long.readings
-    whole, row = _size(long.table)
-    rows = len(long.table) * share
+    seconds, share = moment.seconds, 1.0
+    if count > MOMENT:  # where nobody knows how long it is, the moment stands for all
+        few = first(_FIRST)
+        each = (moment.seconds - few.seconds) / max(frames - few.frames[path], 1)
+        seconds, share = seconds + (count - frames) * max(each, 0.0), count / frames
+    whole, row = _size(moment.table)
+    rows = len(moment.table) * share
     return Probe(
-        *(item, seconds, long.readings * share, rows, long.faces / long.readings),
-        *(whole + (rows - 1) * row, shown, *long.sizes[0]),
+        *(item, seconds, frames * share, rows, moment.faces[path] / frames),
+        *(whole + (rows - 1) * row, shown, *moment.sizes[path]),
     )
 
 
@@ -183,18 +188,18 @@ def _probe_pictures(
     if not chosen:
         return
     read = _read(predictor, [*chosen], media.WHOLE, report, None)
-    if not read.readings:
+    if not read.frames:
         return
     whole, row = _size(read.table)
     counts = read.table["input"].value_counts()
-    for path, item in chosen.items():
-        if rows := int(counts.get(escaped(path), 0)):
-            share = rows / len(read.table)
-            yield Probe(
-                *(item, read.seconds * share, read.readings * share, rows),
-                *(read.faces / read.readings, whole / PICTURES + rows * row),
-                *(0.0, *read.sizes[0]),
-            )
+    for path, frames in read.frames.items():
+        rows = int(counts[escaped(path)])
+        yield Probe(
+            *(chosen[path], read.seconds * rows / len(read.table), frames, rows),
+            *(read.faces[path] / frames, whole / PICTURES + rows * row),
+            0.0,
+            *read.sizes[path],
+        )
 
 
 def _size(table: pd.DataFrame) -> tuple[int, float]:
