@@ -128,7 +128,9 @@ def read_prepared(folder: Path) -> dict[str, Any]:
         )
         patch.setattr(ParquetStore, "read", lambda s, n: numbers.append(n) or read(s, n))
         table = datasets.load("bp4d", folder / "prepared")
-        feed = Feed(tiny_recipe(folder, batch=4), FrameDataset(table, SPEC), torch.device("cpu"))
+        data = {"name": "bp4d", "root": str(folder / "prepared"), "lanes": 2}
+        recipe = tiny_recipe(folder, batch=4, data=data)
+        feed = Feed(recipe, FrameDataset(table, SPEC), torch.device("cpu"))
         for epoch in range(2):
             for _ in feed.epoch(epoch, skip=0):
                 pass
@@ -254,3 +256,24 @@ def test_one_process_alone_has_all(synfacs_file: Path) -> None:
     few = FrameDataset(datasets.load("synfacs", synfacs_file).subset(np.arange(3)), SPEC)
     with pytest.raises(RecipeError, match="one step takes batch"):
         Feed(tiny_recipe(synfacs_file), few, torch.device("cpu"))
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 4])
+def test_an_epoch_has_each_sample_once_and_each_batch_as_many_of_each_lane(
+    lanes: int, synfacs_file: Path
+) -> None:
+    samples = FrameDataset(datasets.load("synfacs", synfacs_file), SPEC)
+    data = {"name": "synfacs", "root": str(synfacs_file), "lanes": lanes}
+    feed = Feed(tiny_recipe(synfacs_file, data=data), samples, torch.device("cpu"))
+    first, second = feed._order(0), feed._order(1)
+    assert (np.sort(first.ravel()) == np.arange(len(samples))).all()
+    assert (first != second).any()
+    stretch = np.sort(first * lanes // len(samples), axis=1)
+    assert (stretch == np.repeat(np.arange(lanes), 4 // lanes)).all()
+
+
+def test_a_batch_has_as_many_of_each_lane_or_none(synfacs_file: Path) -> None:
+    samples = FrameDataset(datasets.load("synfacs", synfacs_file), SPEC)
+    data = {"name": "synfacs", "root": str(synfacs_file), "lanes": 3}
+    with pytest.raises(RecipeError, match="batch of 4 cannot take as many samples of each of 3 la"):
+        Feed(tiny_recipe(synfacs_file, data=data), samples, torch.device("cpu"))

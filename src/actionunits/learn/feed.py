@@ -1,11 +1,11 @@
 """What a training run is fed: the batches of each epoch, of which each process gets its share.
 
-The samples are dealt into as many lanes as a batch has places, each a stretch of the data set in
-the order in which it is stored. In every epoch each lane is shuffled by itself, and a batch takes
-one sample of each. So the batches are the same whatever the number of processes, and a process
-reads the same lanes in all epochs, not the whole data set: the pictures of its stretch alone.
-``torch.utils.data.DistributedSampler`` does neither: its batches depend on the number of processes,
-each of which comes to read everything, and it repeats samples to fill up the last.
+The samples are shuffled anew in every epoch, and batches are the same whatever the number of
+processes. With ``data.lanes`` of more than one, the samples are dealt into lanes, each a stretch of
+the data set in the order in which it is stored: each lane is shuffled by itself, and a batch takes
+as many samples of each. Processes that share out the lanes then read the same ones in all epochs,
+not the whole data set. ``torch.utils.data.DistributedSampler`` does neither: its batches depend on
+the number of processes, and it repeats samples to fill up the last.
 """
 
 from collections.abc import Iterator
@@ -34,8 +34,8 @@ class Feed:
         device: of the model.
 
     Raises:
-        RecipeError: the processes cannot share a batch, or there are fewer samples than a step
-            takes.
+        RecipeError: the processes or the lanes cannot share a batch, or there are fewer samples
+            than a step takes.
     """
 
     def __init__(self, recipe: Recipe, samples: Samples, device: torch.device) -> None:
@@ -53,9 +53,15 @@ class Feed:
                 f"batch: one step takes batch * accumulate = {counted(step, 'sample')}, "
                 f"the training rows have {len(samples)}"
             )
-        self._lanes = np.array_split(np.arange(len(samples)), recipe.batch)
+        if recipe.batch % recipe.data.lanes:
+            raise RecipeError(
+                f"data.lanes: a batch of {recipe.batch} cannot take as many samples of each of "
+                f"{counted(recipe.data.lanes, 'lane')}; choose a number that divides it"
+            )
+        self._lanes = np.array_split(np.arange(len(samples)), recipe.data.lanes)
         if recipe.data.cache:
-            samples.keep(np.concatenate(self._lanes[share(recipe.batch)]))
+            own = slice(None) if recipe.data.lanes % processes() else share(recipe.data.lanes)
+            samples.keep(np.concatenate(self._lanes[own]))
         self._on_device = device.type != "cpu" and samples.to(device)
         # what does not fill a step is left out; the order changes every epoch, so nothing is lost
         self._passes = len(samples) // step * recipe.accumulate
@@ -67,8 +73,12 @@ class Feed:
     def _order(self, epoch: int) -> np.ndarray:
         """Samples of this process in each forward pass of an epoch: (passes, share of a batch)."""
         generator = np.random.default_rng((self._recipe.seed, epoch))
-        shuffled = [generator.permutation(lane)[: self._passes] for lane in self._lanes]
-        return np.stack(shuffled, 1)[:, share(self._recipe.batch)]
+        each = self._recipe.batch // len(self._lanes)  # samples of a lane in a batch
+        shuffled = [
+            generator.permutation(lane)[: self._passes * each].reshape(self._passes, each)
+            for lane in self._lanes
+        ]
+        return np.concatenate(shuffled, 1)[:, share(self._recipe.batch)]
 
     def epoch(self, number: int, skip: int) -> Iterator[Any]:
         """Batches of an epoch without the first `skip`."""

@@ -84,8 +84,9 @@ class DataSpec(_Section):
     """Of a model of clips: an epoch has one clip, at a random place, of each video, or of each this
     many frames of one. None has them all, one after the other."""
     triplets: Annotated[int, Field(ge=1, le=10**7)] = 20000
-    """How many are drawn, for training and again for testing, where a model learns from triplets
-    and the data set has AUs."""
+    """How many are drawn, for training and for testing, of a data set that has AUs."""
+    lanes: Count = 1
+    """Stretches of the data set that processes share out; see `learn.feed`."""
     cache: bool = False
     """Keep the decoded pictures in memory."""
     workers: Annotated[int, Field(ge=0, le=256)] = 0
