@@ -299,12 +299,10 @@ def main() -> None:
         print("two workers over one:", ", ".join(f"{ratio:.2f}" for ratio in twice))
         carried(cost, capacity)
         most = max(lost[workers] for workers in (1, 2)) / minute
-        print("\nasked for                                                      found")
-        print(
-            f"two workers read 1.8 times the rows a second of one            {np.median(twice):.2f}"
-        )
-        print(f"less than 5 % of a file of a minute go to the engine           {most:.2%}")
-        print(f"less than 200 MB more of the driver, {options.pictures:7,} pictures  {grown:8.0f}")
+        print("\n found  asked")
+        print(f"{np.median(twice):6.2f}    1.8  times the rows a second of one worker, by two")
+        print(f"{most:6.2%}    5 %  of a file of a minute that the engine takes, at the most")
+        print(f"{grown:6.0f}    200  MB more of the driver, {options.pictures:,} pictures")
 
 
 if __name__ == "__main__":
