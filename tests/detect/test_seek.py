@@ -58,7 +58,7 @@ def test_followed_faces_are_where_a_search_of_each_frame_puts_them(walk):
     assert [len(faces) for faces in followed] == [1] * 40 == [len(faces) for faces in searched]
     for (one,), (other,) in zip(followed, searched, strict=True):
         eyes = np.linalg.norm(other.landmarks[0] - other.landmarks[1])
-        assert np.linalg.norm(one.landmarks - other.landmarks, axis=1).mean() < 0.06 * eyes
+        assert np.linalg.norm(one.landmarks - other.landmarks, axis=1).mean() < 0.08 * eyes
         assert one.track == other.track == 0
     assert dict(detector.searched) == {0: 640, 12: 320, 24: 320, 36: 320}
 

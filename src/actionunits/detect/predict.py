@@ -257,29 +257,23 @@ class Predictor:
         """
         if str(wanted) == "none":
             return None
+        if not self.network.intensity:
+            raise UserError(
+                "neutral: the model reads no intensities, which tell of rest; take another"
+            )
         if str(wanted) == "auto":
-            self._check_intensity()
             return Neutral()
         problems: list[UserError] = []
         with closing(self.readings([wanted], problems.append)) as readings:
             for reading in readings:
                 if reading.faces:
-                    self._check_intensity()
                     assert reading.intensity is not None
                     return Neutral(reading.intensity[0])
         if problems:
             raise problems[0]
         raise UserError(
-            f"neutral: {wanted}: expected a picture of a face at rest, found no face in it; give "
-            "another, or auto, or none"
+            f"neutral: {wanted}: expected a face at rest, found none; give another, auto or none"
         )
-
-    def _check_intensity(self) -> None:
-        if not self.network.intensity:
-            raise UserError(
-                "neutral: the model reads no intensities, which are what rest is told by; take one "
-                "that does"
-            )
 
     def readings(
         self,
@@ -296,8 +290,8 @@ class Predictor:
         Args:
             given: as for `read`.
             report: is told of each file that cannot be read, or not to its end, whatever the
-                reason, also from the thread that decodes; the other files go on. A face whose
-                values are not finite is left out, and told once a file.
+                reason, also from the thread that decodes; the others go on. A face whose values
+                are not finite is left out, and told once a file.
             add: what else is told, of `added.ADDABLE`, or ``all``; see `Reading`. The embedding
                 is the mean over the AUs of what the last layer reads.
             span: which frames of videos.

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pandas.api.types import is_numeric_dtype
 
+from actionunits import media
 from actionunits.errors import DataError, UserError, counted
 from actionunits.files.lists import decoded, numbers, separator, why
 
@@ -152,7 +153,8 @@ def _rows(path: Path, table: pd.DataFrame, fps: float | None) -> pd.DataFrame:
     rows["timestamp"] = numbers(table["timestamp"]) if "timestamp" in table else np.nan
     # a video that has lost its times has one for all its frames
     seen = rows[rows["timestamp"].notna()].groupby("input")
-    stuck = bool(((seen["timestamp"].nunique() == 1) & (seen["frame"].nunique() > 1)).any())
+    alike = (seen["timestamp"].nunique() == 1) & (seen["frame"].nunique() > 1)
+    stuck = not all(map(media.is_still, alike.index[alike]))  # pages of a picture have one
     if "timestamp" not in table or stuck:
         if fps is None or "frame" not in table:
             columns = ", ".join(map(str, list(table)[:12]))
