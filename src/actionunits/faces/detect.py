@@ -5,6 +5,7 @@
 """
 
 from collections.abc import Callable
+from functools import partial
 
 from actionunits.errors import UserError
 from actionunits.faces.centerface import CenterFace
@@ -12,11 +13,12 @@ from actionunits.faces.detections import Detector
 from actionunits.faces.given import Aligned
 from actionunits.faces.synface import SynFace
 
+# One thread each: several frames are worked on side by side, see `detect.ahead`.
 # A detector of your own is one more entry. `BoxesFile` needs its file and is built directly.
 DETECTORS: dict[str, Callable[[], Detector]] = {
     "aligned": Aligned,
-    "centerface": CenterFace,
-    "synface": SynFace,
+    "centerface": partial(CenterFace, threads=1),
+    "synface": partial(SynFace, threads=1),
 }
 
 

@@ -59,7 +59,7 @@ class BoxesFile:
         table = _read(Path(path))
         self._path = path
         self._landmarks = set(_LANDMARKS) <= set(table.columns)
-        self._detector = detector if self._landmarks else detector or SynFace()
+        self._detector = detector if self._landmarks else detector or SynFace(threads=1)
         columns = _BOX + _LANDMARKS if self._landmarks else _BOX
         rows: dict[tuple[tuple[str, ...], int], list[FloatArray]] = {}
         named = zip(table["source"], table["frame"], table[columns].to_numpy(float), strict=True)

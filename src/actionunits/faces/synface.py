@@ -3,7 +3,7 @@
 The first searches: at every eighth pixel it says whether a face is centred there, where its box
 ends and where its five points lie. The second looks at a face that is almost in place, and says
 where exactly the points are, and whether it is one. Both were trained by
-`actionunits.facefinder.train` on heads that were rendered from CC0 assets.
+`actionunits.facefinder.make` on heads that were rendered from CC0 assets.
 """
 
 from collections.abc import Sequence
