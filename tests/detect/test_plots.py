@@ -53,12 +53,26 @@ def test_overlay_of_a_frame_keeps_its_pixels_and_size():
 
 
 @pytest.mark.parametrize(
-    ("size", "shown"), [((4320, 7680), (2160, 3840)), ((8000, 600), (3840, 288))]
+    "size", [(4320, 7680), (8000, 600), (600, 8000), (2161, 3842), (6000, 6000)]
 )
-def test_overlay_of_more_than_4k_is_shrunk_to_it(size, shown):
-    image = plots.overlay(reading(size, faces=0), ALL)
-    assert (image[: shown[0] - 2, : shown[1] - 2] == 90).all()
-    assert (image[: shown[0], shown[1] + 2 :] != 90).any(axis=-1).all()
+@pytest.mark.parametrize("history", [None, Strip(ALL)], ids=["picture", "video"])
+def test_overlay_of_more_than_4k_is_shrunk_until_all_of_it_is_no_larger(size, history):
+    shown = reading(size, faces=0)
+    if history:
+        history.add(shown)
+    image = plots.overlay(shown, ALL, history)
+    assert max(image.shape) <= 3900  # letters have a least size
+    frame = (image == 90).all(axis=2)
+    assert frame.any(axis=0).sum() / frame.any(axis=1).sum() == pytest.approx(
+        size[1] / size[0], rel=0.02
+    )
+
+
+def test_pixels_of_a_picture_are_all_there():
+    canvas = Image.fromarray(
+        np.random.default_rng(0).integers(0, 255, (1000, 30, 3), dtype=np.uint8)
+    )
+    np.testing.assert_array_equal(plots._pixels(canvas), np.asarray(canvas))
 
 
 def test_bars_are_as_long_as_the_intensity():

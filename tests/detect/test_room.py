@@ -1,7 +1,8 @@
 """Frames on their way: those that are done with are gone before others take their room."""
 
+import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,9 @@ import numpy as np
 import pytest
 
 import actionunits
+from actionunits import media
 from actionunits.faces.detections import Detections
+from actionunits.media.worker import Item, stream
 from actionunits.types import Frame
 from clips import write_video
 
@@ -17,16 +20,31 @@ WIDTH, HEIGHT, COUNT = 64, 48, 12
 
 
 class Watching:
-    """Finds nobody, and counts the frames that are there already each time that it is asked."""
+    """Finds nobody, and counts the frames that are there already before the next one is fetched."""
 
     def __init__(self) -> None:
         self.there: list[int] = []
         self._seen: list[Callable[[], Any]] = []
 
     def __call__(self, frames: Sequence[Frame], side: int) -> list[Detections]:
-        self.there.append(sum(seen() is not None for seen in self._seen))
-        self._seen += [weakref.ref(frame.image) for frame in frames]
         return [Detections(np.zeros((0, 4)), np.zeros(0), np.zeros((0, 5, 2))) for _ in frames]
+
+    def stream(self, *args: Any, **options: Any) -> Generator[Item, None, None]:
+        """Items of the process that decodes; those that are done with may take a moment to go."""
+        for values, image in stream(*args, **options):
+            if image is None:
+                yield values, image
+                continue
+            self._seen.append(weakref.ref(image))
+            yield values, image
+            del image
+            until = time.monotonic() + 2
+            while self._left() and time.monotonic() < until:
+                time.sleep(0.001)
+            self.there.append(self._left())
+
+    def _left(self) -> int:
+        return sum(seen() is not None for seen in self._seen)
 
 
 def test_where_there_is_room_for_one_frame_the_one_before_is_gone(
@@ -36,6 +54,7 @@ def test_where_there_is_room_for_one_frame_the_one_before_is_gone(
     monkeypatch.setattr("actionunits.detect.chunks._CHUNK_PIXELS", WIDTH * HEIGHT)
     video = write_video(tmp_path / "video.mp4", range(0, 40 * COUNT, 40), (WIDTH, HEIGHT))
     detector = Watching()
+    monkeypatch.setattr(media, "stream", detector.stream)
     predictor = actionunits.load("default-fast", runtime="onnx", detector=detector, search_every=1)
     read = 0
     for reading in predictor.read(str(video)):

@@ -147,12 +147,12 @@ def _packed(frames: Iterable[Frame], room: Room, limit: int, *, still: bool) -> 
         before, packed, pixels = packed[-1].number, [], 0
         return whole
 
-    for frame in frames:
-        size = frame.image.shape[0] * frame.image.shape[1]
-        is_over = packed and not still and frame.number // BLOCK != packed[-1].number // BLOCK
-        if is_over or (packed and pixels + size > _CHUNK_PIXELS):
+    for frame in _with_room(frames, room, still=still):
+        size = _size(frame)
+        if packed and (
+            pixels + size > _CHUNK_PIXELS or (not still and _begins_block(packed, frame))
+        ):
             yield chunk()
-        room.take(size)
         packed.append(frame)
         pixels += size
         del frame
@@ -160,6 +160,34 @@ def _packed(frames: Iterable[Frame], room: Room, limit: int, *, still: bool) -> 
             yield chunk()
     if packed:
         yield chunk()
+
+
+def _with_room(frames: Iterable[Frame], room: Room, *, still: bool) -> Iterator[Frame]:
+    """Frames for which there is room; of what moves, none is fetched before there is."""
+    coming, taken = iter(frames), 0
+    while True:
+        frame = next(coming, None)
+        if frame is None:
+            room.give(taken)
+            return
+        size = _size(frame)
+        if size != taken:
+            room.give(taken)
+            room.take(size)
+        yield frame
+        del frame  # before the next one takes as much room
+        taken = 0
+        if not still:
+            room.take(size)  # the next one is as large
+            taken = size
+
+
+def _begins_block(before: Sequence[Frame], frame: Frame) -> bool:
+    return frame.number // BLOCK != before[-1].number // BLOCK
+
+
+def _size(frame: Frame) -> int:
+    return frame.image.shape[0] * frame.image.shape[1]
 
 
 def _begun_ahead(

@@ -182,8 +182,8 @@ class _Video:
             # frames in their order, so that the first is at 0 wherever sound is added
             stream.options = {"preset": "veryfast", "crf": "21", "bf": "0"}
             if width * height > _LARGE:
-                # else the encoder keeps some fifty frames, and planes of them to look ahead by
-                stream.options |= {"preset": "ultrafast", "rc-lookahead": "0"}
+                # else the encoder keeps some fifty frames, and copies of them to look ahead by
+                stream.options |= {"preset": "ultrafast", "tune": "zerolatency"}
         else:
             stream.bit_rate = 4 * width * height
         return stream

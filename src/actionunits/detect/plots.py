@@ -13,7 +13,9 @@ from actionunits.types import Reading
 
 _ROW = 16  # pixels, the least height of a panel row that can be read
 _ENLARGED = 2048  # pixels, the width to which small frames are enlarged at most
-_SHRUNK = 3840  # pixels, the long side of what larger frames become
+_LARGE = 3840  # pixels of the long side of a frame, and of the whole picture of a larger one
+_STRIP = 256  # lines
+_PANEL = 18  # rows, the width of the panel
 _COLUMNS = len(COLOURS)  # faces that the panel shows side by side
 
 
@@ -22,10 +24,10 @@ def overlay(reading: Reading, aus: AUSet, history: strip.Strip | None = None) ->
 
     The bars show intensity on 0 to 5, or probability where the model tells no intensity; an AU that
     occurs is bright. A face that was read with too little confidence is grey and has a question
-    mark. Small frames are enlarged until the panel can be read, those of more than 4K shrunk to it.
-    Frames of videos have the AUs of the last seconds below them, and need no enlarging from 336
-    pixels of height on. Of more faces than the panel has room for, the lowest identity numbers are
-    shown.
+    mark. Small frames are enlarged until the panel can be read, larger ones than 4K are shrunk
+    until all of it is about that. Frames of videos have the AUs of the last seconds below them, and
+    need no enlarging from 336 pixels of height on. Of more faces than the panel has room for, the
+    lowest identity numbers are shown.
 
     Args:
         reading: of one frame, (H, W, 3).
@@ -40,20 +42,32 @@ def overlay(reading: Reading, aus: AUSet, history: strip.Strip | None = None) ->
     below = strip.ROWS if history else 0
     beside = max(lines - below, 1)
     scale = max(min(_ROW * beside / height, _ENLARGED / width), 1.0)
-    scale = min(scale, _SHRUNK / max(height, width))
+    if max(height, width) > _LARGE:
+        row = min(height / beside, width / 20)
+        scale = _LARGE / max(width + _PANEL * row, height + below * row)
     height, width = (2 * round(edge * scale / 2 + 0.49) for edge in (height, width))
     # As high as the frame, but in a tall frame not wider than about half of it.
     row = max(min(height / beside, width / 20), _ROW)
-    panel = 2 * round(row * 9)
+    panel = 2 * round(row * _PANEL / 2)
     bottom = max(height + 2 * round(row * below / 2), 2 * round(row * lines / 2))
+    frame = _scaled(reading.frame.image, (width, height))  # before its canvas takes room too
     canvas = Image.new("RGB", (width + panel, bottom), PANEL)
-    canvas.paste(_scaled(reading.frame.image, (width, height)))
+    canvas.paste(frame)
     draw = ImageDraw.Draw(canvas)
     paint(draw, reading, scale, row)
     if history:
         history.draw(draw, (0, height, width, bottom), row)
     _draw_panel(draw, reading, aus, width, panel, row)
-    return np.asarray(canvas)
+    return _pixels(canvas)
+
+
+def _pixels(canvas: Image.Image) -> NDArray[np.uint8]:
+    """The pixels of a picture, by strips: Pillow would hold all of them twice more meanwhile."""
+    pixels = np.empty((canvas.height, canvas.width, 3), np.uint8)
+    for top in range(0, canvas.height, _STRIP):
+        strip = canvas.crop((0, top, canvas.width, min(top + _STRIP, canvas.height)))
+        pixels[top : top + _STRIP] = strip
+    return pixels
 
 
 def _scaled(image: NDArray[np.uint8], size: tuple[int, int]) -> Image.Image:

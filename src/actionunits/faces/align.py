@@ -251,13 +251,10 @@ def reduced(image: NDArray[np.uint8], across: int, down: int) -> Image.Image:
     """
     if across == down == 1:
         return Image.fromarray(image)
-    rows = max(_STRIP // (image.shape[1] * down), 1) * down
-    strips = [
-        Image.fromarray(image[top : top + rows]).reduce((across, down))
-        for top in range(0, len(image), rows)
-    ]
-    return (
-        strips[0]
-        if len(strips) == 1
-        else Image.fromarray(np.concatenate([*map(np.asarray, strips)]))
-    )
+    height, width = image.shape[:2]
+    whole = Image.new("RGB", (-(-width // across), -(-height // down)))
+    rows = max(_STRIP // (width * down), 1) * down
+    for top in range(0, height, rows):
+        strip = Image.fromarray(image[top : top + rows]).reduce((across, down))
+        whole.paste(strip, (0, top // down))
+    return whole
