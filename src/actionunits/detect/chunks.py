@@ -187,7 +187,8 @@ def _begins_block(before: Sequence[Frame], frame: Frame) -> bool:
 
 
 def _size(frame: Frame) -> int:
-    return frame.image.shape[0] * frame.image.shape[1]
+    height, width = frame.image.shape[:2]
+    return int(height * width)
 
 
 def _begun_ahead(

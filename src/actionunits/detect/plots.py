@@ -66,7 +66,7 @@ def _pixels(canvas: Image.Image) -> NDArray[np.uint8]:
     pixels = np.empty((canvas.height, canvas.width, 3), np.uint8)
     for top in range(0, canvas.height, _STRIP):
         strip = canvas.crop((0, top, canvas.width, min(top + _STRIP, canvas.height)))
-        pixels[top : top + _STRIP] = strip
+        pixels[top : top + _STRIP] = np.asarray(strip)
     return pixels
 
 
