@@ -108,6 +108,42 @@ def test_intervals_hold_the_true_effect_as_often_as_they_say():
         assert found.g.mean() == pytest.approx(0.8, abs=0.05)  # no bias of small samples
 
 
+@pytest.mark.parametrize("paired", [False, True])
+def test_wider_intervals_hold_all_effects_together(paired: bool):
+    rng = np.random.default_rng(4)
+    tries, aus = 400, 12
+    measured = hedges_paired if paired else hedges
+    first, second = rng.normal(0.8, 1, (8, tries * aus)), rng.normal(0, 1, (8, tries * aus))
+    of_all = measured(first, np.zeros_like(first) if paired else second, 1 - 0.05 / aus)
+    held = ((of_all.low < 0.8) & (of_all.high > 0.8)).reshape(tries, aus).all(axis=1)
+    assert held.mean() == pytest.approx(0.95, abs=0.035)
+
+
+def test_a_comparison_has_the_intervals_of_one_and_of_all():
+    rng = np.random.default_rng(5)
+    tables = [
+        table(20, source=f"{name}{i}.mp4", AU04=rng.uniform(0, 2), AU12=rng.uniform(0, 2) + shift)
+        for name, shift in (("a", 0.0), ("b", 2.0))
+        for i in range(5)
+    ]
+    groups = {"input": [f"{n}{i}" for n in "ab" for i in range(5)], "group": ["x"] * 5 + ["y"] * 5}
+    found = compare(read(*tables), members(tables, **groups)).table
+    told = found["g"].notna()
+    assert 0 < told.sum() <= len(found)
+    one, two = found["mean_1"][told], found["mean_2"][told]
+    assert (np.sign(found["g"][told]) == np.sign(one - two)).all()
+    assert (found["low_all"] < found["low"])[told].all()
+    assert (found["high_all"] > found["high"])[told].all()
+    smile = found.query("AU == 'AU12' and measure == 'mean'").iloc[0]
+    d = smile["g"] / (gamma(4) / (2 * gamma(3.5)))
+    pooled = sqrt((smile["sd_1"] ** 2 + smile["sd_2"] ** 2) / 2)
+    assert d == pytest.approx((smile["mean_1"] - smile["mean_2"]) / pooled)
+    share = 0.025 / told.sum()
+    for end, expected in ((smile["low_all"], 1 - share), (smile["high_all"], share)):
+        shift = end / sqrt(2 / 5)
+        assert stats.nct.cdf(d / sqrt(2 / 5), 8, shift) == pytest.approx(expected, abs=1e-4)
+
+
 @pytest.mark.parametrize(("first", "second"), [([1.0, 2], [2.0, 5]), ([1.0, 2, 3], [2.0, 3, 4])])
 def test_two_people_or_the_same_difference_have_no_effect_size(first, second):
     found = hedges_paired(np.array(first)[:, None], np.array(second)[:, None])
@@ -256,8 +292,8 @@ def test_files_and_lines_that_fit_nowhere_are_named():
         ("file,group\na,x\n", "input is missing; found file, group"),
         ("input,group\na,x\nb,\n", ":3: a cell is empty"),
         ("input,group\na,x\na,y\n", ":3: a is there twice"),
-        ("input,group\na,x\nb,x\n", "expected two groups, found 1"),
-        ("input,group\na,x\nb,y\nc,z\n", "expected two groups, found 3"),
+        ("input,group\na,x\nb,x\n", "expected two groups, found 1: x; keep the lines of two"),
+        ("input,group\na,x\nb,y\nc,z\n", "expected two groups, found 3: x, y"),
         ("input,group,face_id\na,x,0\nb,y,one\n", ":3: expected the number of a face"),
         ("", "expected a table as text, such as CSV: it is empty"),
     ],

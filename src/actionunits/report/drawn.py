@@ -68,17 +68,19 @@ def _drawing(title: str, track: Track, axis: _Axis, height: int, parts: Iterable
     )
 
 
-def forest(g: float, low: float, high: float, limit: float) -> Markup:
-    """One line of a forest plot: the effect as a square, its interval as a line, 0 dotted.
+def forest(
+    g: float, interval: tuple[float, float], wider: tuple[float, float], limit: float
+) -> Markup:
+    """One line of a forest plot: the effect as a square, its intervals as lines, 0 dotted.
 
     Args:
         g: effect.
-        low: end of its interval.
-        high: other end.
-        limit: effect at either edge; an interval that goes on has an arrow there.
+        interval: both ends of its interval, a thick line.
+        wider: those of a wider one, a thin line.
+        limit: effect at either edge; a wider interval that goes on has an arrow there.
     """
     width, middle = 240, 9
-    x = _within(np.array([low, g, high]), limit, width)
+    (low, high), x = wider, _within(np.array([*wider, *interval, g]), limit, width)
     arrows = [
         f'<path d="M{edge} {middle}l{-6 * side} -4v8z" fill="{marks.BLUE}"/>'
         for value, edge, side in ((low, 2, -1), (high, width - 2, 1))
@@ -87,11 +89,13 @@ def forest(g: float, low: float, high: float, limit: float) -> Markup:
     zero = width / 2
     return Markup(
         f'<svg viewBox="0 0 {width} 18" class="forest" role="img" '
-        f'aria-label="g {g:.2f}, interval {low:.2f} to {high:.2f}">'
+        f'aria-label="g {g:.2f}, interval {interval[0]:.2f} to {interval[1]:.2f}, together with '
+        f'the others {low:.2f} to {high:.2f}">'
         f'<line x1="{zero}" x2="{zero}" y1="0" y2="18" stroke="{marks.FAINT}" '
-        f'stroke-dasharray="2 2"/><line x1="{x[0]:.1f}" x2="{x[2]:.1f}" y1="{middle}" '
-        f'y2="{middle}" stroke="{marks.BLUE}" stroke-width="2"/>{"".join(arrows)}'
-        f'<rect x="{x[1] - 4:.1f}" y="{middle - 4}" width="8" height="8" '
+        f'stroke-dasharray="2 2"/><line x1="{x[0]:.1f}" x2="{x[1]:.1f}" y1="{middle}" '
+        f'y2="{middle}" stroke="{marks.BLUE}"/><line x1="{x[2]:.1f}" x2="{x[3]:.1f}" '
+        f'y1="{middle}" y2="{middle}" stroke="{marks.BLUE}" stroke-width="3"/>{"".join(arrows)}'
+        f'<rect x="{x[4] - 4:.1f}" y="{middle - 4}" width="8" height="8" '
         f'fill="{marks.BLUE}"/></svg>'
     )
 

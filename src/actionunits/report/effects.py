@@ -13,7 +13,7 @@ class Effect(NamedTuple):
 
     Attributes:
         g: (A,), NaN where there are too few values, or nothing varies.
-        low: (A,) lower end of its 95 % confidence interval.
+        low: (A,) lower end of its confidence interval.
         high: (A,) upper end.
     """
 
@@ -22,7 +22,7 @@ class Effect(NamedTuple):
     high: Array
 
 
-def hedges(first: Array, second: Array) -> Effect:
+def hedges(first: Array, second: Array, confidence: float = 0.95) -> Effect:
     r"""Difference of two means in standard deviations, without the bias of small samples.
 
     With the pooled standard deviation s, :math:`d = (\bar x_1 - \bar x_2) / s` and
@@ -35,6 +35,7 @@ def hedges(first: Array, second: Array) -> Effect:
     Args:
         first: (N1, A) values of the units of the first group, NaN where there is none.
         second: (N2, A).
+        confidence: how often intervals hold the effect, 0 to 1.
     """
     n1, n2 = (np.isfinite(group).sum(axis=0) for group in (first, second))
     enough = (n1 > 1) & (n2 > 1)
@@ -45,10 +46,11 @@ def hedges(first: Array, second: Array) -> Effect:
         spread = np.sqrt(squares / freedom)
         width = np.sqrt(1 / n1 + 1 / n2)
     scale = np.maximum(np.abs(mean1), np.abs(mean2))
-    return _effect(mean1 - mean2, np.where(enough, spread, 0.0), scale, freedom, width)
+    spread = np.where(enough, spread, 0.0)
+    return _effect(mean1 - mean2, spread, scale, freedom, width, confidence)
 
 
-def hedges_paired(first: Array, second: Array) -> Effect:
+def hedges_paired(first: Array, second: Array, confidence: float = 0.95) -> Effect:
     r"""Mean of differences within units, in standard deviations of these differences.
 
     With the mean and standard deviation s of the n differences, :math:`g = J \bar x / s`,
@@ -59,6 +61,7 @@ def hedges_paired(first: Array, second: Array) -> Effect:
     Args:
         first: (N, A) values of N units, NaN where there is none.
         second: (N, A) of the same units.
+        confidence: how often intervals hold the effect, 0 to 1.
     """
     between = first - second
     n = np.isfinite(between).sum(axis=0)
@@ -69,10 +72,12 @@ def hedges_paired(first: Array, second: Array) -> Effect:
         spread = np.sqrt(np.nansum((between - mean) ** 2, axis=0) / freedom)
         width = 1 / np.sqrt(n)
     scale = np.nan_to_num(np.maximum(np.abs(first), np.abs(second))).max(axis=0, initial=0.0)
-    return _effect(mean, np.where(enough, spread, 0.0), scale, freedom, width)
+    return _effect(mean, np.where(enough, spread, 0.0), scale, freedom, width, confidence)
 
 
-def _effect(mean: Array, spread: Array, scale: Array, freedom: Array, width: Array) -> Effect:
+def _effect(
+    mean: Array, spread: Array, scale: Array, freedom: Array, width: Array, confidence: float
+) -> Effect:
     """Effect of differences with their standard deviation, of values of about this scale."""
     from scipy.special import gammaln, nctdtrinc  # which pages without groups do without
 
@@ -81,5 +86,6 @@ def _effect(mean: Array, spread: Array, scale: Array, freedom: Array, width: Arr
         d = np.where(varies, mean / spread, np.nan)
         t = np.where(varies, d / width, 0.0)
     correction = np.exp(gammaln(freedom / 2) - gammaln((freedom - 1) / 2)) / np.sqrt(freedom / 2)
-    ends = [np.where(varies, nctdtrinc(freedom, p, t), np.nan) for p in (0.975, 0.025)]
+    tails = ((1 + confidence) / 2, (1 - confidence) / 2)
+    ends = [np.where(varies, nctdtrinc(freedom, p, t), np.nan) for p in tails]
     return Effect(correction * d, *(width * end for end in ends))

@@ -16,7 +16,7 @@ from actionunits.files.lists import columns, filled
 from actionunits.files.names import listed
 from actionunits.findings.summary import summary
 from actionunits.report.data import File
-from actionunits.report.effects import Array, hedges, hedges_paired
+from actionunits.report.effects import hedges, hedges_paired
 
 MEASURES = ("mean", "present")
 """What is compared of each AU: its mean strength, and the share of frames in which it occurs."""
@@ -30,7 +30,9 @@ class Comparison(NamedTuple):
         units: files or persons of each, by name.
         paired: whether the units of the two are the same.
         table: a row a measure and AU: ``measure``, ``AU``; of each group, ``_1`` and ``_2``, ``n``,
-            ``mean`` and ``sd`` over its units; ``g``, ``low``, ``high``.
+            ``mean`` and ``sd`` over its units; ``g``, and its interval of 95 %, ``low`` and
+            ``high``; ``low_all`` and ``high_all``, intervals of which with 95 % all hold their
+            effects together (Bonferroni).
         graded: whether strength is an intensity.
         warnings: sentences.
     """
@@ -71,8 +73,12 @@ def read_groups(path: Path) -> pd.DataFrame:
         raise DataError(
             f"{path}:{twice.index[0]}: {twice['input'].iloc[0]} is there twice; a file counts once"
         )
-    if (number := table["group"].nunique()) != 2:
-        raise DataError(f"{path}: expected two groups, found {number}; keep the lines of two")
+    names = list(table["group"].unique())
+    if len(names) != 2:
+        raise DataError(
+            f"{path}: expected two groups, found {len(names)}: {listed(names, 8)}; keep the lines "
+            "of two"
+        )
     return table
 
 
@@ -205,23 +211,17 @@ def compare(files: Sequence[File], members: pd.DataFrame) -> Comparison:
         )
     if shared and alone:
         warnings.append(f"Seen in one of the two alone, and left out: {listed(alone)}.")
-    values = units.set_index(["group", "unit", "AU"])
     sides = named if not shared else [shared, shared]
-    tables = []
-    for measure in MEASURES:
-        table = values[measure].unstack("AU")
-        pair = [
-            table.loc[[(name, unit) for unit in side]].to_numpy(float)
-            for name, side in zip((first, second), sides, strict=True)
-        ]
-        tables.append(
-            _compared(measure, list(map(str, table)), pair[0], pair[1], paired=bool(shared))
-        )
+    values = units.set_index(["group", "unit", "AU"])[list(MEASURES)].unstack("AU")
+    pair = [
+        values.loc[[(name, unit) for unit in side]]
+        for name, side in zip((first, second), sides, strict=True)
+    ]
     return Comparison(
         (first, second),
         (sides[0], sides[1]),
         bool(shared),
-        pd.concat(tables, ignore_index=True),
+        _compared(pair[0], pair[1], paired=bool(shared)),
         kinds == {True},
         warnings,
     )
@@ -272,20 +272,26 @@ def _units(files: Sequence[File], members: pd.DataFrame) -> tuple[pd.DataFrame, 
     return sums[list(MEASURES)].reset_index(), warnings
 
 
-def _compared(
-    measure: str, aus: list[str], first: Array, second: Array, *, paired: bool
-) -> pd.DataFrame:
-    """A row an AU."""
+def _compared(first: pd.DataFrame, second: pd.DataFrame, *, paired: bool) -> pd.DataFrame:
+    """A row a measure and AU, of tables of a row a unit and a column a measure and AU."""
+    one, two = (side.to_numpy(float) for side in (first, second))
     if paired:  # who has one value alone has no difference
-        known = np.isfinite(first) & np.isfinite(second)
-        first, second = (np.where(known, side, np.nan) for side in (first, second))
-    effect = hedges_paired(first, second) if paired else hedges(first, second)
-    told: dict[str, Any] = {"measure": measure, "AU": aus}
-    for position, group in enumerate((first, second), start=1):
+        known = np.isfinite(one) & np.isfinite(two)
+        one, two = (np.where(known, side, np.nan) for side in (one, two))
+    measured = hedges_paired if paired else hedges
+    effect = measured(one, two)
+    told = max(int(np.isfinite(effect.g).sum()), 1)
+    together = measured(one, two, 1 - 0.05 / told)
+    columns: dict[str, Any] = {
+        "measure": first.columns.get_level_values(0),
+        "AU": first.columns.get_level_values("AU"),
+    }
+    for position, group in enumerate((one, two), start=1):
         frame = pd.DataFrame(group)
-        told |= {
+        columns |= {
             f"n_{position}": frame.notna().sum().to_numpy(),
             f"mean_{position}": frame.mean().to_numpy(),
             f"sd_{position}": frame.std().to_numpy(),
         }
-    return pd.DataFrame({**told, **effect._asdict()})
+    ends = {"low_all": together.low, "high_all": together.high}
+    return pd.DataFrame({**columns, **effect._asdict(), **ends})

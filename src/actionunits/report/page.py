@@ -209,7 +209,12 @@ def _told(found: Comparison, weights: Weights) -> dict[str, Any]:
         furthest = np.nanmax(np.abs(table[["low", "high"]].to_numpy()), initial=0)
         limit = next((limit for limit in _LIMITS if limit >= furthest), _LIMITS[-1])
         rows = [
-            {**row, "label": marks.number(row["AU"], weights), "name": marks.name(row["AU"])}
+            {
+                **row,
+                "label": marks.number(row["AU"], weights),
+                "name": marks.name(row["AU"]),
+                "differs": row["low_all"] > 0 or row["high_all"] < 0,
+            }
             for row in table.to_dict("records")
         ]
         parts.append(
