@@ -116,7 +116,7 @@ def test_any_codes_arrive(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "lists no frames"),
+        ("", "it is empty"),
         ("image,AU01\n", "lists no frames"),
         ("image,AU01\nx.jpg,1\n", "no frame of csv can be used: image: there is no such file"),
         ("name,AU01\na.jpg,1\n", "expected one column of paths.*found none"),
@@ -124,7 +124,7 @@ def test_any_codes_arrive(
         ("image,emotion\na.jpg,1\n", "expected columns such as AU04"),
         ("image,AU1,AU01_c\na.jpg,1,1\n", "two columns for AU01, one is au01_c"),
         ("image,AU01,au01\na.jpg,1,1\n", "has the column au01 twice"),
-        ("image,AU01\na.jpg,1,1\n", "cannot be read as a table.*line 2"),
+        ("image,AU01\na.jpg,1,1\n", "expected a table as text, such as CSV: expected 2 .*line 2"),
         ("image,AU01\nv.avi,1\n", "expected a column frame"),
         ("image,Participant,AU01\na.jpg,S1,1\n", "found the column participant; expected subject"),
         ("image,Person_ID,AU01\na.jpg,S1,1\n", "found the column person_id; expected subject"),

@@ -54,14 +54,14 @@ def test_a_box_has_a_face_if_half_of_it_is_in_the_picture(
 @pytest.mark.parametrize("number", ["1.5", "0", "-1", "1e-3"])
 def test_frames_are_whole_numbers_from_1(tmp_path: Path, number: str) -> None:
     path = write(tmp_path / "boxes.csv", line("a", 1, 1, 1, 9, 9), line("a", number, 1, 1, 9, 9))
-    with pytest.raises(DataError, match=r"boxes\.csv, line 3: the number of a frame"):
+    with pytest.raises(DataError, match=r"boxes\.csv:3: the number of a frame"):
         BoxesFile(path)
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "", "-9", "0", "nine"])
 def test_sizes_are_positive_numbers(tmp_path: Path, value: str) -> None:
     path = write(tmp_path / "boxes.csv", line("a", 1, 1, 1, 9, 9), line("a", 2, 1, 1, value, 9))
-    with pytest.raises(DataError, match=r"boxes\.csv, line 3: .*a positive width"):
+    with pytest.raises(DataError, match=r"boxes\.csv:3: .*a positive width"):
         BoxesFile(path)
 
 
@@ -110,7 +110,9 @@ def test_boxes_are_read_as_lists_are(tmp_path: Path, mark: str, encoding: str) -
 
 def test_a_line_of_too_many_cells_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "boxes.csv", [*line("a", 1, 1, 1, 9, 9), "1"])
-    with pytest.raises(DataError, match=r"boxes\.csv: not a CSV file that can be read"):
+    with pytest.raises(
+        DataError, match=r"boxes\.csv: expected a table as text, such as CSV: expected 16.*saw 17"
+    ):
         BoxesFile(path)
 
 

@@ -92,7 +92,7 @@ def test_other_peoples_paths_are_told_with_advice(files):
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("", "no table"), ("file\na.mp4\n", "lacks the column path"),
+    [("", "such as CSV: it is empty"), ("file\na.mp4\n", "lacks the column path"),
      ("path\n", "list.csv: lists nothing"), ("path,path\na,b\n", "twice")],
 )  # fmt: skip
 def test_lists_that_are_none(files, text, said):
@@ -104,7 +104,7 @@ def test_damaged_and_missing_lists(files):
     (files / "list.parquet").write_bytes(b"PAR1 no")
     with pytest.raises(UserError, match="no table that can be read"):
         read(files / "list.parquet")
-    with pytest.raises(UserError, match="there is no such file"):
+    with pytest.raises(UserError, match="gone.csv: cannot be read: No such file"):
         read(files / "gone.csv")
 
 

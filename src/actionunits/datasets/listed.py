@@ -28,7 +28,7 @@ import pandas as pd
 
 from actionunits.aus import ALL, AUSet
 from actionunits.data.prepared import Excluded
-from actionunits.datasets.folders import NOT_CODED, au_of, reading
+from actionunits.datasets.folders import NOT_CODED, au_of
 from actionunits.datasets.raw import RawTable
 from actionunits.errors import DataError, brief
 from actionunits.files.lists import cells, numbers
@@ -102,8 +102,7 @@ def read(root: Path) -> RawTable:
 
 def _table(file: Path) -> pd.DataFrame:
     """Read the cells as text, by line, and the names of the columns in lower case."""
-    with reading(file):
-        listed = cells(file)
+    listed = cells(file)
     if listed.empty:
         raise DataError(f"{file}: lists no frames")
     return listed

@@ -12,7 +12,7 @@ from actionunits.faces.align import TEMPLATE, FloatArray
 from actionunits.faces.detections import Detections
 from actionunits.faces.search import Searching
 from actionunits.faces.synface import SynFace
-from actionunits.files.lists import cells, numbers
+from actionunits.files.lists import columns, numbers
 from actionunits.files.names import escaped, listed
 from actionunits.types import Frame
 
@@ -170,22 +170,10 @@ def _share_inside(boxes: FloatArray, shape: tuple[int, ...]) -> FloatArray:
 
 def _read(path: Path) -> pd.DataFrame:
     """Sources, frames, boxes and landmarks, in the order of their lines."""
-    try:
-        table = cells(path)
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: there is no such file; check the path") from error
-    except (OSError, ValueError) as error:  # pandas' parser errors are ValueErrors
-        raise DataError(f"{path}: not a CSV file that can be read ({error})") from error
-    wanted = ["source", "frame", *_BOX]
-    missing = [column for column in wanted if column not in table.columns]
-    if missing:
-        raise DataError(
-            f"{path}: the columns {', '.join(wanted)} were expected; missing: {', '.join(missing)}"
-        )
-    known = [column for column in _LANDMARKS if column in table.columns]
-    values = table[["frame", *_BOX, *known]].apply(numbers).astype(float)  # also without a line
+    table = columns(path, "source", "frame", *_BOX, optional=tuple(_LANDMARKS))
+    values = table.drop(columns="source").apply(numbers).astype(float)  # also without a line
     frame, width, height = (values[name].to_numpy() for name in ("frame", "width", "height"))
-    unknown = table["source"].isna().to_numpy() | ~np.isfinite(values.to_numpy()).all(axis=1)
+    unknown = table["source"].eq("").to_numpy() | ~np.isfinite(values.to_numpy()).all(axis=1)
     for wrong, expected in (
         (
             unknown | (width <= 0) | (height <= 0),
@@ -198,7 +186,7 @@ def _read(path: Path) -> pd.DataFrame:
         ),
     ):
         if wrong.any():
-            raise DataError(f"{path}, line {table.index[wrong.argmax()]}: {expected}")
+            raise DataError(f"{path}:{table.index[wrong.argmax()]}: {expected}")
     rows = table[["source"]].join(values)
     twice = rows.duplicated()
     if twice.any():

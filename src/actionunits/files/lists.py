@@ -14,29 +14,37 @@ from actionunits.errors import DataError
 _COMMA = r"^(-?\d+),(\d+)$"
 
 
-def cells(file: Path) -> pd.DataFrame:
+def cells(file: Path, name: str = "") -> pd.DataFrame:
     """All cells as text, by line, 1 being that of the names of the columns, in lower case.
 
+    Args:
+        file: to read.
+        name: of the file in messages, if it is a copy of another.
+
     Raises:
-        OSError: the file cannot be read.
-        ValueError: it is no table.
-        DataError: a column is there twice.
+        DataError: the file cannot be read or is no table, or a column is there twice.
     """
-    text = decoded(file.read_bytes())
-    # Read without a header, no line may be longer than the first.
-    table = pd.read_csv(
-        io.StringIO(text),
-        sep=separator(text),
-        header=None,
-        dtype=str,
-        skipinitialspace=True,
-        skip_blank_lines=False,
-    )
+    name = name or str(file)
+    try:
+        text = decoded(file.read_bytes())
+        # Read without a header, no line may be longer than the first.
+        table = pd.read_csv(
+            io.StringIO(text),
+            sep=separator(text),
+            header=None,
+            dtype=str,
+            skipinitialspace=True,
+            skip_blank_lines=False,
+        )
+    except OSError as error:
+        raise DataError(f"{name}: cannot be read: {error.strerror or error}") from error
+    except ValueError as error:  # pandas' own errors are ValueErrors
+        raise DataError(f"{name}: expected a table as text, such as CSV: {why(error)}") from error
     table.index += 1
     names = table.iloc[0].fillna("").str.strip().str.lower()
     twice = names[names.duplicated() & (names != "")]
     if len(twice):
-        raise DataError(f"{file}: has the column {twice.iloc[0]} twice; keep one")
+        raise DataError(f"{name}: has the column {twice.iloc[0]} twice; keep one")
     return table.iloc[1:].set_axis(list(names), axis=1).dropna(how="all")
 
 
@@ -54,12 +62,7 @@ def columns(file: Path, *wanted: str, optional: tuple[str, ...] = ()) -> pd.Data
     Raises:
         DataError: the file cannot be read or is no table, or lacks a column or has one twice.
     """
-    try:
-        table = cells(file)
-    except OSError as error:
-        raise DataError(f"{file}: cannot be read: {error.strerror or error}") from error
-    except ValueError as error:  # pandas' own errors are ValueErrors
-        raise DataError(f"{file}: expected a table as text, such as CSV: {why(error)}") from error
+    table = cells(file)
     if missing := [name for name in wanted if name not in table]:
         verb = "is" if len(missing) == 1 else "are"
         raise DataError(
@@ -77,7 +80,8 @@ def why(error: Exception) -> str:
     'it is empty'
     """
     empty = isinstance(error, pd.errors.EmptyDataError)
-    return "it is empty" if empty else str(error).partition("\n")[0][:200]
+    said = str(error).partition("\n")[0].removeprefix("Error tokenizing data. C error: ")
+    return "it is empty" if empty else said.replace("Expected", "expected", 1)[:200]
 
 
 def filled(file: Path, table: pd.DataFrame) -> pd.DataFrame:

@@ -210,7 +210,7 @@ def _cells(name: str) -> pd.DataFrame:
         with tempfile.TemporaryDirectory(prefix="au-") as folder:
             file = persistently(lambda: storage(name).at_hand(name, Path(folder)))
             if file.suffix.lower() != _PARQUET:
-                return lists.cells(file)
+                return lists.cells(file, name)
             table = pd.read_parquet(file)
     except (FileNotFoundError, PermissionError) as error:
         raise DataError(f"{name}: {_why(error)}; check the path of the list") from error
