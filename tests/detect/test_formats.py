@@ -260,8 +260,8 @@ def test_openfacers_own_functions_take_the_tables(tmp_path: Path) -> None:
     assert said.returncode == 0, said.stderr
     assert said.stdout.split() == ["3", "2", "0", "8"]
 
-    everything = pd.concat(tables, names=["ID"]).reset_index("ID")
-    everything = everything.assign(smile=everything["AU06_c"] * everything["AU12_c"])
+    everything = pd.concat(tables, names=["ID"]).filter(regex="^AU|^pose_R|^timestamp|^success")
+    everything["smile"] = everything["AU06_c"] * everything["AU12_c"]
     for name, part in (("all", everything), ("seen", everything.query("success == 1"))):
         tidy = pd.read_csv(tmp_path / f"{name}.csv", index_col="ID")
         by_video = part.groupby("ID")

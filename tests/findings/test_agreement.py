@@ -289,6 +289,31 @@ def test_frames_without_a_face_are_not_what_was_coded(tmp_path: Path) -> None:
     assert not any("several faces" in note for note in both.notes)
 
 
+def test_two_programs_agree_video_by_video(tmp_path: Path) -> None:
+    names = {
+        "ours": "timestamp,input,face_id,success,AU12_r,AU12_c",
+        "openface": "frame, face_id, timestamp, confidence, success, AU12_r, AU12_c",
+        "feat": "frame,input,AU12",
+    }
+    lines = {
+        "ours": lambda video, n: f"{n / 25},{video}.mp4,0,1,{n % 5},{int(n % 5 > 1)}",
+        "openface": lambda _, n: f"{n + 1}, 0, {n / 25}, .98, 1, {n % 5}, {int(n % 5 > 1)}",
+        "feat": lambda video, n: f"{n},/in/{video}.mp4,{n % 5 / 4}",
+    }
+    nobody = {"ours": "0,c.mp4,,0,,", "openface": "1, 0, 0, 0, 0, 0, 0", "feat": "0,c.mp4,"}
+    for program, head in names.items():
+        (tmp_path / program).mkdir()
+        for video in "ab":
+            rows = [lines[program](video, n) for n in range(50)]
+            (tmp_path / program / f"{video}.csv").write_text("\n".join([head, *rows]))
+        (tmp_path / program / "c.csv").write_text(f"{head}\n{nobody[program]}\n")
+    for other in ("openface", "feat"):
+        both = aligned(*(read_coding(tmp_path / name, fps=25) for name in ("ours", other)))
+        assert both.notes == ()
+        assert both.first.rows["input"].value_counts().to_dict() == {"a": 50, "b": 50}
+        assert np.array_equal(both.first.present, both.second.present)
+
+
 def test_codings_without_a_video_or_an_au_in_common_are_named(tmp_path: Path) -> None:
     (tmp_path / "codes.csv").write_text("input,start,end,code\nx,0,1,12\ny,0,1,12\n")
     one = Coding("t", frames({"AU12": [0.0, 1]}), None)

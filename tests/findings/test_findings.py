@@ -240,6 +240,34 @@ def test_tables_of_two_kinds_are_not_mixed(tmp_path: Path) -> None:
         several([tmp_path / "one.csv", tmp_path / "two.csv"], report=pytest.fail)
 
 
+@pytest.mark.parametrize("others", ["AU12_r,AU12_c", "AU12_p,AU12_c"])
+@pytest.mark.parametrize("nobody", ["a", "z"])
+def test_a_video_without_a_face_goes_with_tables_of_either_kind(
+    tmp_path: Path, others: str, nobody: str
+) -> None:
+    (tmp_path / f"{nobody}.csv").write_text(f"face_id,timestamp,success,{others}\n,0,0,,\n")
+    (tmp_path / "b.csv").write_text(f"face_id,timestamp,success,{others}\n0,0,1,.7,1\n")
+    together = several([tmp_path], report=pytest.fail)
+    assert together.graded == ("_r" in others)
+    assert together.rows["input"].tolist() == sorted([nobody, "b"])
+    assert together.strength["AU12"].dropna().tolist() == [0.7]
+
+
+def test_tables_of_pictures_have_no_times(tmp_path: Path) -> None:
+    text = "face, confidence, AU12_r, AU12_c\n0, 0.98, 2.5, 1\n1, 0.95, 0, 0\n"
+    (tmp_path / "crowd.csv").write_text(text)  # of OpenFace's FaceLandmarkImg
+    table = read(tmp_path / "crowd.csv")
+    assert table.rows["input"].unique().tolist() == ["crowd"]
+    assert table.rows["face_id"].tolist() == [0, 1]
+    assert table.rows["timestamp"].tolist() == [0, 0]
+    assert table.strength["AU12"].tolist() == [2.5, 0]
+    text = "frame,input,AU12\n0,in/a.jpg,.7\n0,in/a.jpg,.1\n1,in/b.png,.8\n"
+    (tmp_path / "feat.csv").write_text(text)
+    table = read(tmp_path / "feat.csv")
+    assert table.rows["face_id"].tolist() == [0, 1, 0]
+    assert (table.rows["timestamp"] == 0).all()
+
+
 TABLE = "input,face_id,timestamp,AU12_r,AU12_c\n"
 
 

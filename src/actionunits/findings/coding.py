@@ -14,7 +14,7 @@ from actionunits.findings.codes.names import Name
 from actionunits.findings.codes.read import PROGRAMS
 from actionunits.findings.codes.read import read as read_program
 from actionunits.findings.codes.stretches import media
-from actionunits.findings.frames import Frames, joined
+from actionunits.findings.frames import Frames, joined, one_kind
 from actionunits.findings.sheets import read_sheet
 
 UNSAID = -1
@@ -42,10 +42,7 @@ class Coding(NamedTuple):
     def faces(self) -> dict[Key, "Coding"]:
         """What it says of each face; of a video in which nothing occurs, that too."""
         if self.frames is not None:
-            rows = self.frames.rows
-            somebody = self.frames.take(  # frames without faces are of no face
-                np.flatnonzero(rows["face_id"].notna() | rows["success"])
-            )
+            somebody = self.frames.take(np.flatnonzero(self.frames.rows["success"]))
             places = _places(somebody.rows)
             return {key: self._replace(frames=somebody.take(at)) for key, at in places.items()}
         assert self.coded is not None
@@ -149,7 +146,7 @@ def _together(path: Path, codings: list[Coding], notes: tuple[str, ...]) -> Codi
         raise DataError(
             f"{path}: has tables and files of coding programs; give a folder of one kind"
         )
-    if len({one.graded for one in frames}) > 1:
+    if not one_kind(frames):
         raise DataError(
             f"{path}: has tables with intensities and without; give a folder of one kind"
         )

@@ -44,7 +44,7 @@ class Frames(NamedTuple):
             landmarks ``x_0``, ``y_0``, ... in pixels.
         present: of the same rows, a column an AU (``AU12``): 1 where it occurs, 0, NaN.
         strength: likewise how strongly: intensity 0 to 5, or a probability if not `graded`.
-        graded: whether the strength is an intensity.
+        graded: whether the strength is an intensity; False too if no face was seen.
     """
 
     rows: pd.DataFrame
@@ -109,7 +109,7 @@ def of_table(table: pd.DataFrame, path: Path, fps: float | None = None) -> Frame
         said[name] = (likely[name] >= _LIKELY).where(likely[name].notna()).astype(float)
     graded = bool(graded_as.notna().to_numpy().any())
     shown = graded_as if graded else likely.reindex(columns=said.columns)
-    rows = _rows(path, table, fps)
+    rows = _rows(path, table, said.notna().any(axis=1), fps)
     order = rows.sort_values([*KEY, "timestamp"], kind="stable").index
     columns = sorted(said.columns)
     rows = rows.loc[order].reset_index(drop=True)
@@ -145,8 +145,10 @@ def table_of(path: Path) -> pd.DataFrame:
     return table.rename(columns=lambda name: str(name).strip())
 
 
-def _rows(path: Path, table: pd.DataFrame, fps: float | None) -> pd.DataFrame:
-    """Whose each row is, and of when."""
+def _rows(
+    path: Path, table: pd.DataFrame, told: "pd.Series[bool]", fps: float | None
+) -> pd.DataFrame:
+    """Whose each row is, and of when; py-feat's rows without a face are those that tell nothing."""
     rows = pd.DataFrame(index=table.index)
     rows["input"] = table["input"].astype(str) if "input" in table else path.stem
     rows["frame"] = numbers(table["frame"]) if "frame" in table else np.nan
@@ -155,7 +157,10 @@ def _rows(path: Path, table: pd.DataFrame, fps: float | None) -> pd.DataFrame:
     seen = rows[rows["timestamp"].notna()].groupby("input")
     alike = (seen["timestamp"].nunique() == 1) & (seen["frame"].nunique() > 1)
     stuck = not all(map(media.is_still, alike.index[alike]))  # pages of a picture have one
-    if "timestamp" not in table or stuck:
+    faces = next((name for name in ("face_id", "face") if name in table), None)
+    if "timestamp" not in table and _pictures(table, rows["input"]):
+        rows["timestamp"] = 0.0
+    elif "timestamp" not in table or stuck:
         if fps is None or "frame" not in table:
             columns = ", ".join(map(str, list(table)[:12]))
             found = "one time for all frames of a video" if stuck else columns
@@ -164,16 +169,22 @@ def _rows(path: Path, table: pd.DataFrame, fps: float | None) -> pd.DataFrame:
                 f"video by --fps; found {found}"
             )
         rows["timestamp"] = rows["frame"] / fps
-    if "face_id" in table:
-        rows["face_id"] = numbers(table["face_id"])
+    if faces is not None:
+        rows["face_id"] = numbers(table[faces])
     else:  # several faces of a frame are told apart by their order
         rows["face_id"] = rows.groupby(["input", "timestamp"], dropna=False).cumcount()
-    success = numbers(table["success"]) if "success" in table else pd.Series(1.0, table.index)
+    success = numbers(table["success"]) if "success" in table else told.astype(float)
     known = rows["face_id"].notna() & rows["timestamp"].notna()
     rows["success"] = success.fillna(0).gt(0) & known
     besides = table.rename(columns={old: new for old, new in _FEATS.items() if new not in table})
     besides = besides[[name for name in besides if _BESIDES.fullmatch(str(name))]]
     return rows[_ROWS].join(besides.apply(numbers).astype(float))
+
+
+def _pictures(table: pd.DataFrame, inputs: "pd.Series[str]") -> bool:
+    """Whether a table is of pictures: those of OpenFace number the faces of one as ``face``."""
+    alone = "face" in table and "frame" not in table
+    return alone or ("input" in table and all(map(media.is_still, inputs.unique())))
 
 
 def tables_of(paths: Sequence[Path]) -> list[Path]:
@@ -216,13 +227,11 @@ def several(
         if len(problems) == 1:
             raise problems[0]
         raise ExceptionGroup(f"inputs that went wrong: {len(problems)}", problems)
-    if len({table.graded for table in read_of.values()}) > 1:
-        bare, full = (
-            next(file for file, table in read_of.items() if table.graded == graded)
-            for graded in (False, True)
-        )
+    kinds = {table.graded: file for file, table in read_of.items() if _tells(table)}
+    if len(kinds) > 1:
         raise UserError(
-            f"{bare}: has probabilities alone, {full} has intensities: give tables of one kind"
+            f"{kinds[False]}: has probabilities alone, {kinds[True]} has intensities: give tables "
+            "of one kind"
         )
     for problem in problems:
         report(problem)
@@ -239,12 +248,21 @@ def once(frames: Frames) -> tuple[Frames, int]:
     return frames.take(np.flatnonzero(~again)), int(again.sum())
 
 
+def one_kind(tables: Sequence[Frames]) -> bool:
+    """Whether all have intensities or none; a table without a face is of either kind."""
+    return len({table.graded for table in tables if _tells(table)}) < 2
+
+
+def _tells(table: Frames) -> bool:
+    return bool(table.rows["success"].any())
+
+
 def joined(tables: list[Frames]) -> Frames:
-    """Several tables of one kind as one."""
+    """Several tables of one kind as one, see `one_kind`."""
     rows = pd.concat([table.rows for table in tables], ignore_index=True)
     present = pd.concat([table.present for table in tables], ignore_index=True)
     strength = pd.concat([table.strength for table in tables], ignore_index=True)
-    return Frames(rows, present, strength, tables[0].graded)
+    return Frames(rows, present, strength, any(table.graded for table in tables))
 
 
 def frame_time(rows: pd.DataFrame) -> pd.Series:

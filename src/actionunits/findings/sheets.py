@@ -44,7 +44,7 @@ def read_sheet(path: Path, *, occurs: float = 1.0, fps: float | None = None) -> 
     named = {name: au for name in names if (au := parse(name, bare=bare))}
     aus = {name: au.column for name, au in named.items()}
     values = table[list(aus)].apply(numbers).astype(float)
-    whole = values.where(values.notna(), 0).mod(1).eq(0).to_numpy().all()
+    whole = values.mod(1).fillna(0).eq(0).to_numpy().all() and values.notna().to_numpy().any()
     if not aus or not whole or any(f"{au}_c" in table or f"{au}_p" in table for au in aus.values()):
         return of_table(table, path, fps)
     if time is None and frame is None and not stills:
