@@ -122,6 +122,8 @@ def test_prototypes_are_told(au: Au, folder: Path) -> None:
         (["agree", "talk.csv", "talk.csv", "--out", "talk.csv"], "would be lost"),
         (["agree", "talk.csv", "talk.csv", "--aus", "x"], "--aus: expected FACS numbers"),
         (["agree", "empty", "talk.csv"], "it has no files"),
+        (["agree", "talk.csv", "talk.mp4"], "expected a table, this is a picture or video"),
+        (["summary", "talk.mp4"], "make its table with au detect talk.mp4 --out talk.csv"),
         (["events", "talk.csv", "--to", "excel", "--out", "x"], "--to: expected elan"),
         (["events", "talk.csv", "--to", "elan"], "--to: give the folder"),
         (["events", "talk.csv", "--to", "elan", "--out", "x.csv"], "expected a folder"),
@@ -136,6 +138,7 @@ def test_mistakes_are_told_in_one_line(
 ) -> None:
     (folder / "notes.txt").write_text("met her at noon\n")
     (folder / "notes").write_text("")
+    (folder / "talk.mp4").write_bytes(b"\0")
     (folder / "empty").mkdir()
     (folder / "laughs.csv").write_text("start,end,code\n0,1,laugh\n")
     (folder / "other.csv").write_text("input,start,end,condition\nwalk.mp4,0,1,a\n")

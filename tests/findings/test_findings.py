@@ -176,6 +176,7 @@ def test_trials_of_one_condition_that_overlap_count_once(tmp_path: Path) -> None
         ("input,start,end,condition\n,0,1,a\n", ":2: a cell is empty"),
         ("start,end,condition\n0,1,a\n1,2,\n", ":3: a cell is empty"),
         ("start,end\n0,1\n", "condition is missing; found start, end"),
+        ("start,end,condition\n", "trials.csv: has no line below the names of its columns"),
         ("start,end,condition\n0,soon,a\n", ":2: expected seconds in end, got 'soon'"),
         ("start,end,condition\n0,1,a\n2,1,b\n", ":3: the end is not after the start"),
     ],

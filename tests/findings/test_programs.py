@@ -345,8 +345,8 @@ def test_stretches_without_times_cost_no_others(tmp_path: Path) -> None:
     assert len(told(found)) == 1
     assert found is not None
     assert found.notes == (
-        "1 stretch without times left out",
-        "1 stretch that end before they start left out",
+        "1 event without times left out",
+        "1 event left out, with the end before the start",
     )
 
 

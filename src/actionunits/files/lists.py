@@ -85,11 +85,13 @@ def why(error: Exception) -> str:
 
 
 def filled(file: Path, table: pd.DataFrame) -> pd.DataFrame:
-    """The same table, in which no cell is empty.
+    """The same table, which has lines, and in which no cell is empty.
 
     Raises:
-        DataError: one is; names its line.
+        DataError: it has none, or a cell is empty; names its line.
     """
+    if table.empty:
+        raise DataError(f"{file}: has no line below the names of its columns; fill it")
     empty = (table == "").any(axis=1)
     if empty.any():
         raise DataError(f"{file}:{empty.idxmax()}: a cell is empty; fill it, or leave the line out")

@@ -132,6 +132,11 @@ def table_of(path: Path) -> pd.DataFrame:
     Raises:
         DataError: it cannot be read.
     """
+    if path.suffix.lower() in media.IMAGES | media.VIDEOS:
+        raise DataError(
+            f"{path}: expected a table, this is a picture or video; make its table with au detect "
+            f"{path.name} --out {path.stem}.csv"
+        )
     try:
         if path.suffix.lower() == ".parquet":
             stored: pd.DataFrame = pq.read_table(path).to_pandas()

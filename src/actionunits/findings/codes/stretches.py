@@ -66,10 +66,12 @@ def stretches(
     told = list(notes)
     timed = rows["start"].notna() & rows["end"].notna()
     if (~timed).any():
-        told.append(f"{counted(int((~timed).sum()), 'stretch')} without times left out")
+        told.append(f"{counted(int((~timed).sum()), 'event')} without times left out")
     early = timed & (rows["end"] < rows["start"])
     if early.any():
-        told.append(f"{counted(int(early.sum()), 'stretch')} that end before they start left out")
+        told.append(
+            f"{counted(int(early.sum()), 'event')} left out, with the end before the start"
+        )
     rows = rows[timed & ~early].sort_values(["start", "end"], kind="stable", ignore_index=True)
     found = dict.fromkeys([*(text.strip() for text in labels), *rows["label"]])
     seen = dict.fromkeys([*videos, *rows["input"].dropna()])
