@@ -254,6 +254,11 @@ def test_a_video_without_a_face_goes_with_tables_of_either_kind(
     assert together.strength["AU12"].dropna().tolist() == [0.7]
 
 
+def test_an_au_that_a_model_does_not_tell_is_no_column(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("timestamp,AU12_r,AU12_c,AU45_r,AU45_c\n0,1,1,,\n1,0,0,,\n")
+    assert list(read(tmp_path / "a.csv").present) == ["AU12"]
+
+
 def test_tables_of_pictures_have_no_times(tmp_path: Path) -> None:
     text = "face, confidence, AU12_r, AU12_c\n0, 0.98, 2.5, 1\n1, 0.95, 0, 0\n"
     (tmp_path / "crowd.csv").write_text(text)  # of OpenFace's FaceLandmarkImg

@@ -111,7 +111,8 @@ def of_table(table: pd.DataFrame, path: Path, fps: float | None = None) -> Frame
     shown = graded_as if graded else likely.reindex(columns=said.columns)
     rows = _rows(path, table, said.notna().any(axis=1), fps)
     order = rows.sort_values([*KEY, "timestamp"], kind="stable").index
-    columns = sorted(said.columns)
+    known = said[rows["success"]].notna().any()  # empty columns are those that a model has not
+    columns = sorted(known.index[known] if known.any() else known.index)
     rows = rows.loc[order].reset_index(drop=True)
     present, strength = (_ordered(values, columns, rows, order) for values in (said, shown))
     return Frames(rows, present, strength, graded)

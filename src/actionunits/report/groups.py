@@ -212,7 +212,7 @@ def compare(files: Sequence[File], members: pd.DataFrame) -> Comparison:
     if shared and alone:
         warnings.append(f"Seen in one of the two alone, and left out: {listed(alone)}.")
     sides = named if not shared else [shared, shared]
-    values = units.set_index(["group", "unit", "AU"])[list(MEASURES)].unstack("AU")
+    values = units.pivot(index=["group", "unit"], columns="AU", values=list(MEASURES))
     pair = [
         values.loc[[(name, unit) for unit in side]]
         for name, side in zip((first, second), sides, strict=True)

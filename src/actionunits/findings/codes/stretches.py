@@ -69,9 +69,7 @@ def stretches(
         told.append(f"{counted(int((~timed).sum()), 'event')} without times left out")
     early = timed & (rows["end"] < rows["start"])
     if early.any():
-        told.append(
-            f"{counted(int(early.sum()), 'event')} left out, with the end before the start"
-        )
+        told.append(f"{counted(int(early.sum()), 'event')} left out, with the end before the start")
     rows = rows[timed & ~early].sort_values(["start", "end"], kind="stable", ignore_index=True)
     found = dict.fromkeys([*(text.strip() for text in labels), *rows["label"]])
     seen = dict.fromkeys([*videos, *rows["input"].dropna()])
