@@ -236,15 +236,16 @@ cat(nrow(feats_in_time(faces$a, "AU12_r")$data))
 
 
 def has_openfacer() -> bool:
-    """Whether R is here, and with it the package of openFaceR, which calls itself openfacer."""
-    asked = "quit(status = !requireNamespace('openfacer', quietly = TRUE))"
+    """Whether R is here, with the package of openFaceR, which calls itself openfacer."""
+    packages = "c('openfacer', 'ggplot2')"  # by which it draws, and does without
+    asked = f"quit(status = !all(sapply({packages}, requireNamespace, quietly = TRUE)))"
     rscript = shutil.which("Rscript")
     return rscript is not None and not subprocess.call([rscript, "--vanilla", "-e", asked])
 
 
 def test_openfacers_own_functions_take_the_tables(tmp_path: Path) -> None:
     if not has_openfacer():
-        pytest.skip("R with the package openfacer (of openFaceR) is not installed")
+        pytest.skip("R with the packages openfacer (of openFaceR) and ggplot2 is not installed")
     folder = tmp_path / "csvs"
     folder.mkdir()
     shown = {"a": [0, 2, 0, 1, 0, 2], "b": [2, 1, 1, 0, 1], "nobody": [0, 0]}
