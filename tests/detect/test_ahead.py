@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from itertools import islice
 from pathlib import Path
 from threading import Event
@@ -25,14 +25,6 @@ from actionunits.faces.templates import target
 from actionunits.types import Face, Frame
 
 MANY = 4
-
-
-@pytest.fixture(autouse=True)
-def _several_threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(MANY)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture
@@ -86,8 +78,34 @@ def test_only_a_few_are_taken_before_they_are_wanted() -> None:
     assert len(seen) < 1000
 
 
+def test_a_single_core_works_on_nothing_ahead(pictures: list[Path]) -> None:
+    """Nor does it wait for room that only its own next step would give back."""
+    torch.set_num_threads(1)
+    seen: list[int] = []
+    here = threading.get_ident()
+    with crew(1) as hands:
+        results = hands.ahead(numbers(9, seen), lambda number: (number, threading.get_ident()))
+        for wanted in range(4):
+            assert next(results) == (wanted, here)
+            assert seen == list(range(wanted + 1))
+        results.close()
+    asked: list[int] = []
+
+    def names() -> Generator[Path, None, None]:
+        for number, path in enumerate(pictures):
+            asked.append(number)
+            yield path
+
+    predictor = actionunits.load("default-fast", detector=Aligned())
+    for number, _ in enumerate(predictor.read(names())):
+        assert len(asked) <= number + 2
+
+
+@pytest.mark.parametrize("threads", [1, MANY])
 @pytest.mark.parametrize("fails", ["item", "work"])
-def test_what_fails_is_raised_in_its_place(fails: str) -> None:
+def test_what_fails_is_raised_in_its_place(fails: str, threads: int) -> None:
+    torch.set_num_threads(threads)
+
     def items() -> Generator[int, None, None]:
         yield from range(5)
         if fails == "item":
@@ -106,7 +124,9 @@ def test_what_fails_is_raised_in_its_place(fails: str) -> None:
             next(results)
 
 
-def test_items_are_closed_where_nobody_reads_on() -> None:
+@pytest.mark.parametrize("threads", [1, MANY])
+def test_items_are_closed_where_nobody_reads_on(threads: int) -> None:
+    torch.set_num_threads(threads)
     closed = Event()
 
     def items() -> Generator[int, None, None]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import actionunits
 from actionunits import media
@@ -47,9 +48,11 @@ class Watching:
         return sum(seen() is not None for seen in self._seen)
 
 
+@pytest.mark.parametrize("threads", [1, 2])
 def test_where_there_is_room_for_one_frame_the_one_before_is_gone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: int
 ) -> None:
+    torch.set_num_threads(threads)
     monkeypatch.setattr("actionunits.detect.predict._ROOM", WIDTH * HEIGHT)
     monkeypatch.setattr("actionunits.detect.chunks._CHUNK_PIXELS", WIDTH * HEIGHT)
     video = write_video(tmp_path / "video.mp4", range(0, 40 * COUNT, 40), (WIDTH, HEIGHT))

@@ -2,7 +2,8 @@
 
 Each operation of a network has one thread here, and what runs side by side are chunks of frames.
 Several threads an operation wait for one another after each of thousands of them, which beside
-another program takes four times as long (`benchmarks/busy.py`).
+another program takes four times as long (`benchmarks/busy.py`). Who has one core alone works on
+nothing ahead: a worker of many then takes no more than its core.
 """
 
 import math
@@ -62,11 +63,11 @@ class UnwantedError(Exception):
 
 
 class Crew:
-    """Threads that work ahead."""
+    """Threads that work ahead, or the one that asks."""
 
     def __init__(self, pool: ThreadPoolExecutor, threads: int, room: Room) -> None:
-        """Take the threads of a pool."""
-        self._pool, self._most, self.room = pool, threads + 1, room
+        """Take the threads of a pool; a single one is left alone."""
+        self._pool, self._threads, self.room = pool, threads, room
         self._is_over = Event()
 
     def go_on(self) -> None:
@@ -85,13 +86,18 @@ class Crew:
 
         Args:
             items: are taken, and closed at the end, in a thread of their own, as soon as they come.
-            work: runs in several threads at once.
+            work: runs in several threads at once. Where there is one, items are taken when their
+                results are wanted, in the thread that wants them.
 
         Yields:
             What `work` makes of each item. What it or the items raise is raised in its place.
         """
+        if self._threads == 1:
+            with closing(items):
+                yield from map(work, items)
+            return
         coming: SimpleQueue[Future[Any] | None] = SimpleQueue()
-        free, unwanted = Semaphore(self._most), Event()
+        free, unwanted = Semaphore(self._threads + 1), Event()
 
         def take() -> None:
             _take_one_thread()

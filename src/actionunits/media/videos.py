@@ -31,6 +31,7 @@ from actionunits.media.passing import Passing, UnlikeError
 from actionunits.media.pictures import LARGEST
 from actionunits.media.span import WHOLE, Choice, Span
 from actionunits.media.tail import Tail
+from actionunits.system.machine import allowed
 
 Decoded = tuple[NDArray[np.uint8] | None, int, float, str]
 """Upright RGB picture, number, seconds and doubt; see `actionunits.types.Frame`."""
@@ -56,7 +57,7 @@ def frames(name: str, threads: int, span: Span = WHOLE) -> Generator[Decoded, No
 
     Args:
         name: a file.
-        threads: of the decoder; 0 lets it choose.
+        threads: of the decoder; 0 lets it choose, up to what is allowed (OMP_NUM_THREADS).
         span: which are wanted. Others are decoded where those build on them.
 
     Yields:
@@ -78,7 +79,7 @@ def _frames(name: str, threads: int, span: Span, passing: float) -> Iterator[Dec
         size = video.stream.codec_context.width * video.stream.codec_context.height
         # threads that decode a frame each hold one each, and one more that waits
         video.stream.thread_type = "SLICE" if size > _LARGE else "AUTO"
-        video.stream.codec_context.thread_count = threads
+        video.stream.codec_context.thread_count = threads or allowed()
         video.stream.codec_context.options = {"max_pixels": str(LARGEST)}
         yield from _Reading(name, video, passing).frames(Choice(span))
 

@@ -239,7 +239,9 @@ class RayPool:
         return {"num_cpus": max(1, there.get("CPU", 1) // gpus), "num_gpus": 1}
 
     def _start(self) -> Any:
-        needs = {key: int(value) for key, value in self._needs.items()}
+        needs: dict[str, Any] = {key: int(value) for key, value in self._needs.items()}
+        # what it starts takes no more cores than that, whatever the shell here says
+        needs["runtime_env"] = {"env_vars": {"OMP_NUM_THREADS": str(needs["num_cpus"])}}
         actor = self._ray.remote(_Actor).options(**needs, max_restarts=0).remote(
             self._make, os.getcwd()
         )  # fmt: skip

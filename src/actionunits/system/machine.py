@@ -7,14 +7,22 @@ import sys
 from contextlib import suppress
 
 
+def allowed() -> int:
+    """Threads that this process and those that it starts are to make do with: OMP_NUM_THREADS.
+
+    0 where it is not set.
+    """
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    return int(wanted) if wanted.isdecimal() else 0
+
+
 def cores() -> int:
-    """Threads that are worth starting: OMP_NUM_THREADS where it is set, else the cores.
+    """Threads that are worth starting: those that are allowed, else the cores.
 
     Cores are those that this process may use.
     """
-    wanted = os.environ.get("OMP_NUM_THREADS", "")
-    if wanted.isdecimal() and int(wanted):
-        return int(wanted)
+    if threads := allowed():
+        return threads
     try:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # macOS and Windows do not know
