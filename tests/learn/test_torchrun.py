@@ -16,15 +16,18 @@ from safetensors.torch import load_file
 
 from actionunits.learn.card import WEIGHTS
 from actionunits.learn.evaluate import evaluate
+from actionunits.learn.recipe import load_recipe
 from actionunits.learn.report import Report
 from actionunits.learn.run import CHECKPOINT, LOG
 from actionunits.learn.train import train
+from cases import tiny
 from processes import free_port, two
 from runs import tiny_recipe
 
 pytestmark = pytest.mark.slow
 
-EPOCHS = 12
+EPOCHS = 8
+SYSTEMS = ["renet", "mgrrnet", "gtlenet", "sacl", "mdhr"]
 LONGEST = 500.0  # seconds
 
 
@@ -80,13 +83,15 @@ def epochs(run: Path) -> int:
 
 
 def uninterrupted(folder: Path) -> None:
-    train(tiny_recipe(folder / "corpus", epochs=EPOCHS), 1, folder / "whole", show=False)
+    train(load_recipe(str(folder / "recipe.yaml")), 1, folder / "whole", show=False)
 
 
-def test_workers_that_are_killed_change_nothing(synfacs_file: Path, tmp_path: Path) -> None:
-    (tmp_path / "corpus").symlink_to(synfacs_file)
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_workers_that_are_killed_change_nothing(
+    system: str, synfacs_file: Path, tmp_path: Path
+) -> None:
     recipe, run = tmp_path / "recipe.yaml", tmp_path / "run"
-    values = tiny_recipe(tmp_path / "corpus", epochs=EPOCHS)
+    values = tiny(f"{system}_synfacs", synfacs_file).model_copy(update={"epochs": EPOCHS})
     recipe.write_text(values.model_dump_json(), "utf-8")
     command: list[object] = ["train", recipe, "--fold", 1, "--out", run]
     both = machines(command, command, restarts=5)
