@@ -154,12 +154,12 @@ def driver(folder: Path, count: int) -> tuple[float, float]:
             most = max(most, process.memory_info().rss)
 
         table = manifest.read([str(listing)], print)
-        left = parts.left(table, output.settle())
+        left = manifest.left(table, output.settle())
         schedule = Schedule(tasks.tasks(left), len(left), print)
         begun = time.monotonic()
         engine.work(schedule, pool, tell)
         speed = count / tasks.PICTURES / (time.monotonic() - begun)
-        assert not len(parts.left(table, output.settle()))
+        assert not len(manifest.left(table, output.settle()))
         tell()
     return (most - before) / 1e6, speed
 

@@ -131,7 +131,7 @@ def test_frames_go_through_the_model_together(tmp_path):
     model = Shade()
     clip = write_video(tmp_path / "clip.mp4", np.arange(20) / 20)
     predictor(model=model, detector=Aligned()).predict(clip)
-    assert model.batches == [8, 8, 4]
+    assert sorted(model.batches) == [4, 8, 8]  # whichever thread comes first
 
 
 def test_one_broken_file_does_not_stop_the_others(pictures, caplog):

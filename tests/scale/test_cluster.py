@@ -98,7 +98,7 @@ def test_options_that_do_not_go_together(au, tmp_path, options, said):
 def run(output, names, make, pool):
     """Have a pool read these; what was counted."""
     table = manifest._table([Item(name, size=1, modified=1.0) for name in names])
-    left = parts.left(table, output.settle())
+    left = manifest.left(table, output.settle())
     schedule = Schedule(tasks.tasks(left, 4), len(left), partial(engine._mark, output, COLUMNS))
     engine.work(schedule, pool, lambda *_: None)
     output.settle()

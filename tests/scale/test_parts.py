@@ -30,37 +30,37 @@ def test_what_is_written_is_recorded_and_not_left(output):
     write(output, items)
     records = output.settle()
     assert records["path"].tolist() == ["/data/a", "/data/b"]
-    assert not len(parts.left(table(*items), records))
-    assert len(parts.left(table(*items, item("c")), records)) == 1
+    assert not len(manifest.left(table(*items), records))
+    assert len(manifest.left(table(*items, item("c")), records)) == 1
 
 
 @pytest.mark.parametrize("changed", [{"size": 2}, {"modified": 2.0}])
 def test_a_changed_input_is_left_and_its_rows_are_replaced(output, changed):
     write(output, [item("a"), item("b")])
     new = item("a", **changed)
-    left = parts.left(table(new, item("b")), output.settle())
+    left = manifest.left(table(new, item("b")), output.settle())
     assert left["path"].tolist() == ["/data/a"]
     write(output, [new])
     records = output.settle()
     assert all_rows(output) == ["/data/a", "/data/b"]
-    assert not len(parts.left(table(new, item("b")), records))
+    assert not len(manifest.left(table(new, item("b")), records))
 
 
 def test_a_checksum_tells_a_touched_file_from_a_changed_one(output):
     records = pd.DataFrame([parts.recorded(item("a"), parts.DONE, checksum="1f")])
     records = records.astype({"start": float, "end": float})
     touched = table(item("a", modified=2.0))
-    assert len(parts.left(touched, records)) == 1
-    assert len(parts.left(touched, records, is_same=lambda _, known: known == "1f")) == 0
-    assert len(parts.left(touched, records, is_same=lambda _, known: False)) == 1
+    assert len(manifest.left(touched, records)) == 1
+    assert len(manifest.left(touched, records, is_same=lambda _, known: known == "1f")) == 0
+    assert len(manifest.left(touched, records, is_same=lambda _, known: False)) == 1
 
 
 def test_failed_inputs_are_left_when_they_are_wanted_again(output):
     record = parts.recorded(item("a"), parts.FAILED, "why")
     output.put_table(parts.part_name([item("a")]), parts.empty(COLUMNS), parts.metadata([record]))
     records = output.settle()
-    assert not len(parts.left(table(item("a")), records))
-    assert len(parts.left(table(item("a")), records, again=[parts.FAILED])) == 1
+    assert not len(manifest.left(table(item("a")), records))
+    assert len(manifest.left(table(item("a")), records, again=[parts.FAILED])) == 1
 
 
 def test_where_two_parts_hold_an_input_the_newer_counts(output):

@@ -23,7 +23,7 @@ def run(output, names, *, pictures=4, **pool_of):
         engine._mark(output, COLUMNS, item, why)
 
     table = manifest._table(items(*names))
-    left = parts.left(table, output.settle())
+    left = manifest.left(table, output.settle())
     schedule = Schedule(tasks.tasks(left, pictures), len(left), mark)
     pool = Here(reader, **pool_of)
     engine.work(schedule, pool, lambda *_: None)

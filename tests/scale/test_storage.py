@@ -1,5 +1,6 @@
 import errno
 import json
+import tempfile
 import time
 from functools import partial
 
@@ -7,9 +8,10 @@ import pytest
 from pools import all_rows, write
 
 from actionunits.errors import UserError
-from actionunits.scale import lock, manifest, parts, storage
+from actionunits.scale import fetched, lock, manifest, parts, storage
 from actionunits.scale.manifest import Item
 from actionunits.scale.parts import Output
+from actionunits.scale.tasks import Task
 
 
 def test_what_a_store_fails_is_tried_again():
@@ -115,7 +117,7 @@ def test_an_output_in_a_bucket_is_as_one_in_a_folder(bucket):
     for item in items:
         write(output, [item])
     records = output.settle()
-    assert not len(parts.left(manifest._table(items), records))
+    assert not len(manifest.left(manifest._table(items), records))
     write(output, [items[0]._replace(size=2)])
     output.settle()
     output.compact(1000)
@@ -187,3 +189,52 @@ def test_a_worker_reads_from_a_bucket_into_a_bucket(bucket, tmp_path):
     for name in ("bad.jpg", "gone.jpg"):
         assert any(f"{bucket}/faces/{name}" in why for why in answer.failed)
     assert all_rows(Output(f"{bucket}/rows")) == [f"{bucket}/faces/000{n}.jpg" for n in range(3)]
+
+
+def test_parts_of_a_video_are_fetched_once_by_a_worker(bucket, tmp_path, monkeypatch):
+    from pools import Here
+
+    from actionunits.bench.scene import clip
+    from actionunits.scale import engine, ranges, schedule, tasks, work
+
+    put(f"{bucket}/long.mp4", clip(tmp_path / "a.mp4", 110, 1, 160, 120).read_bytes())
+    put(f"{bucket}/short.mp4", clip(tmp_path / "b.mp4", 20, 1, 160, 120).read_bytes())
+    copied, at_hand = [], storage._Remote.at_hand
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "copies"))
+    (tmp_path / "copies").mkdir()
+
+    def noted(self, name, folder):
+        copied.append(name)
+        return at_hand(self, name, folder)
+
+    monkeypatch.setattr(storage._Remote, "at_hand", noted)
+    monkeypatch.setattr(ranges, "BLOCK", 24)
+    worker = work.Worker(work.Settings(f"{bucket}/parts", device="cpu", split=1.0))
+    table = manifest.read([f"{bucket}/long.mp4"], pytest.fail)
+    whole = schedule.Schedule(tasks.tasks(table), 1, pytest.fail)
+    engine.work(whole, Here(worker, workers=1), lambda *_: None)
+    assert whole.count.done == 1
+    assert whole.count.frames == 110
+    assert copied == [f"{bucket}/long.mp4"]
+    assert len(list((tmp_path / "copies").iterdir())) == 1
+    (task,) = tasks.tasks(manifest.read([f"{bucket}/short.mp4"], pytest.fail))
+    assert worker(task).done == 1
+    assert not list((tmp_path / "copies").iterdir())
+    worker(Task((Item(f"{bucket}/long.mp4", size=1),), ranges.Range(0, 2, 0.0, 1.0)))
+    assert list((tmp_path / "copies").iterdir())
+    del worker
+    assert not list((tmp_path / "copies").iterdir())
+
+
+def test_what_could_not_be_fetched_is_asked_for_again(bucket, monkeypatch):
+    late = Item(f"{bucket}/late.mp4")
+    files = fetched.Fetched()
+    there, problems = files([late])
+    assert not there
+    assert "late.mp4" in problems[late]
+    put(late.path)
+    there, problems = files([late])
+    assert there[late].read_bytes() == b"x"
+    assert not problems
+    files.forget()
+    assert not there[late].exists()

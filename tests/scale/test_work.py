@@ -1,13 +1,16 @@
 """What workers write is what one process writes: its predictor is asked beside them."""
 
+import shutil
+from contextlib import nullcontext
 from pathlib import Path
 
+import av
 import numpy as np
 import pandas as pd
 import pytest
 from pools import Here
 
-from actionunits.bench.scene import clip, stills
+from actionunits.bench.scene import clip, pictures, stills
 from actionunits.detect import chunks, seek
 from actionunits.detect.predict import Predictor
 from actionunits.media import Span
@@ -29,6 +32,18 @@ def short_blocks(monkeypatch):
 @pytest.fixture(scope="module")
 def video(tmp_path_factory) -> Path:
     return clip(tmp_path_factory.mktemp("video") / "two.mp4", 110, 2, 160, 120)
+
+
+def h264(path: Path, groups: str) -> Path:
+    """A video of H.264 as cameras write it: frames refer to later ones, groups are short."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 160, 120, "yuv420p"
+        stream.options = {"x264-params": f"{groups}:keyint=10:bframes=3:b-adapt=0:scenecut=0"}
+        for picture in pictures(110, 2, 160, 120):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
+    return path
 
 
 def settings(tmp_path, **changed):
@@ -68,6 +83,24 @@ def test_parts_of_a_video_make_the_rows_of_one_process_to_the_bit(
     assert count.done == 1
     assert count.frames == want["frame"].nunique()
     assert not Output(ranged.out).names("ranges")
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+@pytest.mark.parametrize("groups", ["open-gop=0", "open-gop=1"])
+def test_seams_in_h264_lie_anywhere_in_groups_closed_or_open(
+    tmp_path, short_blocks, monkeypatch, groups, suffix
+):
+    """Blocks of 24 frames and groups of 10: each seam is in another place of its group."""
+    monkeypatch.setattr(ranges, "_LEAD", 0.1)
+    monkeypatch.setattr(ranges, "_LEAD_FRAMES", 4)
+    video = h264(tmp_path / f"long.{suffix}", groups)
+    ranged = settings(tmp_path, split=1.0)
+    want = ranged.predictor().predict(video)
+    assert want["frame"].nunique() == 110
+    got, count = read(ranged, video)
+    assert count.done == 1
+    assert len(work.Worker(ranged)(Task((Item(str(video)),))).ranges) == 4
+    assert_same(got, want)
 
 
 def test_clips_go_over_the_seams(tmp_path, monkeypatch):
@@ -153,7 +186,7 @@ def test_a_part_that_is_there_is_not_read_again(tmp_path, short_blocks, video, m
     first, *_ = worker(task).ranges
     part = task._replace(range=first)
     worker(part)
-    monkeypatch.setattr(work, "_at_hand", lambda *_: pytest.fail("read again"))
+    monkeypatch.setattr(worker, "_fetched", lambda *_: pytest.fail("read again"))
     worker(part)
 
 
@@ -163,3 +196,36 @@ def test_seams_are_where_a_rate_chooses_the_same_frames(video):
         begin = ranges.before(100.0, Span(3.0, None, 1, fps), str(video), spec)
         assert begin <= 100 - 16 / fps
         assert abs((begin - 3.0) * fps - round((begin - 3.0) * fps)) < 1e-9
+
+
+def test_what_a_list_names_and_is_not_there_is_listed_until_it_comes(tmp_path, au):
+    stills(tmp_path / "in", 2, 1, 160, 120)
+    (tmp_path / "list.csv").write_text("path\nin/0000.jpg\nin/late.jpg\nin/late.jpg\nin/0001.jpg\n")
+    how = settings(tmp_path)
+
+    def run():
+        problems = []
+        count = engine.detect(
+            [str(tmp_path / "list.csv")],
+            how,
+            lambda make: nullcontext(Here(make(), workers=1)),
+            problems.append,
+            lambda *_: None,
+        )
+        return count.done, au("tables", how.out, "--failed").out
+
+    done, said = run()
+    assert done == 2
+    assert f"missing: {tmp_path}/in/late.jpg: there is no such file" in said
+    assert "1 input that went wrong" in said
+    manifest_file = pd.read_parquet(tmp_path / "out" / "manifest.parquet")
+    assert sorted(manifest_file["state"]) == ["done", "done", "missing"]
+    assert "1 input that went wrong" in run()[1]
+    au("compact", how.out)
+    assert "1 input that went wrong" in au("tables", how.out, "--failed").out
+    shutil.copyfile(tmp_path / "in" / "0000.jpg", tmp_path / "in" / "late.jpg")
+    assert run()[0] == 1
+    (tmp_path / "in" / "late.jpg").unlink()  # its rows are there
+    done, said = run()
+    assert not done
+    assert "0 inputs that went wrong" in said

@@ -242,7 +242,8 @@ def tables(
         tuple(files or ()),
     )
     if failed:
-        _show_failed(records[~parts.stale(records) & (records["state"] != parts.DONE)])
+        wrong = records[~parts.stale(records) & (records["state"] != parts.DONE)]
+        _show_failed(wrong, output.missing())
         return
     if out is None:
         shown = wanted._replace(columns=wanted.columns or tuple(_few(known)))
@@ -292,14 +293,15 @@ def _cell(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def _show_failed(records: "pd.DataFrame") -> None:
+def _show_failed(*records: "pd.DataFrame") -> None:
     from actionunits.cli.terminal import terminal
     from actionunits.errors import counted, printable
 
     console = terminal()
-    for state, why in zip(records["state"], records["why"], strict=True):
-        console.print(f"{state}: {printable(str(why))}", soft_wrap=True)
-    console.print(f"{counted(len(records), 'input')} that went wrong")
+    for some in records:
+        for state, why in zip(some["state"], some["why"], strict=True):
+            console.print(f"{state}: {printable(str(why))}", soft_wrap=True)
+    console.print(f"{counted(sum(map(len, records)), 'input')} that went wrong")
 
 
 def compact(

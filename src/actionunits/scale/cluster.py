@@ -26,6 +26,7 @@ from actionunits.system.machine import cores, is_memory_error
 _STORE = 100_000_000  # bytes of Ray's object store in local mode: nothing large goes through it
 _SPARE = 250_000_000  # bytes that a worker takes while it reads, more than when it has loaded
 _PATIENCE = 120.0  # seconds for a first worker, or a machine, to answer
+_FAREWELL = 5.0  # seconds in which workers put away what they have
 _LOOK = 5.0  # seconds from one look at the size of the cluster to the next
 _STARTS = 5  # workers in a row that die before their first task
 _ATTEMPTS = (
@@ -145,6 +146,9 @@ class _Actor:
     def do(self, task: Task) -> Answer:
         return self._work(task)
 
+    def end(self) -> None:
+        del self._work  # and with it what it has on the disk
+
 
 def _nothing() -> None:
     """What a machine is asked to do to see whether it is there."""
@@ -227,7 +231,10 @@ class RayPool:
         return outcomes
 
     def close(self) -> None:
-        """End the workers."""
+        """End the workers; those that have no task put away what they have on their disks."""
+        ends = [actor.end.remote() for actor in self._idle]
+        if ends:
+            self._ray.wait(ends, num_returns=len(ends), timeout=_FAREWELL)
         for actor in [*self._starting.values(), *self._idle, *(a for a, _ in self._tasks.values())]:
             self._ray.kill(actor)
 

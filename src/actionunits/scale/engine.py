@@ -117,7 +117,8 @@ def detect(
         UserError: there is nothing to read; the output is of another kind, used by another run or
             cannot be written; the workers cannot be started.
     """
-    inputs = manifest.read(given, report)
+    missing: dict[Item, str] = {}
+    inputs = manifest.read(given, report, missing.__setitem__)
     output, said = Output(settings.out), agreed(settings)
     with only_run(output):
         if overwrite:
@@ -125,7 +126,7 @@ def detect(
         output.agree(said)
         again = (parts.FAILED, parts.PARTIAL, parts.QUARANTINED) if retry else ()
         is_same = _has_checksum if settings.checksum else None
-        left = parts.left(inputs, output.settle(), again=again, is_same=is_same)
+        left = manifest.left(inputs, output.settle(missing), again=again, is_same=is_same)
         schedule = Schedule(tasks(left), len(left), partial(_mark, output, said["columns"]))
         if len(left):
             with start(make or partial(Worker, settings)) as pool:
@@ -138,7 +139,7 @@ def detect(
 
 def _has_checksum(item: Item, known: str) -> bool:
     try:
-        return parts.checksum(item) == known
+        return manifest.checksum(item) == known
     except OSError:  # which reading it will say
         return False
 

@@ -9,13 +9,14 @@ An input is a row of five columns: ``path``, ``start``, ``end`` (NaN: to the end
 """
 
 import glob
+import hashlib
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 import pandas as pd
@@ -37,6 +38,7 @@ _HANDS = 16  # threads that ask a store
 _ADVICE = "expected a column path, and start and end (seconds) where parts are wanted"
 
 Report = Callable[[UserError], None]
+Absent = Callable[["Item", str], None]
 
 
 class Item(NamedTuple):
@@ -54,12 +56,15 @@ def is_picture(path: str) -> bool:
     return PurePosixPath(path).suffix.lower() in media.IMAGES
 
 
-def read(given: Sequence[str], report: Report) -> pd.DataFrame:
+def read(
+    given: Sequence[str], report: Report, absent: Absent = lambda item, why: None
+) -> pd.DataFrame:
     """All inputs behind what the user names, in order, each once.
 
     Args:
         given: folders, patterns, files or lists of files; paths or URLs.
         report: is told of what is missing, wrong or there twice; the others go on.
+        absent: is told of each input that is named but not there, and why.
 
     Returns:
         A row an input, see the module.
@@ -71,7 +76,7 @@ def read(given: Sequence[str], report: Report) -> pd.DataFrame:
     parts = []
     for name in given:
         try:
-            parts.append(_expanded(name, problems.append))
+            parts.append(_expanded(name, problems.append, absent))
         except UserError as error:
             problems.append(error)
     table = pd.concat(parts, ignore_index=True) if parts else _table([])
@@ -92,23 +97,58 @@ def items(table: pd.DataFrame) -> Iterator[Item]:
         yield Item(str(path), float(start), until, int(size), float(modified))
 
 
-def _expanded(name: str, report: Report) -> pd.DataFrame:
+def left(
+    wanted: pd.DataFrame,
+    records: pd.DataFrame,
+    *,
+    again: Iterable[str] = (),
+    is_same: Callable[[Item, str], bool] | None = None,
+) -> pd.DataFrame:
+    """Inputs that are still to be read: new ones, and those that have changed.
+
+    Args:
+        wanted: inputs as `read` gives them.
+        records: of the output, each input once.
+        again: states of inputs that are read again.
+        is_same: whether an input of the same size and another time has this checksum; without it,
+            it is taken to have changed.
+    """
+    about = records[[*KEY, "size", "modified", "state", "checksum"]]
+    both = wanted.merge(about, how="left", on=KEY, suffixes=("", "_then"))
+    held = both["state"].notna() & ~both["state"].isin(list(again))
+    held &= both["size"] == both["size_then"]
+    times = both["modified"], both["modified_then"]
+    same = ((times[0] == times[1]) | (times[0].isna() & times[1].isna())).to_numpy(bool).copy()
+    if is_same is not None:
+        for at in np.flatnonzero(held & ~same & (both["checksum"].fillna("") != "")):
+            row = both.iloc[int(at)]
+            same[at] = is_same(Item(str(row["path"])), str(row["checksum"]))
+    return wanted[~(held.to_numpy(bool) & same)].reset_index(drop=True)
+
+
+def checksum(item: Item) -> str:
+    """SHA-256 of a file, wherever it is."""
+    with persistently(lambda: storage(item.path).open(item.path)) as file:
+        return hashlib.file_digest(cast(Any, file), "sha256").hexdigest()
+
+
+def _expanded(name: str, report: Report, absent: Absent) -> pd.DataFrame:
     suffix = PurePosixPath(name).suffix.lower()
     if suffix in _TEXT or suffix == _PARQUET:
-        return _stated(_list(name, report), report)
+        return _stated(_list(name, report), report, absent)
     store = storage(name)
     if glob.has_magic(name) and (is_remote(name) or not os.path.lexists(name)):
         found = _asked(name, partial(store.matching, name))
         named = [each for each in found if _is_media(each)]
         if not named:
             raise UserError(f"{name}: no picture and no video matches this pattern; check it")
-        return _stated(_table(_readable(named, report)), report)
+        return _stated(_table(_readable(named, report)), report, absent)
     if not is_remote(name):
         if media.is_camera(name) or name.isdecimal() and not os.path.lexists(name):
             raise UserError(f"{name}: cameras are read by one process; leave out --engine")
-        return _stated(_table(_readable(media.sources([name], report), report)), report)
+        return _stated(_table(_readable(media.sources([name], report), report)), report, absent)
     if _is_media(name):
-        return _stated(_table([Item(name)]), report)
+        return _stated(_table([Item(name)]), report, absent)
     below = _asked(name, lambda: sorted(store.below(name)))
     found_items = [Item(each, 0.0, None, *state) for each, state in below if _is_media(each)]
     if not found_items:
@@ -223,7 +263,7 @@ def _cells(name: str) -> pd.DataFrame:
     return table
 
 
-def _stated(table: pd.DataFrame, report: Report) -> pd.DataFrame:
+def _stated(table: pd.DataFrame, report: Report, absent: Absent) -> pd.DataFrame:
     """With sizes and times, without what is not there."""
 
     def kind(path: str) -> str:
@@ -253,9 +293,10 @@ def _stated(table: pd.DataFrame, report: Report) -> pd.DataFrame:
         with ThreadPoolExecutor(_HANDS, "state") as hands:
             states = list(hands.map(asked, table["path"]))
     faults: dict[str, list[str]] = {}
-    for path, state in zip(table["path"], states, strict=True):
+    for item, state in zip(items(table), states, strict=True):
         if isinstance(state, OSError):
-            faults.setdefault(_why(state), []).append(path)
+            faults.setdefault(_why(state), []).append(item.path)
+            absent(item, _why(state))
     hint = (
         "; relative paths are those from the folder of the list"
         if sum(map(len, faults.values())) == len(table) > 1

@@ -14,11 +14,11 @@ has changed, or since the power failed in between, the newer one counts and the 
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -33,10 +33,13 @@ from actionunits.scale.storage import Storage, joined, persistently, storage
 
 DONE, PARTIAL, FAILED, QUARANTINED = "done", "partial", "failed", "quarantined"
 """What became of an input: read; read, but not to its end; not read; crashed its workers."""
+MISSING = "missing"
+"""The last run was to read it, and it was not there: in the manifest alone, of no part."""
 
 PARTITIONS = 256
 RECORDED = [*COLUMNS, "checksum", "state", "why", "rows", "frames", "seconds"]
 """Columns of the record of an input: seconds are those of a worker."""
+_MANIFESTED = [*RECORDED, "part", "written"]
 _MANIFEST, _SETTINGS = "manifest.parquet", "settings.json"
 _METADATA = b"actionunits"
 _VERSION = 1
@@ -206,9 +209,7 @@ class Output:
         unknown = sorted(set(names) - set(known["part"]))
         with ThreadPoolExecutor(_HANDS, "footers") as hands:
             footers = [row for rows in hands.map(self._footer, unknown) for row in rows]
-        columns = [*RECORDED, "part", "written"]
-        fresh = pd.DataFrame(footers, columns=columns)
-        fresh = fresh.astype({"start": float, "end": float, "modified": float})
+        fresh = _frame(footers)
         if not len(known) or not len(fresh):
             return known if len(known) else fresh
         return pd.concat([known, fresh], ignore_index=True)
@@ -219,22 +220,35 @@ class Output:
         ]
 
     def _manifest(self) -> pd.DataFrame:
-        columns = [*RECORDED, "part", "written"]
         if not self.holds(_MANIFEST):
-            return pd.DataFrame(columns=columns)
+            return _frame([])
         try:
             with self.open(_MANIFEST) as file:
-                known: pd.DataFrame = pq.read_table(file, columns=columns).to_pandas()
+                known: pd.DataFrame = pq.read_table(file, columns=_MANIFESTED).to_pandas()
                 return known
         except (pa.ArrowException, OSError, ValueError):
-            return pd.DataFrame(columns=columns)  # it is made of the footers anyway
+            return _frame([])  # it is made of the footers anyway
 
-    def settle(self) -> pd.DataFrame:
+    def missing(self) -> pd.DataFrame:
+        """Records of the inputs that were not there for the last run."""
+        known = self._manifest()
+        return known[known["state"] == MISSING]
+
+    def settle(self, missing: Mapping[Item, str] | None = None) -> pd.DataFrame:
         """Have each input in one part, the newest that holds it, and write the manifest.
 
+        Args:
+            missing: inputs that are not there, and why; by default those that the manifest has.
+
         Returns:
-            The records, each input once.
+            The records, each input once; without those that are missing.
         """
+        if missing is None:
+            absent = self.missing()
+        else:
+            now = time.time_ns()
+            said = [recorded(item, MISSING, f"{item.path}: {missing[item]}") for item in missing]
+            absent = _frame([[*each.values(), "", now] for each in said]).drop_duplicates(KEY)
         records = self.records()
         old = stale(records)
         for name in records.loc[old, "part"].unique():
@@ -242,7 +256,9 @@ class Output:
             self._rewrite(name, records[here & ~old], records[here & old])
         if old.any():
             records = self.records()
-        self.put(_MANIFEST, partial(_write_records, records))
+        if len(absent):  # what was read before has its record
+            absent = absent[~absent.set_index(KEY).index.isin(records.set_index(KEY).index)]
+        self.put(_MANIFEST, partial(_write_records, [records, absent]))
         return records
 
     def _rewrite(self, name: str, kept: pd.DataFrame, gone: pd.DataFrame) -> None:
@@ -333,41 +349,6 @@ def current(rows: pa.Table, gone: pd.DataFrame) -> pa.Array:
     return pa.array(counts)
 
 
-def left(
-    wanted: pd.DataFrame,
-    records: pd.DataFrame,
-    *,
-    again: Iterable[str] = (),
-    is_same: Callable[[Item, str], bool] | None = None,
-) -> pd.DataFrame:
-    """Inputs that are still to be read: new ones, and those that have changed.
-
-    Args:
-        wanted: inputs as `manifest.read` gives them.
-        records: of the output, each input once.
-        again: states of inputs that are read again.
-        is_same: whether an input of the same size and another time has this checksum; without it,
-            it is taken to have changed.
-    """
-    about = records[[*KEY, "size", "modified", "state", "checksum"]]
-    both = wanted.merge(about, how="left", on=KEY, suffixes=("", "_then"))
-    held = both["state"].notna() & ~both["state"].isin(list(again))
-    held &= both["size"] == both["size_then"]
-    times = both["modified"], both["modified_then"]
-    same = ((times[0] == times[1]) | (times[0].isna() & times[1].isna())).to_numpy(bool).copy()
-    if is_same is not None:
-        for at in np.flatnonzero(held & ~same & (both["checksum"].fillna("") != "")):
-            row = both.iloc[int(at)]
-            same[at] = is_same(Item(str(row["path"])), str(row["checksum"]))
-    return wanted[~(held.to_numpy(bool) & same)].reset_index(drop=True)
-
-
-def checksum(item: Item) -> str:
-    """SHA-256 of a file, wherever it is."""
-    with persistently(lambda: storage(item.path).open(item.path)) as file:
-        return hashlib.file_digest(cast(Any, file), "sha256").hexdigest()
-
-
 def _groups(names: "pd.Series[int]", rows: int) -> Iterator[list[str]]:
     """Small parts of a partition that make a large one, several of them."""
     number = names.cumsum() // rows
@@ -388,11 +369,19 @@ def _dicts(records: pd.DataFrame) -> list[dict[str, Any]]:
     return rows
 
 
-def _write_records(records: pd.DataFrame, file: Path) -> None:
+def _frame(rows: Sequence[Sequence[Any]]) -> pd.DataFrame:
+    """Rows of the manifest."""
+    frame = pd.DataFrame(rows, columns=_MANIFESTED)
+    return frame.astype({"start": float, "end": float, "modified": float})
+
+
+def _write_records(records: Sequence[pd.DataFrame], file: Path) -> None:
     kinds = {
         **dict.fromkeys(("path", "checksum", "state", "why", "part"), pa.string()),
         **dict.fromkeys(("start", "end", "modified", "seconds"), pa.float64()),
         **dict.fromkeys(("size", "rows", "frames", "written"), pa.int64()),
     }
-    told = pa.schema([(name, kinds[name]) for name in [*RECORDED, "part", "written"]])
-    pq.write_table(pa.Table.from_pandas(records[told.names], told, preserve_index=False), file)
+    told = pa.schema([(name, kinds[name]) for name in _MANIFESTED])
+    with pq.ParquetWriter(file, told) as writer:
+        for some in records:
+            writer.write_table(pa.Table.from_pandas(some[told.names], told, preserve_index=False))

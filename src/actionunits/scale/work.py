@@ -1,6 +1,5 @@
 """One task to its part: what a worker does, by the predictor that one process reads with."""
 
-import os
 import platform
 import shutil
 import tempfile
@@ -23,11 +22,11 @@ from actionunits.errors import UserError
 from actionunits.faces import DETECTOR
 from actionunits.faces.detect import detector
 from actionunits.scale import parts, ranges
+from actionunits.scale.fetched import Fetched
 from actionunits.scale.join import BESIDES, joined
-from actionunits.scale.manifest import Item
+from actionunits.scale.manifest import Item, checksum
 from actionunits.scale.parts import Output
 from actionunits.scale.rows import Writer
-from actionunits.scale.storage import is_remote, persistently, storage
 from actionunits.scale.tasks import Answer, Range, Task
 from actionunits.system.machine import is_memory_error
 from actionunits.types import Reading
@@ -97,7 +96,7 @@ class Worker:
             UserError: see `Settings.predictor`.
         """
         self._settings = settings
-        self._output = Output(settings.out)
+        self._output, self._fetched = Output(settings.out), Fetched()
         self._predictor = settings.predictor()
         self._neutral = self._predictor.neutral(settings.neutral)
         self._added = self._predictor.added(settings.add)
@@ -117,6 +116,8 @@ class Worker:
         else:
             with tempfile.TemporaryDirectory(prefix="au-") as folder:
                 answer = self._read(task, Path(folder))
+            if task.range is None and not answer.ranges:  # of a long video more may be wanted
+                self._fetched.forget()
         return answer._replace(seconds=time.perf_counter() - begun)
 
     def _read(self, task: Task, folder: Path) -> Answer:
@@ -124,7 +125,7 @@ class Worker:
         if task.range is not None and self._output.holds(name):  # of a run that was stopped
             return Answer()
         begun = time.perf_counter()
-        there, problems = _at_hand(task.items, folder)
+        there, problems = self._fetched(task.items)
         if task.range is None and self._neutral is None and len(task.items) == len(there) == 1:
             (item, file), *_ = there.items()
             if of := ranges.of(item, file, self._settings.split):
@@ -157,7 +158,7 @@ class Worker:
                 state = bad if why else parts.DONE
                 digest = ""
                 if self._settings.checksum and item in there:
-                    digest = parts.checksum(item._replace(path=str(there[item])))
+                    digest = checksum(item._replace(path=str(there[item])))
                 records.append(
                     parts.recorded(
                         *(item, state, "; ".join(why)),
@@ -241,23 +242,6 @@ class Worker:
         for name in names:
             self._output.remove(name)
         return _answer([record], size)
-
-
-def _at_hand(inputs: Sequence[Item], folder: Path) -> tuple[dict[Item, Path], dict[Item, str]]:
-    """Files of inputs on this machine, and why others cannot be had."""
-    there, problems = {}, {}
-    for number, item in enumerate(inputs):
-        place = folder / f"{number}"
-        if is_remote(item.path):
-            place.mkdir()
-        try:
-            there[item] = persistently(partial(storage(item.path).at_hand, item.path, place))
-        except UserError as error:  # names the file, too
-            problems[item] = str(error)
-        except OSError as error:
-            why = os.strerror(error.errno) if error.errno else str(error)
-            problems[item] = f"{item.path}: cannot be fetched: {why}; check it, then run again"
-    return there, problems
 
 
 def _range_name(task: Task, index: int | None = None) -> str:
