@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator
 from fractions import Fraction
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import av
@@ -36,6 +37,7 @@ from actionunits.scale.tasks import Answer, Task
 from actionunits.scale.work import Settings, Worker
 
 RATE, WIDTH, HEIGHT = 30, 640, 360
+FILES = 40  # of the run that is killed
 FEW = 24  # frames of a video that is hardly more than a file
 WORKERS = 1, 2, 4, 8
 HOURS = 1, 100, 10_000, 1_000_000
@@ -70,6 +72,21 @@ class Writing:
         name, footer = parts.part_name(task.items), parts.metadata(records)
         self._output.put_table(name, parts.empty(COLUMNS), footer)
         return Answer(len(task.items))
+
+
+class Noting(Writing):
+    """Such a worker that takes its time, and notes in a file what it begins."""
+
+    def __init__(self, place: str, diary: str) -> None:
+        super().__init__(place)
+        self._diary = diary
+
+    def __call__(self, task: Task) -> Answer:
+        """Note, wait, write."""
+        with open(self._diary, "a", encoding="utf-8") as diary:
+            diary.write(f"{task.items[0].path}\n")
+        time.sleep(0.2)
+        return super().__call__(task)
 
 
 def costs(folder: Path, frames: int) -> dict[str, float]:
@@ -162,6 +179,38 @@ def driver(folder: Path, count: int) -> tuple[float, float]:
         assert not len(manifest.left(table, output.settle()))
         tell()
     return (most - before) / 1e6, speed
+
+
+def noted(place: str, diary: str) -> int:
+    """Have two workers write what is left of a few inputs; how many were left."""
+    output = Output(place)
+    table = manifest._table([Item(f"/{number}.mp4", 0, None, 1, 1.0) for number in range(FILES)])
+    left = manifest.left(table, output.settle())
+    schedule = Schedule(tasks.tasks(left), len(left), print)
+    with cluster.pool(partial(Noting, place, diary), workers=2) as pool:
+        engine.work(schedule, pool, lambda *_: None)
+    return len(left)
+
+
+def killed(folder: Path) -> tuple[int, int, int]:
+    """A run of two workers is killed half way, and run again.
+
+    Returns:
+        Parts that were begun by then, those of them that were lost, and those read afterwards.
+    """
+    place, diary = str(folder / "killed"), folder / "diary.txt"
+    output = Output(place)
+    run = get_context("spawn").Process(target=noted, args=(place, str(diary)))
+    run.start()
+    while len(output.parts()) < FILES // 2:
+        time.sleep(0.01)
+    family = [psutil.Process(run.pid), *psutil.Process(run.pid).children(recursive=True)]
+    run.kill()
+    psutil.wait_procs(family, timeout=60)
+    begun, there = len(diary.read_text("utf-8").splitlines()), len(output.parts())
+    left = noted(place, str(diary))
+    assert len(output.parts()) == FILES
+    return begun, begun - there, left
 
 
 def planned(folder: Path) -> dict[str, float]:
@@ -281,6 +330,8 @@ def main() -> None:
                 f"ten seconds at {place:5.0f} s of a video: {passing:.2f} s of the processor, "
                 f"{all_of_it:.2f} with all before them: {all_of_it / passing:.1f} times as much"
             )
+        begun, gone, left = killed(folder)
+        print(f"killed when {begun} of {FILES} parts were begun: {gone} lost, {left} read later")
         ratios = planned(folder / "planned")
         said = ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items())
         print(f"what au plan says over what a run takes: {said}")
@@ -302,6 +353,7 @@ def main() -> None:
         print("\n found  asked")
         print(f"{np.median(twice):6.2f}    1.8  times the rows a second of one worker, by two")
         print(f"{most:6.2%}    5 %  of a file of a minute that the engine takes, at the most")
+        print(f"{gone:6}      2  parts lost by a kill of a run with two workers, at the most")
         print(f"{grown:6.0f}    200  MB more of the driver, {options.pictures:,} pictures")
 
 

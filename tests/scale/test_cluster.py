@@ -12,6 +12,7 @@ import time
 from functools import partial
 from pathlib import Path
 
+import psutil
 import pytest
 from nodes import added
 from pools import COLUMNS, Slow, all_rows
@@ -125,6 +126,35 @@ def test_a_machine_that_dies_costs_nothing(one_node, tmp_path):
         assert all_rows(output) == sorted(names), f"turn {turn}"
         assert not count.quarantined
         assert count.done == len(names)
+
+
+@pytest.mark.slow
+def test_a_machine_that_says_nothing_any_more_costs_nothing(request, monkeypatch, tmp_path):
+    """As one whose power or network has gone: its connections stay open, and nobody answers."""
+    for name, value in (("period_ms", 500), ("timeout_ms", 1000), ("failure_threshold", 3)):
+        monkeypatch.setenv(f"RAY_health_check_{name}", str(value))
+    one_node = request.getfixturevalue("one_node")
+    node = added(one_node)
+    one_node.wait_for_nodes()
+    output = Output(str(tmp_path / "out"))
+    names = [f"/in/{number}.mp4" for number in range(30)]
+    make = partial(Slow, output.place, str(tmp_path / "diary.txt"), 0.2)
+    (raylet,) = node.all_processes["raylet"]
+    family = [psutil.Process(raylet.process.pid)]
+    with cluster.connected(one_node.address):
+        pool = cluster.RayPool(make)
+        while pool.workers < 2:
+            pool.wait()
+        family += family[0].children(recursive=True)
+        for each in family:
+            each.suspend()
+        count = run(output, names, make, pool)
+        pool.close()
+    for each in family:
+        each.kill()
+    assert all_rows(output) == sorted(names)
+    assert count.lost == 1
+    assert count.done == len(names)
 
 
 @pytest.mark.slow

@@ -1,8 +1,11 @@
 import errno
 import json
+import re
 import tempfile
 import time
+import tomllib
 from functools import partial
+from pathlib import Path
 
 import pytest
 from pools import all_rows, write
@@ -51,8 +54,23 @@ def test_the_last_failure_is_raised():
 def test_stores_that_there_are_not():
     with pytest.raises(UserError, match="no store of the kind zz"):
         storage.storage("zz://bucket/a")
-    with pytest.raises(UserError, match="pip install"):
-        storage.storage("abfs://bucket/a")
+
+
+@pytest.mark.parametrize("scheme", storage._EXTRAS)
+def test_without_the_library_of_a_store_the_extra_is_named(monkeypatch, scheme):
+    pytest.importorskip("fsspec")
+
+    def fails(*_, **__):
+        raise ImportError("Install it")
+
+    monkeypatch.setattr("fsspec.filesystem", fails)
+    with pytest.raises(UserError, match="pip install 'actionunits") as told:
+        storage.storage(f"{scheme}://bucket/a")
+    extra = re.search(r"actionunits\[(.+)\]", str(told.value))[1]
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))
+    assert project["project"]["optional-dependencies"][extra]
+    with pytest.raises(UserError, match="Install it"):
+        storage.storage("ftp://server/a")
 
 
 def test_local_paths_need_no_fsspec(monkeypatch, tmp_path):

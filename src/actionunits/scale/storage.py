@@ -24,7 +24,8 @@ _T = TypeVar("_T")
 _TRIES = 5
 _PAUSE = 0.5  # seconds before the second try; doubles with each
 _LASTING = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
-_PACKAGES = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "abfs": "adlfs", "az": "adlfs"}
+_EXTRAS = {"s3": "s3", "gs": "gcs", "gcs": "gcs", "abfs": "azure", "az": "azure"}
+"""What of this package brings the library for a kind of store."""
 
 
 class StoreError(OSError, UserError):
@@ -178,18 +179,18 @@ class _Remote:
                 f"{name}: object stores are read through fsspec, which is not installed: pip "
                 "install 'actionunits[ray]'"
             ) from None
-        package = _PACKAGES.get(self._scheme, f"the package for {self._scheme}")
         try:
             self._fs: Any = fsspec.filesystem(self._scheme, use_listings_cache=False)
-        except ImportError:
+        except ImportError as error:  # fsspec names the library
+            extra = _EXTRAS.get(self._scheme)
+            what = f"pip install 'actionunits[{extra}]'" if extra else str(error)
             raise UserError(
-                f"{name}: {self._scheme} is read through {package}, which is not installed: pip "
-                f"install {package}"
+                f"{name}: what reads {self._scheme}:// is not installed: {what}"
             ) from None
         except ValueError:
             raise UserError(
                 f"{name}: there is no store of the kind {self._scheme}; expected a path, or a URL "
-                f"of {', '.join(sorted(_PACKAGES))} or another that fsspec knows"
+                f"of {', '.join(sorted(_EXTRAS))} or another that fsspec knows"
             ) from None
 
     def state(self, name: str) -> State:
