@@ -18,8 +18,8 @@ from actionunits.datasets.affectnet import EXPRESSIONS
 from actionunits.datasets.facts import known
 from actionunits.learn.recipe import load_recipe
 from actionunits.learn.run import REPORT
+from cases import QUICK, SMALL
 from command import Au
-from models.cases import QUICK, SMALL
 from web import address, without_web
 
 PAGE = ROOT / "docs" / "datasets.md"

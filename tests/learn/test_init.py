@@ -16,7 +16,7 @@ from actionunits.learn.task import Rows
 from actionunits.learn.train import start, train
 from actionunits.models import registry
 from actionunits.types import AUModel
-from models.cases import QUICK, SMALL
+from cases import QUICK, SMALL
 from runs import tiny_recipe
 
 AUS = AUSet.of((12, 4, 26))
