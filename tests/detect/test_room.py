@@ -9,15 +9,20 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 import actionunits
 from actionunits import media
+from actionunits.detect import chunks
+from actionunits.detect.ahead import Room
 from actionunits.faces.detections import Detections
 from actionunits.media.worker import Item, stream
 from actionunits.types import Frame
 from clips import write_video
 
 WIDTH, HEIGHT, COUNT = 64, 48, 12
+CHUNK = 10  # pixels
 
 
 class Watching:
@@ -65,3 +70,38 @@ def test_where_there_is_room_for_one_frame_the_one_before_is_gone(
         del reading
     assert read == COUNT
     assert detector.there == [0] * COUNT
+
+
+class Strict(Room):
+    """Room for which nobody may wait: who would give it back is the one who waits."""
+
+    used = 0
+
+    def take(self, share: int) -> None:
+        assert not self.used or self.used + share <= CHUNK, "would wait for itself"
+        self.used += share
+
+    def give(self, share: int) -> None:
+        self.used -= share
+
+
+@given(sizes=st.lists(st.integers(1, 2 * CHUNK), max_size=30), still=st.booleans())
+def test_frames_of_any_size_never_wait_for_those_that_are_packed_with_them(
+    sizes: list[int], still: bool
+) -> None:
+    """Whoever reads one chunk after the other has nothing else on the way."""
+    room = Strict(CHUNK)
+    frames = [
+        Frame(np.zeros((1, size, 3), np.uint8), "x", at, 0.0) for at, size in enumerate(sizes)
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(chunks, "_CHUNK_PIXELS", CHUNK)
+        patch.setattr(chunks, "BLOCK", 4)
+        seen = []
+        for chunk in chunks._packed(iter(frames), room, 3, still=still):
+            assert chunk.pixels == sum(frame.image.shape[1] for frame in chunk.frames)
+            assert len(chunk.frames) == 1 or chunk.pixels <= CHUNK
+            seen += chunk.frames
+            room.give(chunk.pixels)
+    assert seen == frames
+    assert room.used == 0

@@ -147,39 +147,26 @@ def _packed(frames: Iterable[Frame], room: Room, limit: int, *, still: bool) -> 
         before, packed, pixels = packed[-1].number, [], 0
         return whole
 
-    for frame in _with_room(frames, room, still=still):
+    coming, ahead = iter(frames), 0
+    while (frame := next(coming, None)) is not None:
         size = _size(frame)
         if packed and (
             pixels + size > _CHUNK_PIXELS or (not still and _begins_block(packed, frame))
         ):
-            yield chunk()
+            yield chunk()  # before room is waited for that its own frames have
+        if size != ahead:
+            room.give(ahead)
+            room.take(size)
         packed.append(frame)
         pixels += size
-        del frame
+        del frame  # before the next one takes as much room
         if len(packed) >= limit or pixels + size > _CHUNK_PIXELS:  # the next one is as large
             yield chunk()
+        ahead = 0 if still else size
+        room.take(ahead)  # none of what moves is fetched before there is room
+    room.give(ahead)
     if packed:
         yield chunk()
-
-
-def _with_room(frames: Iterable[Frame], room: Room, *, still: bool) -> Iterator[Frame]:
-    """Frames for which there is room; of what moves, none is fetched before there is."""
-    coming, taken = iter(frames), 0
-    while True:
-        frame = next(coming, None)
-        if frame is None:
-            room.give(taken)
-            return
-        size = _size(frame)
-        if size != taken:
-            room.give(taken)
-            room.take(size)
-        yield frame
-        del frame  # before the next one takes as much room
-        taken = 0
-        if not still:
-            room.take(size)  # the next one is as large
-            taken = size
 
 
 def _begins_block(before: Sequence[Frame], frame: Frame) -> bool:
