@@ -3,6 +3,7 @@
 import os
 import struct
 import sys
+from contextlib import contextmanager
 from fractions import Fraction
 
 import av
@@ -13,6 +14,7 @@ from PIL import Image, ImageCms
 from actionunits import media
 from actionunits.errors import MediaError
 from actionunits.media import videos
+from actionunits.media.opening import opened
 from clips import collect, halves, near, save, write_video
 
 
@@ -224,3 +226,22 @@ def test_frames_are_counted(tmp_path, monkeypatch, name, now_and_then):
     assert media.count_frames(str(path)) == 7
     monkeypatch.setattr(videos, "_NOW_AND_THEN", now_and_then)
     assert list(videos.count(str(path)))[-1] == 7
+
+
+@pytest.mark.parametrize(("allowed", "asked", "given"), [("1", 0, 1), ("3", 0, 3), ("3", 2, 2)])
+def test_a_decoder_has_no_more_threads_than_are_allowed(
+    tmp_path, monkeypatch, allowed, asked, given
+):
+    threads = []
+
+    @contextmanager
+    def noted(name):
+        with opened(name) as video:
+            yield video
+            threads.append(video.stream.codec_context.thread_count)
+
+    monkeypatch.setattr(videos, "opened", noted)
+    monkeypatch.setenv("OMP_NUM_THREADS", allowed)
+    path = write_video(tmp_path / "clip.mp4", [0, 0.04, 0.08])
+    assert len(list(videos.frames(str(path), asked))) == 3
+    assert threads == [given]

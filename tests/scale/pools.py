@@ -107,6 +107,7 @@ class Slow:
     """A worker of another process for `RayPool`: sleeps, writes, may die; keeps a diary."""
 
     def __init__(self, place: str, diary: str, seconds: float = 0.0):
+        assert os.environ["OMP_NUM_THREADS"] == "1"  # a worker has one core
         self._output, self._diary, self._seconds = Output(place), diary, seconds
 
     def __call__(self, task: Task) -> Answer:

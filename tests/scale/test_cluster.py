@@ -163,6 +163,7 @@ def test_poison_is_quarantined_by_real_workers_too(tmp_path, monkeypatch):
     names = ["/in/1.jpg", "/in/poison.jpg", "/in/2.jpg", "/in/3.mp4", "/in/poison.mp4"]
     make = partial(Slow, output.place, str(tmp_path / "diary.txt"))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([HERE, *sys.path]))
+    monkeypatch.setenv("OMP_NUM_THREADS", "8")  # of the shell, which is of no worker
     with cluster.pool(make, workers=2) as pool:
         count = run(output, names, make, pool)
     assert sorted(count.quarantined) == ["/in/poison.jpg", "/in/poison.mp4"]

@@ -185,8 +185,7 @@ class Predictor:
             given: a path, an address, or the number of a camera; an array (H, W, 3) or
                 (N, H, W, 3) of uint8, RGB; a picture of Pillow; a tensor (3, H, W) or (N, 3, H, W)
                 of uint8, or of floats from 0 to 1; or a list or iterator of these. An iterator is
-                asked for a few pictures ahead, in another thread where there are several cores.
-                Pictures are copied.
+                asked for a few pictures ahead, where there are cores. Pictures are copied.
             add: what else is told, of `added.ADDABLE`, or ``all``; see `Reading`.
             start: seconds, from which on videos are read.
             end: seconds, up to which they are; None: to their end.

@@ -21,7 +21,7 @@ from actionunits.errors import UserError
 from actionunits.scale.engine import Make, Pool
 from actionunits.scale.tasks import Answer, Crash, Task
 from actionunits.scale.work import About, about
-from actionunits.system.machine import cores, is_memory_error
+from actionunits.system.machine import is_memory_error, usable
 
 _STORE = 100_000_000  # bytes of Ray's object store in local mode: nothing large goes through it
 _SPARE = 250_000_000  # bytes that a worker takes while it reads, more than when it has loaded
@@ -29,9 +29,7 @@ _PATIENCE = 120.0  # seconds for a first worker, or a machine, to answer
 _FAREWELL = 5.0  # seconds in which workers put away what they have
 _LOOK = 5.0  # seconds from one look at the size of the cluster to the next
 _STARTS = 5  # workers in a row that die before their first task
-_ATTEMPTS = (
-    3  # at a cluster here: parts of Ray 2.60 have 15 seconds to begin, on a busy machine too
-)
+_ATTEMPTS = 3  # at a cluster here: parts of Ray 2.60 have 15 seconds to begin, however busy it is
 
 
 def ray_or_say() -> Any:
@@ -65,9 +63,8 @@ def connected(address: str | None = None, workers: int | None = None) -> Iterato
     ray = ray_or_say()
     quiet = {"log_to_driver": False, "logging_level": "ERROR"}
     if address is None:
-        most = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else cores()
         own = {"include_dashboard": False, "object_store_memory": _STORE}
-        _begin(partial(ray.init, "local", num_cpus=workers or most, **own, **quiet))
+        _begin(partial(ray.init, "local", num_cpus=workers or usable(), **own, **quiet))
     else:
         _check_port(address)
         _join(address, partial(ray.init, address, **quiet))

@@ -17,12 +17,12 @@ def allowed() -> int:
 
 
 def cores() -> int:
-    """Threads that are worth starting: those that are allowed, else the cores.
+    """Threads that are worth starting: those that are allowed, else the cores."""
+    return allowed() or usable()
 
-    Cores are those that this process may use.
-    """
-    if threads := allowed():
-        return threads
+
+def usable() -> int:
+    """Cores that this process may use."""
     try:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # macOS and Windows do not know
