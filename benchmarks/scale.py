@@ -12,12 +12,13 @@ it decoded. The last lines are what was asked for and what was found.
 
 import argparse
 import os
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from fractions import Fraction
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import av
@@ -200,12 +201,14 @@ def killed(folder: Path) -> tuple[int, int, int]:
     """
     place, diary = str(folder / "killed"), folder / "diary.txt"
     output = Output(place)
-    run = get_context("spawn").Process(target=noted, args=(place, str(diary)))
-    run.start()
+    words = "import sys, scale; scale.noted(*sys.argv[1:])"  # this module, by the path of workers
+    run = subprocess.Popen([sys.executable, "-c", words, place, str(diary)])
     while len(output.parts()) < FILES // 2:
+        assert run.poll() is None, "it ended before it was killed"
         time.sleep(0.01)
     family = [psutil.Process(run.pid), *psutil.Process(run.pid).children(recursive=True)]
     run.kill()
+    run.wait()
     psutil.wait_procs(family, timeout=60)
     begun, there = len(diary.read_text("utf-8").splitlines()), len(output.parts())
     left = noted(place, str(diary))
