@@ -218,8 +218,12 @@ def test_a_picture_of_another_codec_is_missed(tmp_path: Path, head: int) -> None
     assert "is damaged or breaks off" in str(collect(path)[1])
 
 
-def test_a_picture_that_calls_itself_sound_is_missed(tmp_path: Path) -> None:
-    path = write(tmp_path / "clip.flv", "libx264", sound="aac")
+@pytest.mark.parametrize("sound", ["aac", "libmp3lame", None])
+@pytest.mark.parametrize("codec", ["libx264", "flv"])
+def test_a_picture_that_calls_itself_sound_is_missed(
+    tmp_path: Path, codec: str, sound: str | None
+) -> None:
+    path = write(tmp_path / "clip.flv", codec, sound=sound)
     assert not is_torn(str(path), "flv")
     data = bytearray(path.read_bytes())
     place, pictures = 13, 0

@@ -8,6 +8,7 @@ JPEG 2000 is one too, and is decoded however little of it there is. MP4 is none,
 """
 
 import mmap
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -72,13 +73,13 @@ def _is_whole_flv(data: Bytes) -> bool:
     place = int.from_bytes(data[5:9]) + 4
     tells = None  # some programs write other lengths behind all tags
     codecs: set[int | None] = set()
-    sounds: set[int] = set()  # their codecs: one of pictures, taken for sound, is another
+    sounds: Counter[int] = Counter()  # what they are: a picture, taken for sound, is another or one
     while place < len(data):
         size = int.from_bytes(data[place + 1 : place + 4])
         if data[place] & 0x1F not in _FLV_KINDS or any(data[place + 8 : place + _FLV_TAG]):
             return False
         if data[place] & 0x1F == _FLV_SOUND and size:
-            sounds |= {head >> 4 for head in data[place + _FLV_TAG : place + _FLV_TAG + 1]}
+            sounds.update(data[place + _FLV_TAG : place + _FLV_TAG + 1])
         if data[place] & 0x1F == _FLV_PICTURES and size:
             codecs.add(_flv_codec(data[place + _FLV_TAG : place + _FLV_TAG + 1]))
             if not _is_picture(data, place + _FLV_TAG, size):
@@ -90,7 +91,7 @@ def _is_whole_flv(data: Bytes) -> bool:
             return False
         place += 4
     is_one = None not in codecs and len(codecs) <= 1 and len(sounds) <= 1
-    return place == len(data) and is_one
+    return place == len(data) and is_one and 1 not in sounds.values()
 
 
 def _is_whole_gif(data: Bytes) -> bool:
