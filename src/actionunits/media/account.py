@@ -283,7 +283,7 @@ class _Gaps:
 def promised(video: Opened) -> float:
     """Seconds that a file says its pictures go on, 0 where it does not tell."""
     container, stream, *_ = video
-    if stream.time_base is not None:
+    if stream.time_base:  # of PyAV from 19 on 0 is what others call None
         if container.format.name == "avi":  # FFmpeg makes it as short as the file
             return float(stream.frames * stream.time_base)
         if stream.duration is not None:

@@ -11,7 +11,7 @@ import av
 from actionunits.errors import MediaError
 from actionunits.media import addresses
 from actionunits.media.names import is_rtsp
-from actionunits.media.opening import BROKEN, SEALED, Opened, pictures_of
+from actionunits.media.opening import BROKEN, SEALED, TEXT, Opened, pictures_of
 from actionunits.media.videos import BrokenOffError
 
 _MULTIPART = "mpjpeg"  # pictures one after another, each with a head of its own
@@ -115,9 +115,7 @@ def _opened(
     began = monotonic()
     patience = (addresses.PATIENCE, addresses.PATIENCE) if isinstance(file, str) else None
     try:
-        container = av.open(
-            file, "r", kind, metadata_errors="ignore", options=options, timeout=patience
-        )
+        container = av.open(file, "r", kind, options=options, timeout=patience, **TEXT)
     except BROKEN as error:
         if patience and monotonic() - began >= addresses.PATIENCE:
             raise addresses.unreachable(name, TimeoutError()) from error

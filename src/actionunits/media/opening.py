@@ -4,7 +4,7 @@ import errno
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import av
 from av.container import InputContainer
@@ -21,6 +21,11 @@ BROKEN = (av.FFmpegError, ArithmeticError, MemoryError, OSError, ValueError)
 """What damaged bytes lead to."""
 SEALED = {"protocol_whitelist": "none"}
 """A video is read from its own file: what it names, on the disk or the network, is not opened."""
+
+TEXT: dict[str, Any] = (
+    {"metadata_errors": "ignore"} if int(av.__version__.split(".")[0]) < 19 else {}
+)
+"""For PyAV, which by itself reads titles in any encoding from version 19 on."""
 
 Line = tuple[int, str, str]
 """Of FFmpeg's log: level, who, what."""
@@ -109,7 +114,7 @@ def _container(name: str, file: BinaryIO) -> tuple[InputContainer, list[Line], b
         file.seek(0)
         try:
             with listening() as said:
-                container = av.open(source(file), "r", metadata_errors="ignore", options=SEALED)
+                container = av.open(source(file), "r", options=SEALED, **TEXT)
             return container, said, source is _Forward
         except BROKEN as error:
             failed = failed or error

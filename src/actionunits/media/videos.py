@@ -276,7 +276,7 @@ class _Reading:
     def _time(self, picture: VideoFrame, number: int) -> float:
         """Seconds from the start of the source; a clock that starts anew goes on from there."""
         ticks = self._numbers.ticks(picture, number)
-        if ticks is None or picture.time_base is None:
+        if ticks is None or not picture.time_base:
             # Raw streams carry no times; their rate is all there is.
             seconds = number / float(self._stream.guessed_rate or 25)
         else:
