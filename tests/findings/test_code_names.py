@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actionunits.findings.codes.names import Name, intensity, parse, parse_sum
-from actionunits.findings.codes.stretches import media, seconds
+from actionunits.findings.codes.stretches import media, seconds, stem
 
 
 @pytest.mark.parametrize(
@@ -79,3 +79,10 @@ def test_clocks_of_all_programs_are_seconds(milliseconds: int) -> None:
 def test_videos_are_known_by_their_names_on_all_systems() -> None:
     for path in (r"C:\films\p 1.mp4", "/films/p 1.mp4", "file:///films/p%201.mp4", "p 1.mp4"):
         assert media(path) == "p 1.mp4"
+        assert stem(path) == "p 1"
+
+
+def test_what_is_no_suffix_of_a_video_is_part_of_its_name() -> None:
+    assert stem("p1.before") == stem("p1.before.MP4") == stem("p1.before.csv") == "p1.before"
+    assert stem("Mu\u0308ller.mov") == stem("M\u00fcller")
+    assert stem(None) == stem(float("nan")) == ""

@@ -222,8 +222,24 @@ def test_what_cannot_be_compared_is_refused():
     torn = members(tables, input=list("abcd"), group=list("xyxy"), person=list("ppqr"))
     with pytest.raises(UserError, match="p in both groups, and 2 others in one; put everybody"):
         compare(read(*tables), torn)
-    with pytest.raises(UserError, match="y has none of the files"):
+    with pytest.raises(UserError, match=r"nothing was read of y, which is b; the files are a\.mp4"):
         members([table()], input=["a", "b"], group=["x", "y"])
+    with pytest.raises(UserError, match=r"a and a\.mp4 are both a\.mp4, which counts once"):
+        members([table(), table(source="b.mp4")], input=["a", "a.mp4", "b"], group=["x", "y", "y"])
+
+
+def test_names_are_the_same_however_accents_and_folders_are_written():
+    tables = [table(source="films/Mu\u0308ller.mp4"), table(source="p.before.mp4"), table()]
+    found = members(tables, input=["M\u00fcller", "p.before", "a.mov"], group=["x", "y", "y"])
+    assert found["group"].tolist() == ["x", "y", "y"]
+
+
+def test_a_photograph_among_videos_is_named():
+    tables = [table(source=f"{name}.mp4", seed=ord(name)) for name in "abc"]
+    tables.append(table(1, source="d.jpg"))
+    found = compare(read(*tables), members(tables, input=list("abcd"), group=list("xxyy")))
+    assert "Photographs count like videos" in found.warnings[0]
+    assert "d.jpg" in found.warnings[0]
 
 
 def test_people_in_both_groups_are_compared_with_themselves():
@@ -272,7 +288,7 @@ def test_conditions_of_trials_are_compared_within_files():
     assert row["high"] < 0
     with pytest.raises(UserError, match="expected two conditions to compare, found 1: rest"):
         conditions(read(*tables), trials[trials["condition"] == "rest"], gap=0.2, shortest=0.1)
-    with pytest.raises(UserError, match="they name none of the files"):
+    with pytest.raises(UserError, match="trials: they are of q, which nothing was read of"):
         conditions(read(*tables), trials.assign(input="q"), gap=0.2, shortest=0.1)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from made_tables import nobody, table
+from made_tables import CARD, nobody, table
 
 from actionunits.errors import UserError
 from actionunits.report import write
@@ -120,6 +120,12 @@ def test_a_video_without_faces_gives_a_report_that_says_so(tmp_path: Path):
     assert "No face was read in any frame" in page.text
     assert "empty.mp4" in page.text
     assert "script" not in page.tags
+
+
+def test_a_video_without_faces_stars_no_more_than_the_weights_of_the_others(tmp_path: Path):
+    write([table(), nobody()], tmp_path / "a.html")
+    starred = set(re.findall(r"AU(\d+)\*", Page(tmp_path / "a.html").text))
+    assert starred == set(map(str, CARD.experimental))
 
 
 def test_stills_show_each_peak_with_its_landmarks(tmp_path: Path):

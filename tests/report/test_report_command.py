@@ -155,6 +155,9 @@ def test_one_bad_file_costs_itself(au: Au, tmp_path: Path) -> None:
         (("a.csv", "--trials", "g.csv"), "expected the columns start, end and condition"),
         (("a.csv", "--tier", "film"), "--tier: of which file? give it by --trials"),
         (("gone.csv",), "gone.csv: cannot be read"),
+        (("book.xlsx",), "it is a workbook; save the sheet as CSV"),
+        (("a.csv", "--groups", "book.xlsx"), "it is a workbook; save the sheet as CSV"),
+        (("a.csv", "--against", "a.csv"), "group B has no table that can be read: a.csv: is given"),
     ],
 )
 def test_mistakes_are_one_line(
@@ -167,6 +170,7 @@ def test_mistakes_are_one_line(
     monkeypatch.chdir(tmp_path)
     table().to_csv("a.csv", index=False)
     Path("g.csv").write_text("input,group\na,x\nb,y\n")
+    Path("book.xlsx").write_bytes(b"PK\x03\x04")
     told = au("report", *arguments)
     assert told.code == 2
     assert said in told.err

@@ -129,9 +129,11 @@ def report(
 
 
 def _is_table(path: Path) -> bool:
+    """Whether it is one by its suffix, or that of a workbook, which is told how to become one."""
+    from actionunits.files.lists import WORKBOOKS
     from actionunits.findings.frames import SUFFIXES
 
-    return path.suffix.lower() in SUFFIXES
+    return path.suffix.lower() in {*SUFFIXES, *WORKBOOKS}
 
 
 def _files(paths: Sequence[str], problems: list["UserError"]) -> list[Path]:

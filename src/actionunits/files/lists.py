@@ -11,7 +11,11 @@ from pandas.api.types import is_numeric_dtype
 
 from actionunits.errors import DataError
 
+WORKBOOKS = (".xlsx", ".xls", ".ods")
+"""Files of spreadsheet programs, which are not read; in small letters."""
+
 _COMMA = r"^(-?\d+),(\d+)$"
+_WORKBOOK = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # how they begin, whatever they are called
 
 
 def cells(file: Path, name: str = "") -> pd.DataFrame:
@@ -26,7 +30,7 @@ def cells(file: Path, name: str = "") -> pd.DataFrame:
     """
     name = name or str(file)
     try:
-        text = decoded(file.read_bytes())
+        text = text_of(file)
         # Read without a header, no line may be longer than the first.
         table = pd.read_csv(
             io.StringIO(text),
@@ -100,6 +104,19 @@ def filled(file: Path, table: pd.DataFrame) -> pd.DataFrame:
 
 def _and(names: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def text_of(file: Path) -> str:
+    """Text of a file, see `decoded`.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is no text but the workbook of a spreadsheet program.
+    """
+    content = file.read_bytes()
+    if content.startswith(_WORKBOOK):
+        raise ValueError("it is a workbook; save the sheet as CSV in the program that made it")
+    return decoded(content)
 
 
 def decoded(content: bytes) -> str:

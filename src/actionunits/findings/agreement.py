@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from actionunits.errors import UserError
 from actionunits.files.lists import columns, filled
 from actionunits.files.names import listed
+from actionunits.findings.codes.stretches import stem
 from actionunits.findings.events import events
 from actionunits.findings.frames import KEY
 from actionunits.findings.matching import matched
@@ -247,5 +248,5 @@ def read_people(path: Path) -> dict[str, str]:
         DataError: it cannot be read, lacks a column, or a cell is empty.
     """
     table = filled(path, columns(path, "input", "person"))
-    stems = table["input"].map(lambda name: Path(name).stem)
+    stems = table["input"].map(stem)
     return dict(zip(stems, table["person"], strict=True))

@@ -13,7 +13,7 @@ from actionunits.findings.codes.coded import Coded, coded
 from actionunits.findings.codes.names import Name
 from actionunits.findings.codes.read import PROGRAMS
 from actionunits.findings.codes.read import read as read_program
-from actionunits.findings.codes.stretches import media
+from actionunits.findings.codes.stretches import stem
 from actionunits.findings.frames import Frames, joined, one_kind
 from actionunits.findings.sheets import read_sheet
 
@@ -48,8 +48,8 @@ class Coding(NamedTuple):
         assert self.coded is not None
         shown, hidden = _places(self.coded.rows), _places(self.coded.hidden)
         keys = dict.fromkeys([*shown, *hidden])
-        seen = {stem for stem, _ in keys}
-        keys |= {(stem, UNSAID): None for v in self.coded.videos if (stem := _stem(v)) not in seen}
+        seen = {name for name, _ in keys}
+        keys |= {(key, UNSAID): None for v in self.coded.videos if (key := stem(v)) not in seen}
         return {
             key: self._replace(
                 coded=self.coded._replace(
@@ -69,15 +69,11 @@ class Coding(NamedTuple):
 
 
 def _places(rows: pd.DataFrame) -> dict[Key, NDArray[np.intp]]:
-    stems = rows["input"].map(_stem)
+    stems = rows["input"].map(stem)
     faces = rows["face_id"].astype(float).fillna(UNSAID).astype(int)
     groups = rows.groupby([stems.to_numpy(), faces.to_numpy()], sort=False).indices
     keys = cast(dict[tuple[str, int], NDArray[np.intp]], groups)
-    return {(str(stem), int(face)): places for (stem, face), places in keys.items()}
-
-
-def _stem(name: object) -> str:
-    return "" if name is None or name != name else Path(media(str(name))).stem
+    return {(str(name), int(face)): places for (name, face), places in keys.items()}
 
 
 def read_coding(

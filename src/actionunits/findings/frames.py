@@ -15,7 +15,7 @@ from pandas.api.types import is_numeric_dtype
 
 from actionunits import media
 from actionunits.errors import DataError, UserError, counted
-from actionunits.files.lists import decoded, numbers, separator, why
+from actionunits.files.lists import numbers, separator, text_of, why
 
 KEY = ["input", "face_id"]
 """Whose face a row is of."""
@@ -142,7 +142,7 @@ def table_of(path: Path) -> pd.DataFrame:
         if path.suffix.lower() == ".parquet":
             stored: pd.DataFrame = pq.read_table(path).to_pandas()
             return stored
-        text = decoded(path.read_bytes())
+        text = text_of(path)
         table = pd.read_csv(io.StringIO(text), sep=separator(text), skipinitialspace=True)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error

@@ -9,7 +9,7 @@ from actionunits.errors import DataError, naming
 from actionunits.files.lists import columns, filled, numbers
 from actionunits.files.names import listed
 from actionunits.findings.codes.read import read as read_codes
-from actionunits.findings.codes.stretches import conditions
+from actionunits.findings.codes.stretches import conditions, stem
 from actionunits.findings.events import events
 from actionunits.findings.frames import KEY, Frames, frame_time
 
@@ -95,7 +95,7 @@ def unsummed(frames: Frames, trials: pd.DataFrame | None = None) -> list[str]:
     if nobody := [name for name in rows["input"].unique() if name not in read]:
         told.append(f"no face was read, and there are no rows, of {listed(nobody)}")
     if trials is not None and "input" in trials:
-        ours, theirs = (dict.fromkeys(table["input"].map(_stem)) for table in (rows, trials))
+        ours, theirs = (dict.fromkeys(table["input"].map(stem)) for table in (rows, trials))
         for what, these, others in (
             ("the trials name videos of which there is no table", theirs, ours),
             ("left out, since the trials do not name them", ours, theirs),
@@ -160,14 +160,9 @@ def _paired(rows: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
     """Rows with each trial of their video."""
     if "input" not in trials:
         return rows.merge(trials, how="cross")
-    stems, asked = rows["input"].map(_stem), trials["input"].map(_stem)
+    stems, asked = rows["input"].map(stem), trials["input"].map(stem)
     if len(rows) and not stems.isin(asked).any():
         told, wanted = (listed(list(dict.fromkeys(names))) for names in (stems, asked))
         raise DataError(f"the trials are of {wanted}, the table is of {told}: no video is in both")
     windows = trials.assign(_stem=asked).drop(columns="input")
     return rows.assign(_stem=stems).merge(windows, on="_stem")
-
-
-def _stem(name: object) -> str:
-    """Name of a video without folders and suffix."""
-    return Path(str(name)).stem

@@ -14,6 +14,7 @@ import pandas as pd
 from actionunits.errors import DataError, UserError, counted
 from actionunits.files.lists import columns, filled
 from actionunits.files.names import listed
+from actionunits.findings.codes.stretches import stem
 from actionunits.findings.summary import summary
 from actionunits.report.data import File
 from actionunits.report.effects import hedges, hedges_paired
@@ -96,19 +97,28 @@ def assigned(files: Sequence[File], table: pd.DataFrame) -> tuple[pd.DataFrame, 
     Raises:
         UserError: a group has none of the files.
     """
-    by_name = {name: line for line, name in reversed(list(enumerate(table["input"])))}
-    by_stem = {Path(name).stem: line for name, line in reversed(by_name.items())}
-    rows, unknown, used = [], [], set[int]()
+    names = list(table["input"])
+    by_name = {name: line for line, name in reversed(list(enumerate(names)))}
+    by_stem = {stem(name): line for name, line in reversed(by_name.items())}
+    rows, unknown, used = [], [], dict[int, str]()
     for position, file in enumerate(files):
         source = Path(file.source)
-        line = by_name.get(file.source, by_name.get(source.name, by_stem.get(source.stem)))
+        line = by_name.get(file.source, by_name.get(source.name, by_stem.get(stem(source))))
         if line is None:
             unknown.append(file.name)
             continue
-        used.add(line)
+        used[line] = file.name
         row = table.iloc[line]
         rows.append((position, row["group"], row.get("person", file.name), row.get("face_id", -1)))
-    unused = [name for line, name in enumerate(table["input"]) if line not in used]
+    unused = [name for line, name in enumerate(names) if line not in used]
+    for name in unused:
+        for line, file_name in used.items():
+            alike = {stem(each) for each in (name, names[line])}
+            if len(alike) == 1 and alike & {name, names[line]}:  # one has no suffix
+                raise UserError(
+                    f"groups: {name} and {names[line]} are both {file_name}, which counts once; "
+                    "leave one of them out"
+                )
     warnings = []
     if unknown:
         warnings.append(
@@ -121,9 +131,10 @@ def assigned(files: Sequence[File], table: pd.DataFrame) -> tuple[pd.DataFrame, 
         )
     found = pd.DataFrame(rows, columns=["file", "group", "unit", "face_id"])
     if absent := [name for name in table["group"].unique() if name not in set(found["group"])]:
+        wanted = list(table.loc[table["group"].isin(absent), "input"])
         raise UserError(
-            f"groups: {' and '.join(absent)} has none of the files that were read; in input give "
-            "the names of videos as their tables have them, with or without suffix"
+            f"groups: nothing was read of {' and '.join(absent)}, which is {listed(wanted)}; the "
+            f"files are {listed([file.name for file in files], 8)}"
         )
     return found, warnings
 
@@ -152,12 +163,12 @@ def conditions(
             f"trials: expected two conditions to compare, found {len(names)}: {listed(names, 8)}; "
             "keep the lines of two"
         )
-    asked = None if "input" not in trials else {Path(name).stem for name in trials["input"]}
-    chosen = [file for file in files if asked is None or Path(file.source).stem in asked]
+    asked = None if "input" not in trials else {stem(name) for name in trials["input"]}
+    chosen = [file for file in files if asked is None or stem(file.source) in asked]
     if not chosen:
         raise UserError(
-            "trials: they name none of the files that were read; in input give the names of videos "
-            "as their tables have them, with or without suffix"
+            f"trials: they are of {listed(sorted(asked or ()))}, which nothing was read of; the "
+            f"files are {listed([file.name for file in files], 8)}"
         )
     told = [summary(file.frames, trials, gap=gap, shortest=shortest) for file in chosen]
     parts = [
@@ -172,10 +183,10 @@ def conditions(
 
 def _unpaired(files: Sequence[File], chosen: Sequence[File], asked: set[str]) -> list[str]:
     """Sentences on files without trials, and on trials without a file."""
-    known = {Path(file.source).stem for file in files}
+    known = {stem(file.source) for file in files}
     told = []
     if len(chosen) < len(files):
-        alone = [file.name for file in files if Path(file.source).stem not in asked]
+        alone = [file.name for file in files if stem(file.source) not in asked]
         told.append(f"{counted(len(alone), 'file')} without trials, left out: {listed(alone)}.")
     if unread := sorted(asked - known):
         told.append(f"Trials without a file: {listed(unread)}.")
@@ -230,7 +241,7 @@ def compare(files: Sequence[File], members: pd.DataFrame) -> Comparison:
 def _units(files: Sequence[File], members: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """Mean and share of each AU of each unit, over the frames of all its files."""
     parts = []
-    nobody, others = dict[str, None](), dict[str, None]()
+    nobody, others, stills = dict[str, None](), dict[str, None](), dict[str, None]()
     wanted_of = members[["file", "group", "unit", "face_id"]]
     for position, group, unit, wanted in wanted_of.itertuples(index=False):
         file, chosen = files[int(position)], int(wanted)
@@ -245,6 +256,8 @@ def _units(files: Sequence[File], members: pd.DataFrame) -> tuple[pd.DataFrame, 
             )
         if chosen < 0 and len(file.faces) > 1:
             others[file.name] = None
+        if not file.step:
+            stills[file.name] = None
         own = file.summary[file.summary["face_id"] == face]
         parts.append(own.assign(group=group, unit=unit))
     if not parts:
@@ -263,6 +276,11 @@ def _units(files: Sequence[File], members: pd.DataFrame) -> tuple[pd.DataFrame, 
     warnings = []
     if nobody:
         warnings.append(f"No face was read in {listed(nobody)}, left out.")
+    if stills and any(files[position].step for position in members["file"]):
+        warnings.append(
+            f"Photographs count like videos, and an AU occurs in all of one or in nothing of it: "
+            f"{listed(stills)}."
+        )
     if others:
         warnings.append(
             f"{counted(len(others), 'file')} with several faces, of which the one seen longest "

@@ -101,7 +101,7 @@ def write(
     )
     compared, notes = None, list[str]()
     if len(against):
-        compared = compare(read, _sides(read, len(tables)))
+        compared = compare(read, _sides(read, len(tables), problems))
     elif groups is not None:
         table = groups if isinstance(groups, pd.DataFrame) else read_groups(Path(groups))
         members, notes = assigned(read, table)
@@ -118,7 +118,11 @@ def write(
     environment.policies["json.dumps_kwargs"] = {"sort_keys": False, "separators": (",", ":")}
     environment.globals["forest"] = drawn.forest
     environment.filters |= {"number": _number, "percent": _percent}
-    starred = frozenset[str]().union(*(file.weights.experimental for file in read))
+    # a file without a face fits all weights, and says nothing of those of the others
+    sure = [file.weights for file in read if len(file.weights.names) == 1]
+    starred = frozenset[str]().union(
+        *(each.experimental for each in sure or [file.weights for file in read])
+    )
     figures = [face.figures for each in told for face in each.faces if face.figures is not None]
     page = environment.get_template("page.html").render(
         title=f"Report: {read[0].name}"
@@ -191,11 +195,12 @@ def _overview(read: Sequence[File], weights: Weights) -> dict[str, Any]:
     }
 
 
-def _sides(read: Sequence[File], first: int) -> pd.DataFrame:
+def _sides(read: Sequence[File], first: int, problems: Sequence[UserError]) -> pd.DataFrame:
     """Two groups, as `assigned` has them: files of tables before the `first` of the second."""
     second = [file.given >= first for file in read]
     if empty := [name for side, name in enumerate(_SIDES) if bool(side) not in second]:
-        raise UserError(f"groups: group {empty[0]} has no table that can be read")
+        why = f": {problems[0]}" if problems else ""
+        raise UserError(f"groups: group {empty[0]} has no table that can be read{why}")
     group = [_SIDES[side] for side in second]
     names = [file.name for file in read]
     return pd.DataFrame({"file": range(len(read)), "group": group, "unit": names, "face_id": -1})

@@ -112,8 +112,8 @@ def _section(
             said.append(f"Some pictures are missing: {why}.")
     elif tracks:
         said.append(
-            "The video is not at hand, so there are no pictures: give it beside the table, or put "
-            "it where the table says."
+            f"There are no pictures, since the video is not where the table says, {file.source}: "
+            "put it back there, or name it after the table, au report TABLE VIDEO."
         )
     elif not any("No face" in each for each in said):
         said.append("No face was read in any frame: there is nothing to report but that.")

@@ -15,6 +15,7 @@ from actionunits import media
 from actionunits.errors import MediaError
 from actionunits.faces.cuts import Cuts, thumbnail
 from actionunits.files.names import unescaped
+from actionunits.findings.codes.stretches import stem
 from actionunits.report.data import File, Track
 from actionunits.types import Frame
 
@@ -80,7 +81,7 @@ def video_of(file: File, given: Iterable[Path]) -> Path | None:
     """
     source = Path(unescaped(file.source))
     for candidate in given:
-        if source.name == candidate.name or (not source.suffix and source.name == candidate.stem):
+        if stem(source) == stem(candidate) and source.suffix in ("", candidate.suffix):
             return candidate
     folders = [Path()] if file.table is None else [Path(), file.table.parent]
     for folder in folders:

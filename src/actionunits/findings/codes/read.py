@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from actionunits.errors import DataError
-from actionunits.files.lists import decoded
+from actionunits.files.lists import WORKBOOKS, decoded
 from actionunits.findings.codes import boris, datavyu, elan, praat, tables
 from actionunits.findings.codes.stretches import Stretches
 
@@ -15,7 +15,7 @@ PROGRAMS = (
 
 _READERS = {".eaf": elan.read, ".boris": boris.read, ".opf": datavyu.read, ".textgrid": praat.read}
 _ELSEWHERE = {
-    **dict.fromkeys((".xlsx", ".xls", ".ods"), "save the sheet as CSV"),
+    **dict.fromkeys(WORKBOOKS, "save the sheet as CSV"),
     **dict.fromkeys((".odx", ".vop", ".otb"), "export the event list from The Observer as text"),
 }
 

@@ -1,5 +1,6 @@
 """Stretches of time with a label: what every coding program's file comes down to."""
 
+import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -10,8 +11,12 @@ import pandas as pd
 from actionunits.errors import DataError, counted
 from actionunits.files.lists import numbers
 from actionunits.findings.codes.names import parse
+from actionunits.findings.frames import SUFFIXES
+from actionunits.media import IMAGES, VIDEOS
 
 COLUMNS = ["input", "who", "start", "end", "label", "value"]
+
+_ENDINGS = IMAGES | VIDEOS | {*SUFFIXES}
 
 _CLOCKS = (
     r"^(?P<h>\d+):(?P<m>\d{1,2}):(?P<s>\d{1,2})(?:[.,:;](?P<f>\d+))?$",
@@ -147,6 +152,21 @@ def media(name: str) -> str:
 
     name = unquote(name) if name.startswith("file:") else name
     return name.replace("\\", "/").rsplit("/", 1)[-1]
+
+
+def stem(name: object) -> str:
+    """By what tables, codes and lines of lists are known to be of one video.
+
+    That is its name without folders, and without its suffix, which has to be one of a video,
+    picture or table: a name such as ``p01.before`` has none. A letter with an accent is the same
+    as the letter and the accent by themselves, as which macOS hands out names. Empty for no name.
+
+    >>> stem("films/Müller.mp4") == stem("Mu\u0308ller"), stem("p01.before")
+    (True, 'p01.before')
+    """
+    whole = Path("" if name is None or name != name else media(str(name)))
+    has_ending = whole.suffix.lower() in _ENDINGS
+    return unicodedata.normalize("NFC", whole.stem if has_ending else whole.name)
 
 
 def conditions(found: Stretches, tier: str | None = None) -> pd.DataFrame:
