@@ -1,5 +1,6 @@
 """Detection without PyTorch: the graphs read what the models read, and no more is needed."""
 
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -120,13 +121,20 @@ def test_packages_that_training_needs_are_those_of_its_extra() -> None:
     assert {modules.get(name, name) for name in named} == MISSING
 
 
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("exported")
+    model, card = make(tiny_recipe(folder / "none.parquet"))
+    checkpoint.save(model, card, folder / "run", "float16")
+    write_graph(folder / "run")
+    write_graph(folder / "run", int8=True)
+    return folder / "run"
+
+
 @pytest.fixture
-def run(tmp_path: Path) -> Path:
-    model, card = make(tiny_recipe(tmp_path / "none.parquet"))
-    checkpoint.save(model, card, tmp_path / "run", "float16")
-    write_graph(tmp_path / "run")
-    write_graph(tmp_path / "run", int8=True)
-    return tmp_path / "run"
+def run(exported: Path, tmp_path: Path) -> Path:
+    """A copy, since tests damage it."""
+    return Path(shutil.copytree(exported, tmp_path / "run"))
 
 
 def test_the_graph_holds_no_weights_of_its_own(run: Path) -> None:

@@ -116,12 +116,14 @@ def _bar() -> Any:
 
     from actionunits.cli.terminal import terminal
 
+    console = terminal(error=True)
     return progress.Progress(
         progress.BarColumn(bar_width=20),
         progress.MofNCompleteColumn(),
         progress.TextColumn("{task.fields[said]}", markup=False),
-        console=terminal(error=True),
+        console=console,
         transient=True,
+        disable=not console.is_terminal,  # else it leaves an empty line
     )
 
 

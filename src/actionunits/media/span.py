@@ -34,7 +34,9 @@ class Span(NamedTuple):
         if self.fps is not None and not 0 < self.fps < math.inf:
             raise UserError(f"fps: expected frames a second, more than 0; got {self.fps:g}")
         if self.rate is not None and not 0 < self.rate < math.inf:
-            raise UserError(f"rate: expected frames a second, more than 0, got {self.rate:g}")
+            raise UserError(
+                f"--as-clip, or rate: expected frames a second, more than 0, got {self.rate:g}"
+            )
         if self.fps is not None and self.every > 1:
             raise UserError("every and fps both thin out the frames; leave one of them out")
         return self
