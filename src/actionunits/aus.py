@@ -54,7 +54,7 @@ _LIPS = Centres((34, 40), 0.0)
 _RENDERED = (
     AU(1, "Inner brow raiser", "upper", "frontalis, pars medialis", _INNER_BROWS),
     AU(2, "Outer brow raiser", "upper", "frontalis, pars lateralis", _OUTER_BROWS),
-    AU(4, "Brow lowerer", "upper", "corrugator supercilii, depressor supercilii", _BROW_CENTRES),
+    AU(4, "Brow lowerer", "upper", "corrugator, depressor supercilii and glabellae", _BROW_CENTRES),
     AU(5, "Upper lid raiser", "upper", "levator palpebrae superioris", _EYES),
     AU(6, "Cheek raiser", "middle", "orbicularis oculi, pars orbitalis", _CHEEKS),
     AU(7, "Lid tightener", "upper", "orbicularis oculi, pars palpebralis", _EYES),
@@ -66,16 +66,16 @@ _RENDERED = (
     AU(16, "Lower lip depressor", "lower", "depressor labii inferioris", _BELOW_LIP),
     AU(17, "Chin raiser", "lower", "mentalis", _CHIN),
     AU(18, "Lip pucker", "lower", "incisivii labii superioris and inferioris", _LIPS),
-    AU(20, "Lip stretcher", "lower", "risorius", _LIP_CORNERS),
+    AU(20, "Lip stretcher", "lower", "risorius, platysma", _LIP_CORNERS),
     AU(22, "Lip funneler", "lower", "orbicularis oris", _LIPS),
     AU(23, "Lip tightener", "lower", "orbicularis oris", _LIPS),
     AU(24, "Lip pressor", "lower", "orbicularis oris", _LIPS),
     AU(25, "Lips part", "lower", "depressor labii inferioris, relaxed mentalis", _LIPS),
-    AU(26, "Jaw drop", "lower", "masseter, relaxed temporalis and pterygoid", _CHIN),
+    AU(26, "Jaw drop", "lower", "relaxed masseter, temporalis and internal pterygoid", _CHIN),
     AU(27, "Mouth stretch", "lower", "pterygoids, digastric", _CHIN),
     AU(28, "Lip suck", "lower", "orbicularis oris", _LIPS),
-    AU(43, "Eyes closed", "upper", "relaxed levator palpebrae superioris", _EYES),
-    AU(45, "Blink", "upper", "relaxed levator palpebrae superioris, orbicularis oculi", _EYES),
+    AU(43, "Eyes closed", "upper", "relaxed levator palpebrae, orbicularis oculi", _EYES),
+    AU(45, "Blink", "upper", "relaxed levator palpebrae, orbicularis oculi", _EYES),
 )
 _BY_NUMBER = {au.number: au for au in _RENDERED}
 

@@ -41,7 +41,7 @@ def page(models: dict[str, str], sessions: Sessions, limits: Limits) -> gr.Block
     """
     first = next(iter(models))
     blocks: gr.Blocks
-    with gr.Blocks(title="actionunits", analytics_enabled=False) as blocks:
+    with gr.Blocks(title="actionunits", analytics_enabled=False, fill_width=True) as blocks:
         gr.Markdown(_HEAD, elem_classes="au-head")
         with gr.Tab("Photograph or clip"):
             _files(models, first, sessions, limits)
