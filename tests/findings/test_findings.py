@@ -1,5 +1,6 @@
 """Events and summaries of tables, ours and others', against a slow count by hand."""
 
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,24 @@ def test_an_event_has_onset_apex_and_offset() -> None:
             **{"onset": 0.1, "apex": 0.2, "offset": 0.4, "duration": 0.3, "peak": 4, "mean": 3},
         }
     )
+
+
+@pytest.mark.parametrize("places", [3, 6])
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.sampled_from([0, 0, 1, 1, 1]), min_size=3, max_size=90))
+def test_rounded_times_lose_no_blink_of_three_frames(places: int, present: list[int]) -> None:
+    exact = frames(present)
+    thirty = exact.rows["timestamp"] * (RATE / 30)
+    for times in (thirty + 1.0, thirty + 100 / 3):
+        found = events(exact._replace(rows=exact.rows.assign(timestamp=times.round(places))))
+        runs = [[*run] for value, run in groupby(enumerate(present), lambda each: each[1]) if value]
+        together: list[list[int]] = []  # first frame, and the one after the last
+        for run in runs:
+            if together and run[0][0] - together[-1][1] < 6:
+                together[-1][1] = run[-1][0] + 1
+            else:
+                together.append([run[0][0], run[-1][0] + 1])
+        assert len(found) == sum(end - start >= 3 for start, end in together)
 
 
 @settings(max_examples=200, deadline=None)

@@ -9,6 +9,9 @@ import pandas as pd
 
 from actionunits.findings.frames import KEY, Frames, frame_time
 
+_SLACK = 0.1
+"""Of a frame, by which times may be too short: tables round them, OpenFace's to milliseconds."""
+
 COLUMNS = [*KEY, "AU", "onset", "apex", "offset", "duration", "peak", "mean", "frames"]
 
 
@@ -42,7 +45,8 @@ def events(frames: Frames, *, gap: float = 0.2, shortest: float = 0.1) -> pd.Dat
     long = long.sort_values([*by, "timestamp"], kind="stable", ignore_index=True)
     long["end"] = long["timestamp"] + long["lasts"]
     since = long["timestamp"] - long.groupby(by)["end"].shift()
-    long["event"] = (~(since < gap)).cumsum()  # the first of a face and AU has none before it
+    goes_on = since < gap - _SLACK * long["lasts"]  # the first of a face and AU has none before it
+    long["event"] = (~goes_on).cumsum()
     strongest = long["strength"].fillna(-np.inf).groupby(long["event"]).idxmax()
     groups = long.groupby("event")
     found = groups.agg(
@@ -52,7 +56,9 @@ def events(frames: Frames, *, gap: float = 0.2, shortest: float = 0.1) -> pd.Dat
         peak=("strength", "max"),
         mean=("strength", "mean"),
         frames=("row", "size"),
+        lasts=("lasts", "first"),
     )
     found["apex"] = long.loc[strongest, "timestamp"].to_numpy()
     found["duration"] = found["offset"] - found["onset"]
-    return found.loc[found["duration"] >= shortest - 1e-9, COLUMNS].reset_index(drop=True)
+    long_enough = found["duration"] >= shortest - _SLACK * found["lasts"]
+    return found.loc[long_enough, COLUMNS].reset_index(drop=True)
