@@ -1,9 +1,8 @@
 """A recipe says everything that a training run depends on; it is checked before data is read.
 
-Recipes are YAML files, values only. The package holds its own (`list_recipes`), a user's may lie
-anywhere. A file may name variants of itself under ``ablations``: each is a set of dotted keys with
-the values that differ, as on the command line. A file that names another as its ``base`` changes
-and adds to that one's values and ablations.
+Recipes are YAML files of values, in the package (`list_recipes`) or anywhere. A file may name
+variants of itself under ``ablations``: each is a set of dotted keys with the values that differ, as
+on the command line. One that names another as its ``base`` changes and adds to what that one has.
 """
 
 import difflib
@@ -113,8 +112,7 @@ class OptimiserSpec(_Section):
     momentum: Share = 0.9
     """Of sgd, always Nesterov's."""
     groups: dict[str, GroupSpec] = {}
-    """By the names of the parameters, where ``*`` stands for anything; the first that fits counts.
-    """
+    """By the parameters' names, where ``*`` stands for anything; the first that fits counts."""
 
 
 class ScheduleSpec(_Section):
@@ -190,6 +188,8 @@ class Recipe(_Section):
     """Largest norm of the gradient."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """auto: bfloat16 where the processor is fast at it."""
+    compile: bool = False
+    """The model, by ``torch.compile``: minutes before the first step, each of which is faster."""
     storage: Literal["float32", "float16"] = "float32"
     """Number format of the weights in the checkpoint; 16 bits halve the file."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0

@@ -90,14 +90,16 @@ class Threads:
 
 
 @contextmanager
-def threads(device: torch.device) -> Iterator[Threads]:
+def threads(device: torch.device, *, fixed: bool = False) -> Iterator[Threads]:
     """What suits a device; afterwards there are as many threads as before.
 
     Args:
         device: of the model. Only the processor's work is judged.
+        fixed: the number stays; a compiled model is one of so many threads, and another number
+            would have it compiled again.
     """
     most = torch.get_num_threads()
-    is_fixed = device.type != "cpu" or "OMP_NUM_THREADS" in os.environ
+    is_fixed = fixed or device.type != "cpu" or "OMP_NUM_THREADS" in os.environ
     try:
         yield Threads(1 if is_fixed else most)
     finally:

@@ -111,6 +111,8 @@ def _train(
     steps = len(feed) // recipe.accumulate  # of an epoch
     optimiser = _optimiser(recipe.optimiser, model)
     net, stepper = accelerator.prepare(model.to(memory_format=torch.channels_last), optimiser)
+    if recipe.compile:
+        net = torch.compile(net)  # around the model, which is scored and saved as it is
     run = Run(
         out,
         recipe,
@@ -129,7 +131,8 @@ def _train(
     with (
         enough_memory(recipe.batch, smaller),
         _enough_to_normalise(recipe),
-        threads(accelerator.device) as hands,
+        _able_to_compile(recipe),
+        threads(accelerator.device, fixed=recipe.compile) as hands,
         run,
     ):
         at = run.at
@@ -270,6 +273,28 @@ def _enough_to_normalise(recipe: Recipe) -> Iterator[None]:
             f"batch: {recipe.batch} is too small for the batch norms of {recipe.model.name}, which "
             "see a single value of a channel: start afresh (--fresh, or another --out) with at "
             "least two samples (--set batch=2), or larger pictures (model.params)"
+        ) from error
+
+
+@contextmanager
+def _able_to_compile(recipe: Recipe) -> Iterator[None]:
+    """Say in one sentence what is missing to compile a model, mostly a compiler.
+
+    Raises:
+        RecipeError: instead of what PyTorch says.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        from torch._dynamo.exc import BackendCompilerFailed  # there by now, and slow to load
+
+        if not isinstance(error, BackendCompilerFailed):
+            raise
+        reason = str(error.inner_exception).partition("\n")[0]
+        raise RecipeError(
+            f"compile: PyTorch cannot compile {recipe.model.name} here ({reason}): install a C++ "
+            "compiler (g++ or clang++, and the headers of Python), or start afresh (--fresh, or "
+            "another --out) with --set compile=false"
         ) from error
 
 
