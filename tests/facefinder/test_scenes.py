@@ -9,7 +9,7 @@ from actionunits.errors import UserError
 from actionunits.facefinder.backdrops import Backdrops
 from actionunits.facefinder.cuts import face_box, paste, placed_points, placing
 from actionunits.faces.align import five_points, transform
-from actionunits.faces.synface import LOOK_SIDE
+from actionunits.faces.sight import LOOK_SIDE
 
 sizes = st.floats(10, 300)
 turns = st.floats(-1, 1)

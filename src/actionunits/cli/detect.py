@@ -212,7 +212,7 @@ def detect(
     from actionunits.detect.predict import load
     from actionunits.detect.run import settings
     from actionunits.errors import printable
-    from actionunits.faces.detect import detector as build
+    from actionunits.faces.detect import chosen
     from actionunits.faces.given import BoxesFile
 
     if boxes is not None and (aligned or detector != DETECTOR):
@@ -227,7 +227,7 @@ def detect(
         raise UserError("--json prints all at the end, --live at once; leave one of them out")
     span = media.Span(start, end, every, fps, as_clip).checked()
     faces = "aligned" if aligned else detector
-    found = build(faces) if boxes is None else BoxesFile(boxes)
+    found = chosen(faces) if boxes is None else BoxesFile(boxes)
     predictor = load(
         model,
         detector=found,

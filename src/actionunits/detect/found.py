@@ -2,18 +2,22 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from itertools import groupby
-from typing import Any, NamedTuple
+from itertools import chain, groupby
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from actionunits.detect.ahead import Room
 from actionunits.detect.faults import Failed, Faults, tried
+from actionunits.detect.network import Crops
 from actionunits.detect.reader import Read, Reader
 from actionunits.detect.seek import Found
 from actionunits.faces import align
 from actionunits.types import Face, Frame, InputSpec
+
+if TYPE_CHECKING:
+    from actionunits.faces.device import OnDevice
 
 _AT_A_TIME = 16  # faces, which take the slowest model some seconds at most
 
@@ -32,13 +36,25 @@ class Cropper:
     Args:
         spec: of the model.
         five: (5, 2) where the five points of a face go, in the unit square.
+        beside: cuts crops where the model is computed; None: where the pictures are.
     """
 
-    def __init__(self, spec: InputSpec, five: align.FloatArray) -> None:
+    def __init__(
+        self, spec: InputSpec, five: align.FloatArray, beside: "OnDevice | None" = None
+    ) -> None:
         self._size, self._target = spec.size, align.template(spec.size, spec.align, five)
+        self._warp: Callable[..., Crops] = align.of_each if beside is None else beside.warp
+
+    def crops(self, part: Found, positions: Sequence[int]) -> Crops:
+        """Crops (F, size, size, 3) of all faces of these frames of a part, for the model."""
+        faces = [part.faces[at] for at in positions]
+        owners = np.repeat(np.arange(len(faces)), [len(shown) for shown in faces])
+        everybody = tuple(chain.from_iterable(faces))
+        images = [part.frames[at].image for at in positions]
+        return self._warp(images, owners, self.placing(everybody), self._size)
 
     def __call__(self, part: Found, positions: Sequence[int]) -> list[Cropped]:
-        """Crops of these frames of a part."""
+        """Crops of these frames of a part, as arrays."""
         return [self._cropped(part.frames[at], part.faces[at]) for at in positions]
 
     def _cropped(self, frame: Frame, faces: tuple[Face, ...]) -> Cropped:
@@ -55,15 +71,14 @@ def looked(
 ) -> tuple[Found, list[Sequence[Any] | Failed]]:
     """A part with what a reader sees on each of its frames; see `Crew.go_on`."""
 
-    def looks_at(faces: NDArray[np.uint8]) -> Iterator[Any]:
+    def looks_at(faces: Crops) -> Iterator[Any]:
         for at in range(0, len(faces), _AT_A_TIME):
             go_on()
             yield from look.look(faces[at : at + _AT_A_TIME])
 
     def see(positions: Sequence[int]) -> list[Sequence[Any]]:
-        crops = [each.crops for each in cropper(part, positions)]
-        looks = looks_at(np.concatenate(crops))
-        return [[next(looks) for _ in each] for each in crops]
+        looks = looks_at(cropper.crops(part, positions))
+        return [[next(looks) for _ in part.faces[at]] for at in positions]
 
     return part, tried(len(part.frames), see)
 

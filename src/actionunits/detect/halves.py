@@ -5,12 +5,11 @@ smiles by 4 on one side alone, `default` says .04 more there. A half with its ow
 whole face as they know them: of the same faces it then says 3 more (docs/detection.md).
 """
 
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
-from actionunits.detect.network import ClipNetwork, Network, Values
+from actionunits.detect.network import ClipNetwork, Crops, Network, Values
 
 
 def read_apart(network: Network | ClipNetwork) -> Network | ClipNetwork:
@@ -31,26 +30,20 @@ class _Apart:
         self._network = network
         self.spec, self.intensity, self.told = network.spec, network.intensity, network.told
 
-    def values(self, crops: NDArray[np.uint8]) -> Values:
-        halves = self._network.values(doubled(crops)).intensity
-        assert halves is not None
-        return self._network.values(crops)._replace(sides=np.stack(np.split(halves, 2), axis=-1))
+    def values(self, crops: Crops) -> Values:
+        halves = [self._network.values(half).intensity for half in doubled(crops)]
+        return self._network.values(crops)._replace(sides=np.stack(cast(Any, halves), axis=-1))
 
 
-def doubled(crops: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Faces of two right halves, then of two left ones.
+def doubled(crops: Crops) -> tuple[Crops, Crops]:
+    """Faces of two right halves, and of two left ones; the subject's right is on the left.
 
     Args:
         crops: (F, size, size, 3), aligned, so that the face is mirrored about the middle.
 
-    Returns:
-        (2 F, size, size, 3); the subject's right is on the picture's left.
-
-    >>> doubled(np.array([1, 2, 3, 4], np.uint8).reshape(1, 1, 4, 1))[..., 0].tolist()
-    [[[1, 2, 2, 1]], [[4, 3, 3, 4]]]
+    >>> [each[..., 0].tolist() for each in doubled(np.array([[[[1], [2], [3], [4]]]]))]
+    [[[[1, 2, 2, 1]]], [[[4, 3, 3, 4]]]]
     """
-    mirrored = crops[:, :, ::-1]
-    first = np.arange(crops.shape[2])[:, None] < crops.shape[2] // 2
-    return np.concatenate(
-        [np.where(first, crops, mirrored), np.where(first, mirrored, crops)], axis=0
-    )
+    columns = np.arange(crops.shape[2])
+    outwards = np.minimum(columns, columns[::-1])
+    return crops[:, :, outwards], crops[:, :, columns[-1] - outwards]

@@ -12,6 +12,9 @@ RUNTIMES = ("auto", "onnx", "int8", "torch")
 """ONNX Runtime, which needs the graph beside the weights; the same by convolutions in bytes, which
 needs another; PyTorch; or the fastest that can."""
 
+Crops = Any
+"""(F, size, size, 3) uint8, RGB: an array, or a tensor where the model is computed."""
+
 _MOST_LOGIT = 16.0
 MOST_FACES = 64  # of a crowd, more go in turns
 
@@ -80,24 +83,16 @@ class Reads(Protocol):
 class Network(Reads, Protocol):
     """A model of single faces."""
 
-    def values(self, crops: NDArray[np.uint8]) -> Values:
-        """Read (F, size, size, 3) aligned faces, F from 1 on, with all that the model tells.
-
-        Args:
-            crops: RGB.
-        """
+    def values(self, crops: Crops) -> Values:
+        """Read aligned faces, one or more, with all that the model tells."""
         ...
 
 
 class ClipNetwork(Reads, Protocol):
     """A model of clips, which looks at each frame once; see `actionunits.types.ClipModel`."""
 
-    def encode(self, crops: NDArray[np.uint8]) -> Sequence[Any]:
-        """What is kept of each of F faces.
-
-        Args:
-            crops: (F, size, size, 3) RGB, F from 1 on.
-        """
+    def encode(self, crops: Crops) -> Sequence[Any]:
+        """What is kept of each of one or more aligned faces."""
         ...
 
     def read(self, kept: Sequence[Any]) -> Values:

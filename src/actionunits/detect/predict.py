@@ -34,7 +34,7 @@ from actionunits.detect.network import ClipNetwork, Network, Values, joined
 from actionunits.detect.neutral import Neutral, corrected
 from actionunits.detect.reader import Read, reader
 from actionunits.detect.readings import in_picture, reading_of
-from actionunits.detect.runtime import asked_with_arrays, network
+from actionunits.detect.runtime import asked_with_arrays, network, sight
 from actionunits.detect.seek import SEARCH_EVERY, Seeker
 from actionunits.errors import UserError, printable
 from actionunits.faces import templates
@@ -77,8 +77,7 @@ class Predictor:
         """Take what reads faces.
 
         Args:
-            network: reads faces. An `AUModel` of PyTorch then runs on the processor; for other
-                devices see `pytorch.network`.
+            network: reads faces. An `AUModel` is run on the processor; else see `pytorch.network`.
             aus: its label axis, A AUs.
             thresholds: (A,) probability from which on an AU counts as present.
             detector: finds the faces; SynFace where not given.
@@ -106,8 +105,9 @@ class Predictor:
                 f"expected {len(aus)} thresholds, one an AU; got shape {self.thresholds.shape}"
             )
         self.network = asked_with_arrays(network)
-        self._cropper = Cropper(self.network.spec, templates.target(template))
-        self._detector = detector or SynFace(threads=1)
+        beside = sight(self.network)
+        self._cropper = Cropper(self.network.spec, templates.target(template), beside)
+        self._detector = detector or SynFace(threads=1, sight=beside)
         self._search_size, self._search_every = search_size, search_every
         self._seeking(search_size)  # whether there is such a size is said now
 

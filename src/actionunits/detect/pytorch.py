@@ -4,17 +4,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, cast
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from actionunits.detect.ahead import one_thread
-from actionunits.detect.network import MOST_FACES, ClipNetwork, Network, Values, joined
+from actionunits.detect.network import MOST_FACES, ClipNetwork, Crops, Network, Values, joined
 from actionunits.errors import UserError
+from actionunits.faces.device import OnDevice
 from actionunits.models import registry
 from actionunits.system.device import fast_dtype
 from actionunits.types import AUModel, ClipModel, Output
+
+_SIGHTED = {"cuda"}  # kinds of devices on which faces are searched for and cropped, too
 
 
 def network(model: nn.Module, device: str | torch.device = "cpu") -> Network | ClipNetwork:
@@ -58,6 +59,11 @@ class _Model:
         self._std = torch.tensor(spec.std, device=device)[:, None, None]
         self._dtype = fast_dtype(device)
 
+    @cached_property
+    def sight(self) -> OnDevice | None:
+        """What finds and crops faces where the model is; None where the processor does."""
+        return OnDevice(self._device) if self._device.type in _SIGHTED else None
+
     @property
     def intensity(self) -> bool:
         return self._of_nothing.intensity is not None
@@ -80,9 +86,9 @@ class _Model:
         kind = self._device.type
         return torch.autocast(kind, self._dtype, enabled=self._dtype != torch.float32)
 
-    def _images(self, crops: NDArray[np.uint8]) -> Iterator[Tensor]:
+    def _images(self, crops: Crops) -> Iterator[Tensor]:
         """(F, 3, size, size) normalised pictures of crops, a bearable number at a time."""
-        for part in torch.split(torch.from_numpy(crops).to(self._device), MOST_FACES):
+        for part in torch.split(torch.as_tensor(crops, device=self._device), MOST_FACES):
             images = (part.permute(0, 3, 1, 2).float() / 255 - self._mean) / self._std
             yield images.contiguous(memory_format=torch.channels_last)
 
@@ -105,7 +111,7 @@ class _Frames(_Model):
     """Each face by itself."""
 
     @torch.inference_mode()
-    def values(self, crops: NDArray[np.uint8]) -> Values:
+    def values(self, crops: Crops) -> Values:
         with self._autocast():
             parts = [self._values(self._model(images)) for images in self._images(crops)]
         return joined(parts, parts[0].probability.shape[-1])
@@ -115,7 +121,7 @@ class _Clips(_Model):
     """Each face in its time."""
 
     @torch.inference_mode()
-    def encode(self, crops: NDArray[np.uint8]) -> Sequence[Tensor]:
+    def encode(self, crops: Crops) -> Sequence[Tensor]:
         model = cast(ClipModel, self._model)
         with self._autocast():
             return list(torch.cat([model.encode(images) for images in self._images(crops)]))

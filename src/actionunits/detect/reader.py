@@ -10,9 +10,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
-from actionunits.detect.network import ClipNetwork, Network, Values, joined
+from actionunits.detect.network import ClipNetwork, Crops, Network, Values, joined
 from actionunits.errors import printable
 from actionunits.types import Face, Frame
 
@@ -32,11 +31,11 @@ class Read(NamedTuple):
 class Reader(Protocol):
     """Takes the frames of one source, gives back the frames that are read."""
 
-    def look(self, crops: NDArray[np.uint8]) -> Sequence[Any]:
+    def look(self, crops: Crops) -> Sequence[Any]:
         """Look at faces, of any sources; this changes nothing in the reader.
 
         Args:
-            crops: (F, size, size, 3), aligned faces.
+            crops: aligned faces.
 
         Returns:
             What `push` wants to know of each.
@@ -81,7 +80,7 @@ class _FrameReader:
     def __init__(self, network: Network, aus: int) -> None:
         self._network, self._aus = network, aus
 
-    def look(self, crops: NDArray[np.uint8]) -> Sequence[Values]:
+    def look(self, crops: Crops) -> Sequence[Values]:
         if not len(crops):
             return []
         values = self._network.values(crops)
@@ -197,7 +196,7 @@ class _ClipReader:
         self._pending: deque[_Pending] = deque()
         self._runs: dict[int, _Run] = {}
 
-    def look(self, crops: NDArray[np.uint8]) -> Sequence[Any]:
+    def look(self, crops: Crops) -> Sequence[Any]:
         return self._network.encode(crops) if len(crops) else []
 
     def push(

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from torch import device as Device  # noqa: N812
     from torch.nn import Module
 
+    from actionunits.faces.device import OnDevice
+
 _LARGE = 10_000_000  # bytes of weights from which on bfloat16 on AMX pays, see docs/performance.md
 
 
@@ -27,6 +29,12 @@ def asked_with_arrays(network: "Network | ClipNetwork | Module") -> "Network | C
     from actionunits.detect import pytorch  # not before somebody has a model of PyTorch
 
     return pytorch.network(cast("Module", network))
+
+
+def sight(network: "Network | ClipNetwork") -> "OnDevice | None":
+    """What finds and crops faces on the device of a network; None where the processor does."""
+    found: OnDevice | None = getattr(network, "sight", None)
+    return found
 
 
 def _fastest(path: Path, device: "str | Device | None") -> str:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from actionunits.errors import DataError
-from actionunits.faces.synface import LOOK_SIDE
+from actionunits.faces.sight import LOOK_SIDE
 from actionunits.files import atomic, writing
 from actionunits.system.privacy import onnx_session
 

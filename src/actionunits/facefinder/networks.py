@@ -14,7 +14,8 @@ from torch.nn import functional
 
 from actionunits.facefinder.scenes import Crop, Scene
 from actionunits.faces.align import TEMPLATE, FloatArray
-from actionunits.faces.synface import BOX, CELL_UNIT, LOOK_SIDE, POINTS_UNIT, STRIDE
+from actionunits.faces.sight import LOOK_SIDE
+from actionunits.faces.synface import BOX, CELL_UNIT, POINTS_UNIT, STRIDE
 
 _SMALLEST, _LEAST_SEEN = 8, 0.35  # pixels, share: below these a face is neither one nor none
 _SPREAD, _NARROWEST = 0.11, 0.55  # of the hill about a face's centre: share of its size, cells

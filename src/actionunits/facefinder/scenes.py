@@ -17,7 +17,7 @@ from actionunits.facefinder.cuts import (
     sampled,
 )
 from actionunits.faces.align import TEMPLATE, FloatArray, five_points, similarity
-from actionunits.faces.synface import LOOK_SIDE
+from actionunits.faces.sight import LOOK_SIDE
 
 SIDE = 256
 _SMALLEST = 9  # pixels of a face

@@ -6,7 +6,8 @@ image's left, that of the other eye, the tip of the nose, the mouth corner on th
 the other one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -138,6 +139,69 @@ def transform(points: FloatArray, matrices: FloatArray) -> FloatArray:
     return mapped
 
 
+class Sampling(NamedTuple):
+    """How a crop is sampled."""
+
+    stride: int  # of pixels of the image only one in so many is taken, where it shows very much
+    square: int  # pixels along a square that is averaged
+    finer: int  # samples along a pixel of the crop, which are averaged
+
+
+def smoothly(shrink: float, size: int) -> Sampling:
+    """Sampling of a crop of `size` pixels that shrinks an image so many times; see `warp`."""
+    stride = max(int(size * shrink) // _WIDEST, 1)
+    # Rounding, a hair's breadth from an integer, must not double the work.
+    square = max(int(shrink / stride + 1e-3), 1)
+    return Sampling(stride, square, 2 if shrink / stride > square + 1e-3 else 1)
+
+
+def quickly(shrink: float, size: int) -> Sampling:
+    """Sampling of a crop of `size` pixels that shrinks an image so many times; see `glance`."""
+    stride = max(int(size * shrink) // _WIDEST, 1)
+    return Sampling(stride, max(round(shrink / stride), 1), 1)
+
+
+class Plan(NamedTuple):
+    """What a crop shows of an image, and how it is sampled."""
+
+    low: NDArray[np.int64]  # (2,) x, y of the first pixel, perhaps beside the image
+    high: NDArray[np.int64]  # (2,) behind the last one
+    sampling: Sampling
+    to_reduced: FloatArray  # (2, 3), from the samples of the crop to the averaged squares
+
+    def places(self, size: tuple[int, ...]) -> list[NDArray[np.int64]]:
+        """Columns and rows of an image of this width and height that the crop shows."""
+        stride = self.sampling.stride
+        return [
+            np.clip(np.arange(start, end + stride - 1, stride) + stride // 2, 0, edge - 1)
+            for start, end, edge in zip(self.low, self.high, size, strict=True)
+        ]
+
+
+def plans(
+    matrices: FloatArray, size: int, sampling: Callable[[float, int], Sampling] = smoothly
+) -> list[Plan]:
+    """Plan of each crop; squares begin where the crop does.
+
+    Args:
+        matrices: (N, 2, 3), each maps pixels of an image onto pixels of its crop.
+        size: side of the crops.
+        sampling: `smoothly` or `quickly`.
+    """
+    outline = np.array([[0, 0], [size, 0], [0, size], [size, size]], dtype=np.float64)
+    shrinks = np.abs(np.linalg.det(matrices[..., :2])) ** -0.5
+    planned = []
+    for to_image, shrink in zip(invert(matrices), shrinks, strict=True):
+        stride, square, finer = sampled = sampling(float(shrink), size)
+        corners = transform(outline, to_image)
+        margin = square * stride
+        low = np.floor(corners.min(axis=0) + 1e-3).astype(int) - margin
+        high = np.ceil(corners.max(axis=0) - 1e-3).astype(int) + margin
+        to_region = (to_image - np.pad(low[:, None], ((0, 0), (2, 0)))) / stride
+        planned.append(Plan(low, high, sampled, to_region / square / [finer, finer, 1]))
+    return planned
+
+
 def warp(image: NDArray[np.uint8], matrices: FloatArray, size: int) -> NDArray[np.uint8]:
     """Crops of one image, anti-aliased where a crop is smaller than what it shows.
 
@@ -153,7 +217,7 @@ def warp(image: NDArray[np.uint8], matrices: FloatArray, size: int) -> NDArray[n
     Returns:
         (N, size, size, 3) uint8.
     """
-    return _crops(image, matrices, size, _fine)
+    return _crops(image, plans(matrices, size), size)
 
 
 def glance(image: NDArray[np.uint8], matrices: FloatArray, size: int) -> NDArray[np.uint8]:
@@ -167,70 +231,53 @@ def glance(image: NDArray[np.uint8], matrices: FloatArray, size: int) -> NDArray
         matrices: (N, 2, 3).
         size: side of the crops.
     """
-    return _crops(image, matrices, size, _coarse)
+    return _crops(image, plans(matrices, size, quickly), size)
 
 
-def _fine(shrink: float) -> tuple[int, int]:
-    """Pixels along a square that is averaged, and samples along a pixel of the crop."""
-    # Rounding, a hair's breadth from an integer, must not double the work.
-    square = max(int(shrink + 1e-3), 1)
-    return square, 2 if shrink > square + 1e-3 else 1
-
-
-def _coarse(shrink: float) -> tuple[int, int]:
-    return max(round(shrink), 1), 1
-
-
-def _crops(
-    image: NDArray[np.uint8],
+def of_each(
+    images: Sequence[NDArray[np.uint8]],
+    owners: NDArray[np.intp],
     matrices: FloatArray,
     size: int,
-    sampling: Callable[[float], tuple[int, int]],
+    crop: Callable[[NDArray[np.uint8], FloatArray, int], NDArray[np.uint8]] = warp,
 ) -> NDArray[np.uint8]:
-    """Crops (N, size, size, 3), each sampled as it shrinks the image."""
-    crops = np.empty((len(matrices), size, size, 3), np.uint8)
-    shrinks = np.abs(np.linalg.det(matrices[..., :2])) ** -0.5
-    for crop, to_image, shrink in zip(crops, invert(matrices), shrinks, strict=True):
-        stride = max(int(size * shrink) // _WIDEST, 1)
-        square, finer = sampling(shrink / stride)
-        region, to_region = _region(image, to_image, size, stride, square)
-        picture = reduced(region, square, square).transform(
+    """Crops (K, size, size, 3) of several images.
+
+    Args:
+        images: (H, W, 3) uint8 each.
+        owners: (K,) index of the image of each crop, ascending.
+        matrices: (K, 2, 3).
+        size: side of the crops.
+        crop: `warp` or `glance`.
+    """
+    parts = [crop(images[i], matrices[owners == i], size) for i in np.unique(owners)]
+    return np.concatenate(parts) if parts else np.empty((0, size, size, 3), np.uint8)
+
+
+def _crops(image: NDArray[np.uint8], planned: Sequence[Plan], size: int) -> NDArray[np.uint8]:
+    """Crops (N, size, size, 3), each as it is planned."""
+    crops = np.empty((len(planned), size, size, 3), np.uint8)
+    for crop, plan in zip(crops, planned, strict=True):
+        _, square, finer = plan.sampling
+        picture = reduced(_region(image, plan), square, square).transform(
             (size * finer, size * finer),
             Image.Transform.AFFINE,
-            (to_region / square / [finer, finer, 1]).ravel().tolist(),
+            plan.to_reduced.ravel().tolist(),
             Image.Resampling.BILINEAR,
         )
         crop[:] = np.asarray(picture.reduce(finer) if finer > 1 else picture)
     return crops
 
 
-def _region(
-    image: NDArray[np.uint8], to_image: FloatArray, size: int, stride: int, square: int
-) -> tuple[NDArray[np.uint8], FloatArray]:
-    """What a crop shows, (h, w, 3), and the map (2, 3) from the crop onto it.
-
-    Beyond the image its border goes on. Squares begin where the crop does. Of a crop that shows
-    very much, only one pixel in so many is taken.
-    """
-    height, width = image.shape[:2]
-    outline = np.array([[0, 0], [size, 0], [0, size], [size, size]], dtype=np.float64)
-    corners = transform(outline, to_image)
-    margin = square * stride
-    low = np.floor(corners.min(axis=0) + 1e-3) - margin
-    high = np.ceil(corners.max(axis=0) - 1e-3) + margin
-    to_region = (to_image - np.pad(low[:, None], ((0, 0), (2, 0)))) / stride
-    if stride == 1:
-        spans = zip(low.astype(int), high.astype(int), (width, height), strict=True)
-        (columns, beside), (rows, above) = (_within(*span) for span in spans)
-        shown = image[rows, columns]
-        if any(beside + above):
-            shown = np.pad(shown, (above, beside, (0, 0)), mode="edge")
-        return shown, to_region
-    columns, rows = (
-        np.clip(np.arange(start, end + stride, stride) + stride // 2, 0, last - 1).astype(int)
-        for start, end, last in zip(low, high, (width, height), strict=True)
-    )
-    return image[rows[:, None], columns], to_region
+def _region(image: NDArray[np.uint8], plan: Plan) -> NDArray[np.uint8]:
+    """What a crop shows, (h, w, 3). Beyond the image its border goes on."""
+    if plan.sampling.stride > 1:
+        columns, rows = plan.places(image.shape[1::-1])
+        return image[rows[:, None], columns]
+    spans = zip(plan.low, plan.high, image.shape[1::-1], strict=True)
+    (columns, beside), (rows, above) = (_within(*span) for span in spans)
+    shown = image[rows, columns]
+    return np.pad(shown, (above, beside, (0, 0)), mode="edge") if any(beside + above) else shown
 
 
 def _within(start: int, end: int, size: int) -> tuple[slice, tuple[int, int]]:

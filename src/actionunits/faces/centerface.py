@@ -15,7 +15,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from actionunits.errors import UserError
-from actionunits.faces.align import FloatArray, glance, invert, similarity, template
+from actionunits.faces.align import FloatArray, glance, invert, of_each, similarity, template
 from actionunits.faces.detections import Detections
 from actionunits.faces.search import BATCH_PIXELS, Searching, placed, unobtrusive
 from actionunits.system.privacy import onnx_session
@@ -62,8 +62,7 @@ class CenterFace(Searching):
         if not len(owners):
             return Detections(np.zeros((0, 4)), np.zeros(0), landmarks), np.zeros(0, bool)
         matrices = similarity(landmarks, template(_REFINE_SIDE))
-        crops = [glance(images[i], matrices[owners == i], _REFINE_SIDE) for i in np.unique(owners)]
-        maps = self._run(np.concatenate(crops))
+        maps = self._run(of_each(images, owners, matrices, _REFINE_SIDE, glance))
         # The face fills the crop, so its centre lies in the middle half; neighbours do not.
         margin = _REFINE_SIDE // _STRIDE // 4
         middle = maps[0][:, 0, margin:-margin, margin:-margin]

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import partial
 
 from actionunits.errors import UserError
+from actionunits.faces import DETECTOR
 from actionunits.faces.centerface import CenterFace
 from actionunits.faces.detections import Detector
 from actionunits.faces.given import Aligned
@@ -20,6 +21,17 @@ DETECTORS: dict[str, Callable[[], Detector]] = {
     "centerface": partial(CenterFace, threads=1),
     "synface": partial(SynFace, threads=1),
 }
+
+
+def chosen(name: str) -> Detector | None:
+    """The face detector of this name; None for the default one.
+
+    A predictor builds that itself, where its model is computed.
+
+    Raises:
+        UserError: there is no such detector.
+    """
+    return None if name == DETECTOR else detector(name)
 
 
 def detector(name: str) -> Detector:

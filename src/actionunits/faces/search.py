@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -25,20 +26,34 @@ class Searching(ABC):
 
     Attributes:
         serves_several: threads at a time.
+        batch_pixels: that are searched at a time.
     """
 
     serves_several = True
+    batch_pixels = BATCH_PIXELS
 
     @abstractmethod
-    def candidates(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.intp], Detections]:
+    def candidates(self, images: Any) -> tuple[NDArray[np.intp], Detections]:
         """What a network says of pictures of one size, the same face perhaps several times.
 
         Args:
-            images: (N, H, W, 3), H and W multiples of 32.
+            images: what `canvas` gave.
 
         Returns:
             (K,) index of the picture of each find, and the finds in its pixels.
         """
+
+    def canvas(self, images: Sequence[NDArray[np.uint8]], shape: tuple[int, int]) -> Any:
+        """Pictures of any sizes, scaled to one.
+
+        Args:
+            images: (H, W, 3) uint8 each.
+            shape: height and width.
+
+        Returns:
+            (N, H', W', 3), each the next multiple of 32, black where there is no picture.
+        """
+        return canvas(images, shape)
 
     @abstractmethod
     def look(
@@ -93,7 +108,7 @@ class Searching(ABC):
         parts = [
             self._search_size(images, jobs[start : start + batch], shape)
             for shape, jobs in by_shape.items()
-            for batch in [max(BATCH_PIXELS // (shape[0] * shape[1]), 1)]
+            for batch in [max(self.batch_pixels // (shape[0] * shape[1]), 1)]
             for start in range(0, len(jobs), batch)
         ]
         owners = np.concatenate([part[0] for part in parts])
@@ -111,12 +126,7 @@ class Searching(ABC):
         shape: tuple[int, int],
     ) -> tuple[NDArray[np.intp], Detections]:
         """Candidates in images that scale to one shape; jobs are index of the image and scale."""
-        height, width = shape
-        # The network halves its input five times and wants each half to be whole.
-        canvas = np.zeros((len(jobs), -(-height // 32) * 32, -(-width // 32) * 32, 3), np.uint8)
-        for slot, (index, _) in enumerate(jobs):
-            canvas[slot, :height, :width] = _resized(images[index], shape)
-        row, found = self.candidates(canvas)
+        row, found = self.candidates(self.canvas([images[index] for index, _ in jobs], shape))
         if max(shape) > _SEVERAL_SCALES:
             small = found.boxes[:, 2:].max(axis=1) <= _LARGEST
             row, found = row[small], Detections(*(values[small] for values in found))
@@ -125,6 +135,20 @@ class Searching(ABC):
         return owners, Detections(
             found.boxes / scale[:, None], found.scores, found.landmarks / scale[:, None, None]
         )
+
+
+def padded(shape: tuple[int, int]) -> tuple[int, int]:
+    """Shape of a canvas: networks halve their input five times, and want each half to be whole."""
+    height, width = (-(-edge // 32) * 32 for edge in shape)
+    return height, width
+
+
+def canvas(images: Sequence[NDArray[np.uint8]], shape: tuple[int, int]) -> NDArray[np.uint8]:
+    """Pictures scaled to one shape by Pillow; see `Searching.canvas`."""
+    pictures = np.zeros((len(images), *padded(shape), 3), np.uint8)
+    for picture, image in zip(pictures, images, strict=True):
+        picture[: shape[0], : shape[1]] = _resized(image, shape)
+    return pictures
 
 
 def unobtrusive(threads: int) -> onnxruntime.SessionOptions:
@@ -177,11 +201,17 @@ def _part_of_another(
     return parts
 
 
-def _resized(image: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.uint8]:
-    """Image scaled to (height, width), anti-aliased; of much larger ones blocks of pixels first."""
+def blocks_of(image: NDArray[np.uint8], shape: tuple[int, int]) -> tuple[int, int]:
+    """Height and width of the blocks of pixels that are averaged before an image is scaled."""
     down, across = (
         max(int(edge / wanted / _GAP), 1) for edge, wanted in zip(image.shape, shape, strict=False)
     )
+    return down, across
+
+
+def _resized(image: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.uint8]:
+    """Image scaled to (height, width), anti-aliased; of much larger ones blocks of pixels first."""
+    down, across = blocks_of(image, shape)
     box = (0, 0, image.shape[1] / across, image.shape[0] / down)
     smaller = reduced(image, across, down)
     return np.asarray(smaller.resize(shape[::-1], Image.Resampling.BILINEAR, box))

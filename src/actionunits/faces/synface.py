@@ -8,29 +8,19 @@ where exactly the points are, and whether it is one. Both were trained by
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
-from actionunits.errors import CheckpointError
-from actionunits.faces.align import (
-    TEMPLATE,
-    FloatArray,
-    glance,
-    invert,
-    similarity,
-    template,
-)
+from actionunits.faces.align import TEMPLATE, FloatArray, invert, similarity, template
 from actionunits.faces.detections import Detections
-from actionunits.faces.search import BATCH_PIXELS, Searching, placed, unobtrusive
-from actionunits.system.privacy import onnx_session
+from actionunits.faces.search import Searching, placed
+from actionunits.faces.sight import LOOK_SIDE, NETWORKS, OnProcessor, Sight
 from actionunits.types import Frame
 
-_NETWORKS = Path(__file__).parent / "networks"
 STRIDE = 8  # pixels of a cell of the first network's maps
 _FACE = 0.6  # probability after both networks, from which on there is a face
-LOOK_SIDE = 64  # pixels of a crop that the second network sees
 POINTS_UNIT = 0.1  # the second network gives points as their distance from the template in this
 BOX = np.array([0.08, 0.02, 0.92, 1.1])  # of an aligned face: x0, y0, x1, y1 in its unit square
 CELL_UNIT = 4  # sizes are given in so many cells, and places in such a share of the face's size
@@ -40,7 +30,11 @@ class SynFace(Searching):
     """Search with one network, look with another."""
 
     def __init__(
-        self, threshold: float = 0.25, threads: int | None = None, folder: Path = _NETWORKS
+        self,
+        threshold: float = 0.25,
+        threads: int | None = None,
+        folder: Path = NETWORKS,
+        sight: Sight | None = None,
     ) -> None:
         """Load the networks.
 
@@ -48,18 +42,23 @@ class SynFace(Searching):
             threshold: score from which on what the first network finds is looked at.
             threads: of ONNX Runtime; as many as there are cores where not given.
             folder: of ``search.onnx`` and ``look.onnx``.
+            sight: computes them, in place of ONNX Runtime on the processor; `threads` and `folder`
+                are then its own matter.
 
         Raises:
             CheckpointError: a file is missing or damaged.
         """
         self.threshold = threshold
-        self._search_net, self._look_net = (
-            _session(folder / f"{name}.onnx", threads or 0) for name in ("search", "look")
-        )
+        self._sight = sight or OnProcessor(folder, threads or 0)
+        self.batch_pixels = self._sight.batch_pixels
 
-    def candidates(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.intp], Detections]:
+    def canvas(self, images: Sequence[NDArray[np.uint8]], shape: tuple[int, int]) -> Any:
+        """Pictures of any sizes, scaled to one; see `Searching`."""
+        return self._sight.canvas(images, shape)
+
+    def candidates(self, images: Any) -> tuple[NDArray[np.intp], Detections]:
         """All cells that say more than those about them that a face is there; see `Searching`."""
-        peaks, maps = _run(self._search_net, images)
+        peaks, maps = self._sight.search(images)
         row, y, x = np.nonzero(peaks[:, 0] >= self.threshold)
         return row, _faces(peaks[row, 0, y, x], maps[row, :, y, x], y, x)
 
@@ -100,8 +99,7 @@ class SynFace(Searching):
         if not len(owners):
             return Detections(np.zeros((0, 4)), np.zeros(0), landmarks), np.zeros(0, bool)
         matrices = similarity(landmarks, template(LOOK_SIDE))
-        crops = [glance(images[i], matrices[owners == i], LOOK_SIDE) for i in np.unique(owners)]
-        scores, values = _run(self._look_net, np.concatenate(crops))
+        scores, values = self._sight.look(images, owners, matrices)
         values = values.astype(np.float64) * POINTS_UNIT
         points = (TEMPLATE + values[:, :10].reshape(-1, 5, 2)) * LOOK_SIDE
         corners = (BOX + values[:, 10:]) * LOOK_SIDE
@@ -132,24 +130,3 @@ def _faces(
     points = centres[:, None] + values[:, 4:].reshape(-1, 5, 2) * unit[:, None]
     boxes = np.concatenate([corners, sides], axis=1)
     return Detections(boxes, scores.astype(np.float64), points)
-
-
-def _run(session: onnxruntime.InferenceSession, images: NDArray[np.uint8]) -> list[FloatArray]:
-    """Outputs of (N, H, W, 3) images, some at a time."""
-    batch = max(BATCH_PIXELS // (images.shape[1] * images.shape[2]), 1)
-    images = images.transpose(0, 3, 1, 2)
-    parts = [
-        session.run(None, {"images": images[start : start + batch].astype(np.float32)})
-        for start in range(0, len(images), batch)
-    ]
-    return [np.concatenate(values) for values in zip(*parts, strict=True)]
-
-
-def _session(file: Path, threads: int) -> onnxruntime.InferenceSession:
-    try:
-        return onnx_session(file, unobtrusive(threads))
-    except Exception as error:  # ONNX Runtime's own, of several classes
-        raise CheckpointError(
-            f"{file}: the face detector's network is missing or damaged ({error}); "
-            "install actionunits again"
-        ) from error

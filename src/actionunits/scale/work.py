@@ -20,7 +20,7 @@ from actionunits.detect.neutral import corrected
 from actionunits.detect.predict import Predictor, load
 from actionunits.errors import UserError
 from actionunits.faces import DETECTOR
-from actionunits.faces.detect import detector
+from actionunits.faces.detect import chosen
 from actionunits.scale import parts, ranges
 from actionunits.scale.fetched import Fetched
 from actionunits.scale.join import BESIDES, joined
@@ -58,7 +58,7 @@ class Settings:
         """
         return load(
             self.model,
-            detector=detector(self.detector),
+            detector=chosen(self.detector),
             device=self.device,
             runtime=self.runtime,
             min_confidence=self.min_confidence,
