@@ -2,7 +2,7 @@
 
 Prints images a second and how many times as many the default network takes:
 
-    python benchmarks/training.py [--threads 1] [--repeats 5] [--batch 64]
+    python benchmarks/training.py [--threads 1] [--repeats 5] [--batch 64] [--compile]
 
 The baseline is torchvision's ResNet-18 at 96 pixels, which the weights of 0.1.0 had, in bfloat16
 where the processor has it. All steps are whole: pictures changed at random, forward, loss,
@@ -83,6 +83,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--compile", action="store_true", help="and each model compiled; minutes")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     recipe = load_recipe("wholeface_people")
@@ -105,17 +106,19 @@ def main() -> None:
         net = model.to(memory_format=torch.channels_last)
         spec = net.spec
         faces = torch.randint(0, 256, (args.batch, spec.align, spec.align, 3), dtype=torch.uint8)
-        cases[name] = partial(
-            step,
-            *(net, loss, Transform(spec, Augment(**recipe.data.augment.model_dump()))),
-            torch.optim.AdamW(net.parameters(), 1e-3, fused=True),
-            *(fast, faces.permute(0, 3, 1, 2), truth(args.batch, spec.size)),
-        )
+        computed = {name: net} | ({f"{name}, compiled": torch.compile(net)} if args.compile else {})
+        for computes, each in computed.items():
+            cases[computes] = partial(
+                step,
+                *(each, loss, Transform(spec, Augment(**recipe.data.augment.model_dump()))),
+                torch.optim.AdamW(net.parameters(), 1e-3, fused=True),
+                *(fast, faces.permute(0, 3, 1, 2), truth(args.batch, spec.size)),
+            )
     times = milliseconds(cases, args.repeats)
     first = next(iter(times.values()))
     print(f"batch {args.batch}, threads {args.threads}, {fast_dtype()}: images a second")
     for name, value in times.items():
-        print(f"{name:34} {args.batch / value * 1000:7.0f}  {first / value:4.1f} times")
+        print(f"{name:44} {args.batch / value * 1000:7.0f}  {first / value:4.1f} times")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ OPTIONS = {
     "mdhr_video.py": "--frames 16 --chunk 8 --size 64 --repeats 1",
     "memory.py": "--minutes 2 --width 64 --height 48 --model default-fast",
     "mgrrnet_blocks.py": "--repeats 1 --batch 1",
+    "on_device.py": "--device cpu --frames 8 --turns 1 --model default-fast",
     "prepare.py": "--workers 1 --frames 1",
     "renet_batched.py": "--repeats 1 --size 64",
     "sacl_blocks.py": "--repeats 1 --batch 1 --size 64",

@@ -275,8 +275,8 @@ def _region(image: NDArray[np.uint8], plan: Plan) -> NDArray[np.uint8]:
         columns, rows = plan.places(image.shape[1::-1])
         return image[rows[:, None], columns]
     spans = zip(plan.low, plan.high, image.shape[1::-1], strict=True)
-    (columns, beside), (rows, above) = (_within(*span) for span in spans)
-    shown = image[rows, columns]
+    (across, beside), (down, above) = (_within(*span) for span in spans)
+    shown = image[down, across]
     return np.pad(shown, (above, beside, (0, 0)), mode="edge") if any(beside + above) else shown
 
 

@@ -72,16 +72,12 @@ class OnnxGraph:
 Settings = Mapping[str, Any]
 
 
-def _convolution(settings: Settings, x: Tensor, weight: Tensor, *bias: Tensor) -> Tensor:
-    return functional.conv2d(
-        x,
-        weight,
-        *(bias or (None,)),
-        stride=settings["strides"],
-        padding=_evenly(settings["pads"]),
-        dilation=settings["dilations"],
-        groups=settings["group"],
-    )
+def _convolution(
+    settings: Settings, x: Tensor, weight: Tensor, bias: Tensor | None = None
+) -> Tensor:
+    stride, dilation = settings["strides"], settings["dilations"]
+    padding = _evenly(settings["pads"])
+    return functional.conv2d(x, weight, bias, stride, padding, dilation, settings["group"])
 
 
 def _pooled(settings: Settings, x: Tensor) -> Tensor:
