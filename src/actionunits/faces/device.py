@@ -30,7 +30,7 @@ class OnDevice:
     for the rounding between their steps: by 2 of 255 at the most.
     """
 
-    batch_pixels = 1 << 22  # a card wants many at a time: 16 pictures of 640 x 360
+    batch_pixels = 1 << 22  # a card wants many at a time: 18 pictures of 640 x 360
 
     def __init__(self, device: torch.device, folder: Path = NETWORKS) -> None:
         """Load ``search.onnx`` and ``look.onnx``.
