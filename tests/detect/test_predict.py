@@ -17,7 +17,7 @@ from actionunits.detect.predict import Predictor, load
 from actionunits.detect.tables import columns
 from actionunits.errors import CheckpointError, MediaError, UserError
 from actionunits.faces import align, templates
-from actionunits.faces.align import TEMPLATE, transform, warp
+from actionunits.faces.align import TEMPLATE, of_each, transform
 from actionunits.faces.detections import Detections
 from actionunits.faces.given import Aligned
 from actionunits.faces.synface import SynFace
@@ -221,8 +221,10 @@ def test_faces_are_placed_by_the_template_of_the_card(name, tmp_path, pictures, 
     placed = []
     monkeypatch.setattr(
         align,
-        "warp",
-        lambda image, matrices, size: placed.append(matrices) or warp(image, matrices, size),
+        "of_each",
+        lambda images, owners, matrices, size: (
+            placed.append(matrices) or of_each(images, owners, matrices, size)
+        ),
     )
     reader = load(tmp_path / "run", detector=Aligned())
     reader.predict(pictures / "a.png")

@@ -172,10 +172,10 @@ def test_a_picture_that_the_file_does_not_name_is_logged_once(tmp_path, finder, 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("source,frame,x,y\na,1,1,1\n", "missing: width, height"),
-        ("source,frame,x,y,width,height\na,1,1,1,9,9\na,2,1,1,0,9\n", "line 3"),
-        ("source,frame,x,y,width,height\na,1,1,oops,9,9\n", "line 2"),
-        ("", "not a CSV file"),
+        ("source,frame,x,y\na,1,1,1\n", "width and height are missing"),
+        ("source,frame,x,y,width,height\na,1,1,1,9,9\na,2,1,1,0,9\n", ":3: .*positive"),
+        ("source,frame,x,y,width,height\na,1,1,oops,9,9\n", ":2: .*numbers"),
+        ("", "it is empty"),
     ],
 )
 def test_wrong_boxes_file_is_named(tmp_path, text, message):
@@ -184,7 +184,7 @@ def test_wrong_boxes_file_is_named(tmp_path, text, message):
 
 
 def test_missing_boxes_file_is_named(tmp_path):
-    with pytest.raises(DataError, match="no such file"):
+    with pytest.raises(DataError, match="No such file"):
         BoxesFile(tmp_path / "none.csv")
 
 

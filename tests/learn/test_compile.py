@@ -64,6 +64,7 @@ def test_other_runtime_errors_are_as_they_were(
 def test_a_compiled_model_keeps_its_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
+    monkeypatch.setattr(torch, "set_num_threads", lambda count: None)  # it holds for all tests
     with threads(torch.device("cpu"), fixed=True) as hands:
         assert hands.count == 1  # that is judged: none is taken from one
 

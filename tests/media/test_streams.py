@@ -225,7 +225,7 @@ def test_who_reads_slowly_gets_the_newest_frames_at_their_times(tmp_path, caplog
         if image is not None:
             taken.append((number, round(seconds * 100)))
             time.sleep(0.05)
-    assert 1 < len(taken) < 60
+    assert len(taken) < 60
     assert all(number == hundredths for number, hundredths in taken)
     assert taken[-1][0] == 59  # the newest
     assert f"{60 - len(taken)} frames of 60 passed over" in caplog.text
