@@ -13,7 +13,7 @@ from actionunits.types import Reading
 
 _ROW = 16  # pixels, the least height of a panel row that can be read
 _ENLARGED = 2048  # pixels, the width to which small frames are enlarged at most
-_LARGE = 3840  # pixels of the long side of a frame, and of the whole picture of a larger one
+_LARGEST = 3840  # pixels of the long side of it all: players and browsers often decode no more
 _STRIP = 256  # lines
 _PANEL = 18  # rows, the width of the panel
 _COLUMNS = len(COLOURS)  # faces that the panel shows side by side
@@ -24,8 +24,8 @@ def overlay(reading: Reading, aus: AUSet, history: strip.Strip | None = None) ->
 
     The bars show intensity on 0 to 5, or probability where the model tells no intensity; an AU that
     occurs is bright. A face that was read with too little confidence is grey and has a question
-    mark. Small frames are enlarged until the panel can be read, larger ones than 4K are shrunk
-    until all of it is about that. Frames of videos have the AUs of the last seconds below them, and
+    mark. Small frames are enlarged until the panel can be read, large ones shrunk until all of it
+    is about as large as 4K. Frames of videos have the AUs of the last seconds below them, and
     need no enlarging from 336 pixels of height on. Of more faces than the panel has room for, the
     lowest identity numbers are shown.
 
@@ -41,10 +41,9 @@ def overlay(reading: Reading, aus: AUSet, history: strip.Strip | None = None) ->
     lines = len(aus) + 2
     below = strip.ROWS if history else 0
     beside = max(lines - below, 1)
+    row = min(height / beside, width / 20)
     scale = max(min(_ROW * beside / height, _ENLARGED / width), 1.0)
-    if max(height, width) > _LARGE:
-        row = min(height / beside, width / 20)
-        scale = _LARGE / max(width + _PANEL * row, height + below * row)
+    scale = min(scale, _LARGEST / max(width + _PANEL * row, height + below * row))
     height, width = (2 * round(edge * scale / 2 + 0.49) for edge in (height, width))
     # As high as the frame, but in a tall frame not wider than about half of it.
     row = max(min(height / beside, width / 20), _ROW)
