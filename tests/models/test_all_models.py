@@ -8,7 +8,6 @@ from typing import cast
 
 import pytest
 import torch
-from cases import LOST, QUICK, SMALL, VARIANTS
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -22,6 +21,7 @@ from actionunits.nn.graph import NearestNeighbours
 from actionunits.nn.region import AUPatches
 from actionunits.papers.complexity import reference_recipes
 from actionunits.types import AUModel, Batch, Besides, LabelStats, Output
+from cases import LOST, QUICK, SMALL, VARIANTS
 from learning import fit
 
 NAMES = [name for name in registry.list_models() if registry.task_of(name) == "aus"]

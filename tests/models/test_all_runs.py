@@ -10,7 +10,6 @@ import onnxruntime
 import pandas as pd
 import pytest
 import torch
-from cases import AUS, tiny
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -28,6 +27,7 @@ from actionunits.learn.run import CHECKPOINT, LOG, STATE, Run, TrainingError
 from actionunits.learn.train import train
 from actionunits.models import registry
 from builders import write_synfacs
+from cases import AUS, tiny
 
 RECIPES = [n for n in list_recipes() if n.endswith("_synfacs") and n != "resnet18_synfacs"]
 

@@ -14,7 +14,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
-from cases import tiny
 from torch.optim import optimizer
 
 from actionunits.learn import feed
@@ -25,6 +24,7 @@ from actionunits.learn.tasks import TASKS
 from actionunits.learn.train import train
 from actionunits.models import registry
 from builders import write_synfacs
+from cases import tiny
 from processes import two
 
 CASES: dict[str, tuple[str, dict[str, Any]]] = {

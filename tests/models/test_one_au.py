@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 import torch
-from cases import QUICK, SMALL
 
 from actionunits.aus import AUSet
 from actionunits.learn import checkpoint
@@ -17,6 +16,7 @@ from actionunits.learn.train import train
 from actionunits.models import registry
 from actionunits.papers.compare import compare
 from actionunits.types import Batch
+from cases import QUICK, SMALL
 
 AU_MODELS = [name for name in registry.list_models() if registry.task_of(name) == "aus"]
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 import torch
-from cases import QUICK, SMALL
 
 from actionunits.aus import AUSet
 from actionunits.errors import UserError
 from actionunits.models import registry
+from cases import QUICK, SMALL
 
 WRONG: list[Any] = [
     *(None, True, "", "x", b"x", [], [1], [1, 1], [9, 1], {}, ["1"], [math.nan]),
