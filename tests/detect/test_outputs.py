@@ -79,6 +79,19 @@ def test_rows_can_be_seen_while_the_run_is_on(
     assert all(late >= early for late, early in zip(seen[3:], rows, strict=False))
 
 
+def test_a_table_in_many_pieces_is_the_same(
+    tmp_path: Path, sources: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, many = tmp_path / "one.parquet", tmp_path / "many.parquet"
+    write(one, Job(sources, AUS))
+    monkeypatch.setattr(writers, "_GROUP_BYTES", 300)
+    write(many, Job(sources, AUS))
+    assert pq.ParquetFile(one).num_row_groups == 1
+    assert pq.ParquetFile(many).num_row_groups > 5
+    assert pq.read_table(many).equals(pq.read_table(one))
+    assert len(pq.read_table(one)) == sum(max(len(r.faces), 1) for r in everything(sources))
+
+
 @SUFFIXES
 @pytest.mark.parametrize("tail", [0, 1, 40])
 def test_a_run_that_was_killed_goes_on_to_the_same_table(

@@ -26,10 +26,12 @@ from actionunits.detect.tables import AS_READ, Layout, Rows, rounded
 from actionunits.errors import UserError
 from actionunits.files import atomic, writing
 from actionunits.files.names import fitted
+from actionunits.system.machine import give_back_memory
 from actionunits.types import Reading
 
 _FLUSH_ROWS = 1024
 _FLUSH_SECONDS = 1.0
+_GROUP_BYTES = 2 << 20  # of text in a row group of Parquet: some 2,000 rows
 
 
 class Writer(Protocol):
@@ -249,16 +251,24 @@ def _csv(unfinished: Path, path: Path, _: pd.DataFrame) -> None:
 
 def _parquet(unfinished: Path, path: Path, empty: pd.DataFrame) -> None:
     schema = pa.Schema.from_pandas(empty, preserve_index=False)
-    options = pa.csv.ConvertOptions(
+    # Arrow's own reader of pieces runs ahead of the writer, by as much as there is.
+    reading = pa.csv.ReadOptions(column_names=schema.names, use_threads=False)
+    converting = pa.csv.ConvertOptions(
         column_types=schema, null_values=[""], strings_can_be_null=False
     )
+    give_back_memory()  # what reading took and has left is not in Arrow's reach
+    repeating = [each.name for each in schema if not pa.types.is_floating(each.type)]
     with (
         atomic(path) as temporary,
-        pq.ParquetWriter(temporary, schema) as file,
-        pa.csv.open_csv(unfinished, convert_options=options) as rows,
+        pq.ParquetWriter(temporary, schema, use_dictionary=repeating) as file,
+        unfinished.open("rb") as lines,
     ):
-        for batch in rows:
-            file.write_batch(pa.record_batch(batch.columns, schema=schema))
+        next(lines)  # the names
+        while rows := b"".join(lines.readlines(_GROUP_BYTES)):
+            text = pa.BufferReader(rows)
+            file.write_table(
+                pa.csv.read_csv(text, read_options=reading, convert_options=converting)
+            )
     unfinished.unlink()
 
 
