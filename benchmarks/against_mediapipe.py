@@ -74,11 +74,11 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         one = portrait_clip(Path(folder) / "one.mp4", options.frames)
-        several = crowd(Path(folder) / "several.mp4", options.frames // 2)
+        several = crowd(Path(folder) / "several.mp4", options.frames)
         pictures = photographs(Path(folder) / "photos", options.photos)
         cases = {
             "video, one face": ("video", one, 1, options.frames),
-            f"video, {FACES} faces": ("video", several, FACES, options.frames // 2),
+            f"video, {FACES} faces": ("video", several, FACES, options.frames),
             "photographs": ("image", pictures, FACES, options.photos),
         }
         with busy(1) if options.busy else nullcontext():

@@ -188,18 +188,19 @@ def plans(
         size: side of the crops.
         sampling: `smoothly` or `quickly`.
     """
-    outline = np.array([[0, 0], [size, 0], [0, size], [size, size]], dtype=np.float64)
     shrinks = np.abs(np.linalg.det(matrices[..., :2])) ** -0.5
-    planned = []
-    for to_image, shrink in zip(invert(matrices), shrinks, strict=True):
-        stride, square, finer = sampled = sampling(float(shrink), size)
-        corners = transform(outline, to_image)
-        margin = square * stride
-        low = np.floor(corners.min(axis=0) + 1e-3).astype(int) - margin
-        high = np.ceil(corners.max(axis=0) - 1e-3).astype(int) + margin
-        to_region = (to_image - np.pad(low[:, None], ((0, 0), (2, 0)))) / stride
-        planned.append(Plan(low, high, sampled, to_region / square / [finer, finer, 1]))
-    return planned
+    sampled = [sampling(float(shrink), size) for shrink in shrinks]
+    stride, square, finer = np.array(sampled).reshape(-1, 3).T[:, :, None]
+    to_image = invert(matrices)
+    outline = np.array([[0, 0], [size, 0], [0, size], [size, size]], dtype=np.float64)
+    corners = transform(outline, to_image)
+    low = np.floor(corners.min(axis=1) + 1e-3).astype(int) - square * stride
+    high = np.ceil(corners.max(axis=1) - 1e-3).astype(int) + square * stride
+    to_reduced = to_image.copy()
+    to_reduced[..., 2] -= low
+    to_reduced /= (stride * square)[..., None]
+    to_reduced[..., :2] /= finer[..., None]
+    return [*map(Plan, low, high, sampled, to_reduced)]
 
 
 def warp(image: NDArray[np.uint8], matrices: FloatArray, size: int) -> NDArray[np.uint8]:
