@@ -142,7 +142,7 @@ def waiting(count: int, think: float, workers: int) -> float:
 
 def two_over_one(folder: Path, turns: int) -> list[float]:
     """How many times as fast two real workers are as one, in turns."""
-    files = [clip(folder / f"{n}.mp4", 30 * RATE, 1, WIDTH, HEIGHT) for n in range(6)]
+    files = [clip(folder / f"{n}.mp4", 30 * RATE, 1, WIDTH, HEIGHT) for n in range(12)]
     ratios = []
     for turn in range(turns):
         speeds = {}

@@ -4,14 +4,17 @@ How low a loss is after so many steps depends on the processor, the number of th
 that it gets to a small share of its start within many times the usual number of steps does not.
 """
 
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
+import pytest
 import torch
 from torch import Tensor, nn
 
-from actionunits.learn.run import LOG
+from actionunits.learn.run import LOG, Run, TrainingError
 
 SHARE = 0.3  # of its start, to which every term of a loss must fall
 STEPS = 120  # allowed; the slowest model takes a quarter of them
@@ -64,3 +67,23 @@ def learned(run: Path) -> float:
     allowed = SHARE * losses.iloc[0]
     assert losses.min() <= allowed, f"the loss fell from {losses.iloc[0]} to {losses.min()} only"
     return float(losses.min() / allowed)
+
+
+@contextmanager
+def ctrl_c_in_batch(at: int) -> Iterator[None]:
+    """Training in here is stopped by Ctrl-C in this batch, from 1, and says how it goes on."""
+    record, batches = Run.record, 0
+
+    def press_ctrl_c(run: Run, *loss: object) -> None:
+        nonlocal batches
+        record(run, *loss)
+        batches += 1
+        if batches == at:
+            signal.raise_signal(signal.SIGINT)
+
+    said = r"stopped in epoch \d .*the same command goes on"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Run, "record", press_ctrl_c)
+        with pytest.raises(TrainingError, match=said):
+            yield
+    assert batches == at

@@ -1,6 +1,5 @@
 """A compiled model learns what the model itself learns, and leaves the same files."""
 
-import signal
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +13,10 @@ from torch._inductor import config
 from actionunits.errors import RecipeError
 from actionunits.learn.card import WEIGHTS
 from actionunits.learn.recipe import Recipe
-from actionunits.learn.run import CHECKPOINT, LAST, LOG, Run, TrainingError
+from actionunits.learn.run import CHECKPOINT, LAST, LOG, Run
 from actionunits.learn.threads import threads
 from actionunits.learn.train import train
+from learning import ctrl_c_in_batch
 from processes import two
 from runs import tiny_recipe
 
@@ -80,7 +80,7 @@ def of_two(folder: Path) -> dict[str, list[float]]:
 
 
 @pytest.mark.slow
-def test_compiled_run(synfacs_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compiled_run(synfacs_file: Path, tmp_path: Path) -> None:
     train(baseline(synfacs_file, False), 1, tmp_path / "plain", show=False)
     torch.compiler.reset()
     counters.clear()
@@ -94,18 +94,8 @@ def test_compiled_run(synfacs_file: Path, tmp_path: Path, monkeypatch: pytest.Mo
     state, other = (load_file(tmp_path / name / LAST) for name in ("compiled", "plain"))
     assert state.keys() == other.keys()
 
-    record, passes = Run.record, []
-
-    def press_ctrl_c(run: Run, *loss: object) -> None:
-        record(run, *loss)
-        passes.append(1)
-        if len(passes) == 4:
-            signal.raise_signal(signal.SIGINT)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Run, "record", press_ctrl_c)
-        with pytest.raises(TrainingError, match="the same command goes on"):
-            train(recipe, 1, tmp_path / "halves", show=False)
+    with ctrl_c_in_batch(4):
+        train(recipe, 1, tmp_path / "halves", show=False)
     torch.compiler.reset()  # another process goes on
     train(recipe, 1, tmp_path / "halves", show=False)
     halves = weights(tmp_path / "halves")

@@ -18,7 +18,7 @@ from actionunits.learn.tasks import TASKS
 from actionunits.learn.train import train
 from actionunits.types import InputSpec
 from builders import write_synfacs
-from learning import learned
+from learning import ctrl_c_in_batch, learned
 from runs import tiny_recipe
 
 PASSES = 8  # 32 training frames of `synfacs_file`, batch 4
@@ -90,24 +90,12 @@ EVERYTHING = {
     ("variant", "at"), [({}, 3), (EVERYTHING, PASSES), (EVERYTHING, PASSES + 2)]
 )
 def test_stopped_and_resumed_equals_uninterrupted(
-    variant: dict, at: int, synfacs_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    variant: dict, at: int, synfacs_file: Path, tmp_path: Path
 ) -> None:
     recipe = tiny_recipe(synfacs_file, **variant)
     train(recipe, 1, tmp_path / "whole", show=False)
-
-    record, passes = Run.record, []
-
-    def press_ctrl_c(run: Run, *loss: object) -> None:
-        record(run, *loss)
-        passes.append(1)
-        if len(passes) == at:
-            signal.raise_signal(signal.SIGINT)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Run, "record", press_ctrl_c)
-        with pytest.raises(TrainingError, match=r"stopped in epoch \d .*the same command goes on"):
-            train(recipe, 1, tmp_path / "halves", show=False)
-    assert len(passes) == at
+    with ctrl_c_in_batch(at):
+        train(recipe, 1, tmp_path / "halves", show=False)
     train(recipe, 1, tmp_path / "halves", show=False)
     assert_same_run(tmp_path / "whole", tmp_path / "halves")
 

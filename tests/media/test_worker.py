@@ -99,6 +99,22 @@ def test_reader_that_gives_up_does_not_wait_for_a_large_picture():
     assert [v for v, _ in worker.stream(troubled.two)] == [[0, 0.0, ""], [1, 0.1, ""]]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says where a thread runs")
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_process_keeps_to_the_core_of_its_reader(monkeypatch, threads):
+    """Where the reader has one core alone: with that and the decoder's it would take two."""
+    mine = os.sched_getaffinity(0)
+    monkeypatch.setenv("OMP_NUM_THREADS", threads)
+    worker._end_all()
+    try:
+        (process,), _ = next(worker.stream(troubled.process))
+        kept = os.sched_getaffinity(process)
+        assert kept <= mine
+        assert len(kept) == (1 if threads == "1" else len(mine))
+    finally:
+        worker._end_all()
+
+
 def test_process_ends_with_the_one_that_started_it():
     script = (
         "import os, sys, troubled\n"

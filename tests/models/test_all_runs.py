@@ -1,7 +1,6 @@
 """Every system from its recipe to a reading: trained, stopped, resumed, scored, used, exported."""
 
 import io
-import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,11 +22,12 @@ from actionunits.learn.card import WEIGHTS, read_card
 from actionunits.learn.evaluate import evaluate
 from actionunits.learn.export import export
 from actionunits.learn.recipe import list_recipes
-from actionunits.learn.run import CHECKPOINT, LOG, STATE, Run, TrainingError
+from actionunits.learn.run import CHECKPOINT, LOG, STATE
 from actionunits.learn.train import train
 from actionunits.models import registry
 from builders import write_synfacs
 from cases import AUS, tiny
+from learning import ctrl_c_in_batch
 
 RECIPES = [n for n in list_recipes() if n.endswith("_synfacs") and n != "resnet18_synfacs"]
 
@@ -76,22 +76,10 @@ def test_what_a_loss_needs_is_missed_before_training(
     assert not (tmp_path / STATE).exists()
 
 
-def test_stopped_and_resumed_equals_uninterrupted(
-    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_stopped_and_resumed_equals_uninterrupted(run: Path, tmp_path: Path) -> None:
     recipe = read_card(run).recipe
-    record, passes = Run.record, []
-
-    def press_ctrl_c(self: Run, *loss: object) -> None:
-        record(self, *loss)
-        passes.append(1)
-        if len(passes) == 2:
-            signal.raise_signal(signal.SIGINT)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Run, "record", press_ctrl_c)
-        with pytest.raises(TrainingError, match="stopped"):
-            train(recipe, 1, tmp_path, show=False)
+    with ctrl_c_in_batch(2):
+        train(recipe, 1, tmp_path, show=False)
     train(recipe, 1, tmp_path, show=False)
     whole, halves = (load_file(path / CHECKPOINT / WEIGHTS) for path in (run, tmp_path))
     assert whole.keys() == halves.keys()

@@ -30,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actionunits.errors import MediaError
+from actionunits.system.machine import keep_beside
 
 PATIENCE = 60.0
 """Seconds that a generator may take from one item to the next before it is taken to hang."""
@@ -178,6 +179,7 @@ class _Worker:
     def _next(self) -> Item | None:
         """The next item, or None at the end; `_is_between_calls` is then set."""
         self._since = time.monotonic()
+        keep_beside(self._process.pid)
         while True:
             line = self._answers.readline()
             if not line.endswith(b"\n"):

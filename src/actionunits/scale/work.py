@@ -95,6 +95,7 @@ class Worker:
         Raises:
             UserError: see `Settings.predictor`.
         """
+        media.warm_up()  # while the model loads
         self._settings = settings
         self._output, self._fetched = Output(settings.out), Fetched()
         self._predictor = settings.predictor()
