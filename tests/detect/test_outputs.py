@@ -84,7 +84,8 @@ def test_a_table_in_many_pieces_is_the_same(
 ) -> None:
     one, many = tmp_path / "one.parquet", tmp_path / "many.parquet"
     write(one, Job(sources, AUS))
-    monkeypatch.setattr(writers, "_GROUP_BYTES", 300)
+    monkeypatch.setattr(writers, "_PIECE_BYTES", 300)
+    monkeypatch.setattr(writers, "_GROUP_PIECES", 2)
     write(many, Job(sources, AUS))
     assert pq.ParquetFile(one).num_row_groups == 1
     assert pq.ParquetFile(many).num_row_groups > 5

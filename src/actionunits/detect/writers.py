@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from time import monotonic
 from typing import Any, NamedTuple, Protocol, Self
@@ -31,7 +32,8 @@ from actionunits.types import Reading
 
 _FLUSH_ROWS = 1024
 _FLUSH_SECONDS = 1.0
-_GROUP_BYTES = 2 << 20  # of text in a row group of Parquet: some 2,000 rows
+_PIECE_BYTES = 1 << 19  # of text that becomes Parquet at a time: some 500 rows
+_GROUP_PIECES = 16  # of a row group, each of which takes memory until the end
 
 
 class Writer(Protocol):
@@ -264,11 +266,13 @@ def _parquet(unfinished: Path, path: Path, empty: pd.DataFrame) -> None:
         unfinished.open("rb") as lines,
     ):
         next(lines)  # the names
-        while rows := b"".join(lines.readlines(_GROUP_BYTES)):
-            text = pa.BufferReader(rows)
-            file.write_table(
-                pa.csv.read_csv(text, read_options=reading, convert_options=converting)
-            )
+        texts = iter(lambda: b"".join(lines.readlines(_PIECE_BYTES)), b"")
+        pieces = (
+            pa.csv.read_csv(pa.BufferReader(text), reading, convert_options=converting)
+            for text in texts
+        )
+        while group := list(islice(pieces, _GROUP_PIECES)):
+            file.write_table(pa.concat_tables(group))
     unfinished.unlink()
 
 

@@ -5,6 +5,7 @@ import os
 import platform
 import sys
 from contextlib import suppress
+from functools import cache
 
 
 def allowed() -> int:
@@ -40,7 +41,7 @@ def keep_beside(process: int) -> None:
     """
     if sys.platform == "linux" and allowed() == 1:
         with suppress(OSError, AttributeError):
-            os.sched_setaffinity(process, {ctypes.CDLL(None).sched_getcpu()})
+            os.sched_setaffinity(process, {_c_library().sched_getcpu()})
 
 
 def has_accelerator() -> bool:
@@ -83,7 +84,12 @@ def give_back_memory() -> None:
     """
     if sys.platform == "linux":
         with suppress(AttributeError):  # musl keeps nothing, and has no such function
-            ctypes.CDLL(None).malloc_trim(0)
+            _c_library().malloc_trim(0)
+
+
+@cache
+def _c_library() -> ctypes.CDLL:
+    return ctypes.CDLL(None)
 
 
 def is_memory_error(error: Exception) -> bool:
