@@ -33,7 +33,7 @@ from actionunits.types import Reading
 _FLUSH_ROWS = 1024
 _FLUSH_SECONDS = 1.0
 _PIECE_BYTES = 1 << 19  # of text that becomes Parquet at a time: some 500 rows
-_GROUP_PIECES = 16  # of a row group, each of which takes memory until the end
+_GROUP_PIECES = 8  # of a row group, each of which takes memory until the end
 
 
 class Writer(Protocol):
