@@ -2,8 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+EXTRAS := train,synth,app,docs,ray,dev
 
-.PHONY: demo test test-slow test-processors test-faults format bench docs release clean
+.PHONY: demo test test-slow test-processors test-faults test-oldest test-newest format bench docs release clean
 
 demo: $(READY)
 	$(BIN)/au demo --out demo
@@ -25,6 +26,14 @@ test-processors: $(READY)
 # 10,000 broken inputs of all kinds, by a new seed each time: about 50 minutes.
 test-faults: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python tests/faults/try_faults.py
+
+# With the oldest versions that pyproject.toml allows, and with the newest that there are.
+test-oldest: RESOLUTION := lowest-direct
+test-newest: RESOLUTION := highest
+test-oldest test-newest: $(READY)
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python build/$@
+	$(BIN)/uv pip install --quiet --python build/$@/bin/python --resolution $(RESOLUTION) -e '.[$(EXTRAS)]'
+	OMP_NUM_THREADS=1 build/$@/bin/python -m pytest -n auto
 
 format: $(READY)
 	$(BIN)/ruff format .
@@ -53,5 +62,5 @@ clean:
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt uv
-	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -c constraints.txt -e '.[train,synth,app,docs,ray,dev]'
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -c constraints.txt -e '.[$(EXTRAS)]'
 	touch $(READY)

@@ -252,7 +252,7 @@ def _csv(unfinished: Path, path: Path, _: pd.DataFrame) -> None:
 
 
 def _parquet(unfinished: Path, path: Path, empty: pd.DataFrame) -> None:
-    schema = pa.Schema.from_pandas(empty, preserve_index=False)
+    schema = _schema(empty)
     # Arrow's own reader of pieces runs ahead of the writer, by as much as there is.
     reading = pa.csv.ReadOptions(column_names=schema.names, use_threads=False)
     converting = pa.csv.ConvertOptions(
@@ -274,6 +274,18 @@ def _parquet(unfinished: Path, path: Path, empty: pd.DataFrame) -> None:
         while group := list(islice(pieces, _GROUP_PIECES)):
             file.write_table(pa.concat_tables(group))
     unfinished.unlink()
+
+
+def _schema(empty: pd.DataFrame) -> pa.Schema:
+    """Types of a table without rows, in which text of pandas 2 has none."""
+    found = pa.Schema.from_pandas(empty, preserve_index=False)
+    return pa.schema(
+        [
+            each.with_type(pa.large_string()) if pa.types.is_null(each.type) else each
+            for each in found
+        ],
+        found.metadata,
+    )
 
 
 FORMATS = {
