@@ -194,7 +194,7 @@ def test_a_command_that_is_killed_goes_on_and_two_are_refused(tmp_path):
     from actionunits.detect.predict import load
 
     for number in range(6):
-        clip(tmp_path / f"in{number}.mp4", 90, 1, 160, 120)
+        clip(tmp_path / f"in{number}.mp4", 900, 1, 160, 120)
     out = tmp_path / "out"
     command = [sys.executable, "-m", "actionunits", "detect", str(tmp_path / "in*.mp4")]
     command += ["--engine", "ray", "--workers", "1", "--out", str(out)]
