@@ -10,6 +10,7 @@ from PIL import Image, PngImagePlugin, TiffImagePlugin
 
 from actionunits import media
 from actionunits.errors import MediaError
+from actionunits.media import pictures
 from clips import BLUE, RED, collect, halves, near, save
 
 
@@ -161,6 +162,35 @@ def test_wide_numbers_are_scaled(tmp_path, kind, top):
     ramp = np.linspace(0, top, 256).astype(kind)[None].repeat(4, 0)
     read = media.read_image(save(tmp_path, Image.fromarray(ramp), "wide.tif"))
     assert np.abs(read[0, :, 0].astype(int) - np.arange(256)).max() <= 1
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "P", "CMYK", "1"])
+def test_a_picture_of_many_strips_is_as_one_converted_whole(mode):
+    noise = np.random.default_rng(1).integers(0, 256, (700, 900, 4), np.uint8)
+    image = Image.fromarray(noise)
+    image = image.convert("RGB").quantize(16) if mode == "P" else image.convert(mode)
+    if mode == "P":
+        image.info["transparency"] = 3
+    whole = image.convert("RGBA")
+    expected = Image.new("RGB", whole.size, "white")
+    expected.paste(whole, mask=whole)
+    if mode == "CMYK":
+        expected = image.convert("RGB")
+    assert np.array_equal(pictures.rgb(image), np.asarray(expected))
+
+
+def test_white_is_that_of_the_brightest_strip(tmp_path):
+    dark = np.zeros((300, 4), np.uint16)
+    dark[10], dark[-1] = 250, 4095
+    read = media.read_image(save(tmp_path, Image.fromarray(dark)))[:, 0, 0]
+    assert (read[0], read[10], read[-1]) == (0, round(250 / 4095 * 255), 255)
+
+
+def test_numbers_that_are_none_are_black(tmp_path):
+    values = np.full((200, 4), 0.5, np.float32)
+    values[0], values[100], values[199] = np.nan, np.inf, -np.inf
+    read = media.read_image(save(tmp_path, Image.fromarray(values), "lights.tif"))[:, 0, 0]
+    assert (read[0], read[1], read[100], read[199]) == (0, 128, 0, 0)
 
 
 def test_white_that_the_file_names_is_believed(tmp_path):

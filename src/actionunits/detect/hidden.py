@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from actionunits.media.pictures import rgb
 from actionunits.types import Reading
 
 SEARCH_EVERY = 2
@@ -74,7 +75,7 @@ class Hider:
         seen, bare, packed = self._waiting.popleft()
         while not self._known[0].is_near(seen):
             self._known.popleft()
-        image = np.array(Image.open(io.BytesIO(packed)))
+        image = rgb(Image.open(io.BytesIO(packed)))
         _hide(image, [*seen.boxes.values(), *self._places(seen)])
         return bare._replace(frame=bare.frame._replace(image=image))
 

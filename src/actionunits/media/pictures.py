@@ -29,6 +29,8 @@ of any more."""
 _UNSAID = 0.1  # seconds that browsers show a picture whose animation says nothing, or next to it
 _REDUCED = 1  # bit of TIFF's NewSubfileType: a smaller copy of another page
 _SUBFILE = 254
+_ORIENTATION = 0x0112  # in EXIF
+_STRIP = 1 << 18  # pixels that are converted at a time
 _MOVING = {"AVIF", "GIF", "PNG", "WEBP"}
 
 pillow_heif.register_heif_opener(thumbnails=False)  # grids of tiles whole, and turned upright
@@ -125,13 +127,27 @@ def upright_rgb(name: str, image: Image.Image, white: float = 0) -> NDArray[np.u
         image: of any mode.
         white: which number is white, where it has more than 8 bits; 0: found out.
     """
-    return np.array(_rgb(tones.eight_bit(name, ImageOps.exif_transpose(image), white)))
+    is_upright = image.getexif().get(_ORIENTATION, 1) == 1
+    turned = image if is_upright else ImageOps.exif_transpose(image)
+    return rgb(tones.eight_bit(name, turned, white))
 
 
-def _rgb(image: Image.Image) -> Image.Image:
-    """Any 8-bit Pillow mode as RGB."""
+def rgb(image: Image.Image) -> NDArray[np.uint8]:
+    """(H, W, 3) RGB of a Pillow picture of any 8-bit mode, transparency laid on white.
+
+    By strips: whole, Pillow makes up to four copies of what may be 400 MB.
+    """
+    pixels = np.empty((image.height, image.width, 3), np.uint8)
+    rows = max(_STRIP // max(image.width, 1), 1)
+    for top in range(0, image.height, rows):
+        bottom = min(top + rows, image.height)
+        pixels[top:bottom] = np.asarray(_opaque(image.crop((0, top, image.width, bottom))))
+    return pixels
+
+
+def _opaque(image: Image.Image) -> Image.Image:
     if not image.has_transparency_data:
-        return image.convert("RGB")
+        return image if image.mode == "RGB" else image.convert("RGB")
     layer = image.convert("RGBA")
     white = Image.new("RGB", layer.size, "white")
     white.paste(layer, mask=layer)

@@ -11,6 +11,7 @@ from PIL import Image
 
 _DEPTHS = (8, 10, 12, 14, 16, 24, 32)  # bits of what cameras and programs store
 _HALF_BRIGHT = 128
+_STRIP = 64  # rows that are converted at a time, as numbers eight times as large
 _ORIENTATION = 0x0112  # in EXIF
 _MAXIMA = (341, 281)  # TIFF's SMaxSampleValue and MaxSampleValue
 
@@ -30,8 +31,7 @@ def eight_bit(name: str, image: Image.Image, said: float) -> Image.Image:
     """
     if image.mode != "F" and not image.mode.startswith("I"):
         return image
-    values = np.nan_to_num(np.asarray(image).astype(np.float64), posinf=0, neginf=0)
-    return _scaled(name, values, said, is_float=image.mode == "F")
+    return _scaled(name, np.asarray(image), said, is_float=image.mode == "F")
 
 
 def holds_16_bit_colours(image: Any) -> bool:
@@ -44,31 +44,40 @@ def brightened(name: str, image: Image.Image, said: float) -> Image.Image:
 
     Pillow keeps the upper 8 bits, in which those of a camera of 12 bits are all but black.
     """
-    if np.asarray(image).max() >= _HALF_BRIGHT or image.tell():
+    if np.max(image.getextrema()) >= _HALF_BRIGHT or image.tell():
         return image
     with open(name, "rb") as file, av.open(file, "r") as container:
         (frame,) = islice(container.decode(video=0), 1)
-        values = frame.to_ndarray(format="rgb48le").astype(np.float64)
+        values = frame.to_ndarray(format="rgb48le")
     bright = _scaled(name, values, said, is_float=False)
     bright.getexif()[_ORIENTATION] = image.getexif().get(_ORIENTATION, 1)
     return bright
 
 
-def _scaled(name: str, values: NDArray[np.float64], said: float, *, is_float: bool) -> Image.Image:
-    top = said or _found(values, is_float=is_float)
+def _scaled(name: str, values: NDArray[Any], said: float, *, is_float: bool) -> Image.Image:
+    """Numbers of any kind as a picture; those that are none, or have no end, are black."""
+    strips = [slice(top, top + _STRIP) for top in range(0, len(values), _STRIP)]
+    highest = max(float(_finite(values[rows]).max()) for rows in strips)
+    top = said or _found(highest, is_float=is_float)
     if top not in ((1, 255) if is_float else (65535,)):
         _log.warning(
             "%s: its numbers go up to %g; %g is taken for white, as %s",
-            *(name, values.max(), top, "the file says" if said else "the fewest bits allow"),
+            *(name, highest, top, "the file says" if said else "the fewest bits allow"),
         )
-    return Image.fromarray((values * (255 / top)).round().clip(0, 255).astype(np.uint8))
+    scaled = np.empty(values.shape, np.uint8)
+    for rows in strips:
+        scaled[rows] = (_finite(values[rows]) * (255 / top)).round().clip(0, 255)
+    return Image.fromarray(scaled)
 
 
-def _found(values: NDArray[np.float64], *, is_float: bool) -> float:
-    top = float(values.max())
-    if is_float and top <= 2:  # lights may be a little brighter than white
+def _finite(values: NDArray[Any]) -> NDArray[np.float64]:
+    return np.nan_to_num(values.astype(np.float64), posinf=0, neginf=0)
+
+
+def _found(highest: float, *, is_float: bool) -> float:
+    if is_float and highest <= 2:  # lights may be a little brighter than white
         return 1
-    return next((2**bits - 1 for bits in _DEPTHS if top <= 2**bits - 1), top)
+    return next((2**bits - 1 for bits in _DEPTHS if highest <= 2**bits - 1), highest)
 
 
 def white(name: str, image: Image.Image) -> float:
