@@ -7,6 +7,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from actionunits import media
 from actionunits.aus import ALL
@@ -19,7 +20,7 @@ from actionunits.detect.strip import LANES, ROWS, Strip
 from actionunits.faces.pose import axes as pose_axes
 from actionunits.media import Span
 from actionunits.types import Face, Frame, Reading
-from clips import write_video
+from clips import save, write_video
 
 
 def reading(image, number=0, seconds=0.0, boxes=((10, 10, 20, 24),), tracks=None, source="a.mp4"):
@@ -272,6 +273,15 @@ def test_frames_that_wait_do_so_at_any_size_without_their_pictures():
         del image, shown
         assert len(out) == (i > 30)
     assert not any(picture() is not None for picture in pictures)
+
+
+def test_a_frame_that_waited_in_bands_is_as_one_that_waited_whole(tmp_path):
+    image = noise(600, 40)
+    (shown,) = hidden_frames([reading(image, boxes=())])
+    with Image.open(
+        save(tmp_path, Image.fromarray(image), "whole.jpg", quality=95, subsampling=0)
+    ) as whole:
+        assert np.array_equal(shown.frame.image, np.asarray(whole))
 
 
 def test_an_overlay_that_hides_has_no_sound(tmp_path):

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from actionunits.media.pictures import rgb
+from actionunits import media
 from actionunits.types import Reading
 
 SEARCH_EVERY = 2
@@ -25,6 +25,7 @@ _HOLD_FRAMES = 12  # of the video, after which the smallest faces that it finds 
 _AROUND, _ABOVE = 0.45, 0.7  # of the face's longer side that the head goes on beyond its box
 _SQUARES = 3  # a face
 _GROWTH = 0.5  # of a head, by the end of the time for which its place is held
+_BAND = 256  # rows
 _KEPT = 95  # JPEG quality of frames that wait: 51 dB, more than the encoder of overlays keeps
 
 Box = NDArray[np.floating]
@@ -45,6 +46,24 @@ class _Seen(NamedTuple):
         return self.apart(other) <= _HOLD or frames <= _HOLD_FRAMES
 
 
+class _Packed:
+    """A frame as JPEGs of its bands, none of which takes much room while it is made or read."""
+
+    def __init__(self, image: NDArray[np.uint8]) -> None:
+        self._shape = image.shape
+        tops = range(0, len(image), _BAND)
+        self._bands = [
+            media.encode_jpeg(image[top : top + _BAND], _KEPT, subsampling=0) for top in tops
+        ]
+
+    def image(self) -> NDArray[np.uint8]:
+        image = np.empty(self._shape, np.uint8)
+        for number, band in enumerate(self._bands):
+            rows = slice(number * _BAND, (number + 1) * _BAND)
+            image[rows] = np.asarray(Image.open(io.BytesIO(band)))
+        return image
+
+
 class Hider:
     """Hides the heads in the frames of one video; frames come out when what comes is known.
 
@@ -53,7 +72,7 @@ class Hider:
 
     def __init__(self) -> None:
         """Begin before the first frame."""
-        self._waiting: deque[tuple[_Seen, Reading, bytes]] = deque()
+        self._waiting: deque[tuple[_Seen, Reading, _Packed]] = deque()
         self._known: deque[_Seen] = deque()  # those that may be near
 
     def push(self, reading: Reading) -> Iterator[Reading]:
@@ -61,7 +80,7 @@ class Hider:
         frame = reading.frame
         boxes = {face.track: face.box for face in reading.faces}
         seen = _Seen(frame.number, frame.seconds, boxes)
-        self._waiting.append((seen, reading.bare(), _packed(frame.image)))
+        self._waiting.append((seen, reading.bare(), _Packed(frame.image)))
         self._known.append(seen)
         while not self._waiting[0][0].is_near(seen):
             yield self._next()
@@ -75,7 +94,7 @@ class Hider:
         seen, bare, packed = self._waiting.popleft()
         while not self._known[0].is_near(seen):
             self._known.popleft()
-        image = rgb(Image.open(io.BytesIO(packed)))
+        image = packed.image()
         _hide(image, [*seen.boxes.values(), *self._places(seen)])
         return bare._replace(frame=bare.frame._replace(image=image))
 
@@ -119,12 +138,6 @@ def _hide(image: NDArray[np.uint8], boxes: Iterable[Box]) -> None:
         count = [max(round(edge / square), 1) for edge in (head.shape[1], head.shape[0])]
         small = Image.fromarray(head).resize((count[0], count[1]), Image.Resampling.BOX)
         head[:] = np.asarray(small.resize((head.shape[1], head.shape[0]), Image.Resampling.NEAREST))
-
-
-def _packed(image: NDArray[np.uint8]) -> bytes:
-    data = io.BytesIO()
-    Image.fromarray(image).save(data, "JPEG", quality=_KEPT, subsampling=0)
-    return data.getvalue()
 
 
 def _grown(box: Box, share: float) -> Box:

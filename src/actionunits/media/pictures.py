@@ -83,7 +83,7 @@ def pages(name: str) -> Generator[tuple[NDArray[np.uint8], float], None, None]:
             yield _decoded(name, image), 0.0
 
 
-def encode_jpeg(image: NDArray[np.uint8], quality: int, **options: bool) -> bytes:
+def encode_jpeg(image: NDArray[np.uint8], quality: int, **options: int) -> bytes:
     """JPEG bytes of an (H, W, 3) RGB picture; `options` are Pillow's."""
     data = io.BytesIO()
     Image.fromarray(image).save(data, "JPEG", quality=quality, **options)
