@@ -227,6 +227,9 @@ def test_the_webcam_is_read_live(opened: Callable[[], Any]) -> None:
     page = opened()
     page.click('role=tab[name="Webcam"]')
     page.click("text=Click to Access Webcam")
+    page.wait_for_function(  # on a busy machine its button is there before its picture
+        "() => [...document.querySelectorAll('video')].some(video => video.videoWidth > 0)"
+    )
     page.click('button:has-text("Record")')
     smile = page.wait_for_selector('#au-live-bars tr[data-au="12"] td.au-occurs b')
     assert float(smile.inner_text()) > 1

@@ -204,9 +204,13 @@ def test_passwords_are_asked_with_and_shown_nowhere():
 
 
 def test_rtsp_is_played():
-    with streams.rtsp([10, 60, 110, 160, 210, 160]) as there:
+    shades = [10, 60, 110, 160, 210, 160]
+    with streams.rtsp(shades) as there:
         found = of_address(there, end=0.15)
-    assert [round(int(image[0, 0, 0]), -1) for image, *_ in found][:3] == [10, 60, 110]
+    # those that come faster than they are taken are passed over, which depends on the machine
+    left = iter(shades)
+    assert found
+    assert all(round(int(image[0, 0, 0]), -1) in left for image, *_ in found)
     times = [seconds for *_, seconds, _ in found]
     assert times == sorted(times)
 

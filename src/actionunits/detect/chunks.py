@@ -1,12 +1,14 @@
 """From paths and pictures in memory to chunks of frames, which go through the networks together."""
 
 import os
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
 from itertools import count, groupby, islice
 from pathlib import Path
+from time import monotonic
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -17,6 +19,7 @@ from actionunits.detect import memory
 from actionunits.detect.ahead import Room
 from actionunits.detect.faults import Faults
 from actionunits.errors import UserError
+from actionunits.system.machine import cores
 from actionunits.types import Frame
 
 BLOCK = 1800
@@ -25,6 +28,8 @@ _CHUNK_FRAMES = 8  # of a video that go through the networks together
 _CHUNK_PIXELS = (
     1 << 23
 )  # of large pictures, fewer do: what goes through at a time has room for some
+_AHEAD_PIXELS = 1 << 25  # of pictures that are decoded at a time
+_WORTH_A_HAND = 1.0  # seconds; a process that decodes takes some .3 of a core's to start
 
 PathLike = str | Path | int
 Picture = Any
@@ -128,9 +133,11 @@ def _held(picture: NDArray[np.uint8], place: int, rate: float | None) -> Frame:
 def _of_paths(
     paths: Iterable[PathLike], faults: Faults, room: Room, span: media.Span
 ) -> Iterator[Chunk]:
+    hands = _Hands()
     for block in blocks(media.sources(paths, faults.report, clips=span.rate is not None)):
         limit = 1 if media.is_live(block[0]) else _CHUNK_FRAMES
-        frames = _begun_ahead([partial(_frames, source, faults, room, span) for source in block])
+        begins = (partial(_frames, source, faults, room, span) for source in block)
+        frames = _begun_ahead(begins, hands)
         with closing(frames):
             yield from _packed(frames, room, limit, still=media.is_still(block[0]))
 
@@ -178,33 +185,68 @@ def _size(frame: Frame) -> int:
     return int(height * width)
 
 
+class _Hands:
+    """How many sources are decoded at a time, each by a process of its own.
+
+    One, until so much time went in waiting for it that to start another is little beside it; and
+    no more than there are cores, or pictures as large as the last one have room.
+    """
+
+    def __init__(self) -> None:
+        self.most = cores()
+        self._waited, self._pixels = 0.0, 0
+
+    @property
+    def count(self) -> int:
+        worth = 1 + int(self._waited / _WORTH_A_HAND)
+        return max(min(worth, self.most, _AHEAD_PIXELS // max(self._pixels, 1)), 1)
+
+    def take(self, begun: "Future[_Begun]") -> "_Begun":
+        """Wait for a source, which takes how long it takes."""
+        since = monotonic()
+        source = begun.result()
+        self._waited += monotonic() - since
+        self._pixels = sum(map(_size, source.first))
+        return source
+
+
+class _Begun(NamedTuple):
+    """The first frame of a source, if there is one, and what gives the others."""
+
+    first: list[Frame]
+    rest: Generator[Frame, None, None]
+
+
 def _begun_ahead(
-    sources: Sequence[Callable[[], Generator[Frame, None, None]]],
+    sources: Iterable[Callable[[], Generator[Frame, None, None]]], hands: _Hands
 ) -> Generator[Frame, None, None]:
-    """Frames of one source after the other; the next one is opened and decoded meanwhile."""
-    with ThreadPoolExecutor(1, "next") as hand:
-        begun = (hand.submit(_begun, source) for source in sources)
-        coming = next(begun, None)
-        while coming is not None:
-            first, rest = coming.result()
-            coming = next(begun, None)
+    """Frames of one source after the other; the next ones are opened and decoded meanwhile."""
+    begun: deque[Future[_Begun]] = deque()
+    coming = iter(sources)
+    with ThreadPoolExecutor(hands.most, "next") as pool:
+
+        def begin() -> None:
+            for source in islice(coming, max(hands.count - len(begun), 0)):
+                begun.append(pool.submit(_begin, source))
+
+        begin()
+        while begun:
+            first, rest = hands.take(begun.popleft())
+            begin()
             try:
                 with closing(rest):
                     yield from first
                     first.clear()
                     yield from rest
             except GeneratorExit:
-                if coming is not None:
-                    coming.result()[1].close()
+                for unwanted in begun:
+                    unwanted.result().rest.close()
                 raise
 
 
-def _begun(
-    source: Callable[[], Generator[Frame, None, None]],
-) -> tuple[list[Frame], Generator[Frame, None, None]]:
-    """The first frame of a source, if there is one, and what gives the others."""
+def _begin(source: Callable[[], Generator[Frame, None, None]]) -> _Begun:
     frames = source()
-    return list(islice(frames, 1)), frames
+    return _Begun(list(islice(frames, 1)), frames)
 
 
 def _frames(
