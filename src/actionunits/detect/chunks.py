@@ -29,6 +29,7 @@ _CHUNK_PIXELS = (
     1 << 23
 )  # of large pictures, fewer do: what goes through at a time has room for some
 _AHEAD_PIXELS = 1 << 25  # of pictures that are decoded at a time
+_HANDS = 4
 _WORTH_A_HAND = 1.0  # seconds; a process that decodes takes some .3 of a core's to start
 
 PathLike = str | Path | int
@@ -188,12 +189,13 @@ def _size(frame: Frame) -> int:
 class _Hands:
     """How many sources are decoded at a time, each by a process of its own.
 
-    One, until so much time went in waiting for it that to start another is little beside it; and
-    no more than there are cores, or pictures as large as the last one have room.
+    One, until so much time went in waiting for it that to start another is little beside it; no
+    more than there are cores, or pictures as large as the last one have room; and few, since the
+    next ones may be larger.
     """
 
     def __init__(self) -> None:
-        self.most = cores()
+        self.most = min(cores(), _HANDS)
         self._waited, self._pixels = 0.0, 0
 
     @property
