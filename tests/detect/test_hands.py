@@ -46,6 +46,16 @@ def test_large_pictures_are_decoded_one_at_a_time(four, monkeypatch):
         assert hands.count == count
 
 
+def test_a_broken_picture_does_not_make_room_for_large_ones(four, monkeypatch):
+    monkeypatch.setattr(chunks, "_AHEAD_PIXELS", 100)
+    hands = chunks._Hands()
+    hands.take(a_picture(10, 10))
+    broken = Future()
+    broken.set_result(chunks._Begun([], (f for f in ())))
+    hands.take(broken)
+    assert hands.count == 1
+
+
 def read(folder, stop=None):
     """Names, first pixels and problems of the pictures in a folder, or of some of them."""
     problems, shown, room = [], [], Room(1 << 24)

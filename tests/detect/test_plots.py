@@ -68,13 +68,6 @@ def test_a_large_overlay_is_shrunk_until_all_of_it_is_about_4k(size, history):
     )
 
 
-def test_pixels_of_a_picture_are_all_there():
-    canvas = Image.fromarray(
-        np.random.default_rng(0).integers(0, 255, (1000, 30, 3), dtype=np.uint8)
-    )
-    np.testing.assert_array_equal(plots._pixels(canvas), np.asarray(canvas))
-
-
 def test_bars_are_as_long_as_the_intensity():
     # Only bars of AUs that occur have the colour of the face; the box has it in all.
     colour = COLOURS[0]

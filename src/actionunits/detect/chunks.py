@@ -29,7 +29,7 @@ _CHUNK_PIXELS = (
     1 << 23
 )  # of large pictures, fewer do: what goes through at a time has room for some
 _AHEAD_PIXELS = 1 << 25  # of pictures that are decoded at a time
-_HANDS = 4
+_HANDS = 4  # that decode at the most
 _WORTH_A_HAND = 1.0  # seconds; a process that decodes takes some .3 of a core's to start
 
 PathLike = str | Path | int
@@ -208,7 +208,8 @@ class _Hands:
         since = monotonic()
         source = begun.result()
         self._waited += monotonic() - since
-        self._pixels = sum(map(_size, source.first))
+        for frame in source.first:  # a broken picture does not tell how large the next ones are
+            self._pixels = _size(frame)
         return source
 
 

@@ -9,12 +9,12 @@ from actionunits.detect import strip
 from actionunits.detect.paint import COLOURS, FAINT, PANEL, TEXT, TRACK, colours, font, paint
 from actionunits.errors import counted
 from actionunits.faces.align import reduced
+from actionunits.media.pictures import rgb
 from actionunits.types import Reading
 
 _ROW = 16  # pixels, the least height of a panel row that can be read
 _ENLARGED = 2048  # pixels, the width to which small frames are enlarged at most
 _LARGEST = 3840  # pixels of the long side of it all: players and browsers often decode no more
-_STRIP = 256  # lines
 _PANEL = 18  # rows, the width of the panel
 _COLUMNS = len(COLOURS)  # faces that the panel shows side by side
 
@@ -57,16 +57,7 @@ def overlay(reading: Reading, aus: AUSet, history: strip.Strip | None = None) ->
     if history:
         history.draw(draw, (0, height, width, bottom), row)
     _draw_panel(draw, reading, aus, width, panel, row)
-    return _pixels(canvas)
-
-
-def _pixels(canvas: Image.Image) -> NDArray[np.uint8]:
-    """The pixels of a picture, by strips: Pillow would hold all of them twice more meanwhile."""
-    pixels = np.empty((canvas.height, canvas.width, 3), np.uint8)
-    for top in range(0, canvas.height, _STRIP):
-        strip = canvas.crop((0, top, canvas.width, min(top + _STRIP, canvas.height)))
-        pixels[top : top + _STRIP] = np.asarray(strip)
-    return pixels
+    return rgb(canvas)
 
 
 def _scaled(image: NDArray[np.uint8], size: tuple[int, int]) -> Image.Image:

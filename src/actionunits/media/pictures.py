@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pillow_heif
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, ImageSequence, UnidentifiedImageError
 
 from actionunits.errors import MediaError
 from actionunits.media import structure, tones
@@ -29,7 +29,6 @@ of any more."""
 _UNSAID = 0.1  # seconds that browsers show a picture whose animation says nothing, or next to it
 _REDUCED = 1  # bit of TIFF's NewSubfileType: a smaller copy of another page
 _SUBFILE = 254
-_ORIENTATION = 0x0112  # in EXIF
 _STRIP = 1 << 18  # pixels that are converted at a time
 _MOVING = {"AVIF", "GIF", "PNG", "WEBP"}
 
@@ -127,7 +126,7 @@ def upright_rgb(name: str, image: Image.Image, white: float = 0) -> NDArray[np.u
         image: of any mode.
         white: which number is white, where it has more than 8 bits; 0: found out.
     """
-    is_upright = image.getexif().get(_ORIENTATION, 1) == 1
+    is_upright = image.getexif().get(ExifTags.Base.Orientation, 1) == 1
     turned = image if is_upright else ImageOps.exif_transpose(image)
     return rgb(tones.eight_bit(name, turned, white))
 

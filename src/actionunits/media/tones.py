@@ -7,12 +7,11 @@ from typing import Any
 import av
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import ExifTags, Image
 
 _DEPTHS = (8, 10, 12, 14, 16, 24, 32)  # bits of what cameras and programs store
 _HALF_BRIGHT = 128
 _STRIP = 64  # rows that are converted at a time, as numbers eight times as large
-_ORIENTATION = 0x0112  # in EXIF
 _MAXIMA = (341, 281)  # TIFF's SMaxSampleValue and MaxSampleValue
 
 _log = logging.getLogger(__name__)
@@ -50,7 +49,8 @@ def brightened(name: str, image: Image.Image, said: float) -> Image.Image:
         (frame,) = islice(container.decode(video=0), 1)
         values = frame.to_ndarray(format="rgb48le")
     bright = _scaled(name, values, said, is_float=False)
-    bright.getexif()[_ORIENTATION] = image.getexif().get(_ORIENTATION, 1)
+    turn = ExifTags.Base.Orientation
+    bright.getexif()[turn] = image.getexif().get(turn, 1)
     return bright
 
 
